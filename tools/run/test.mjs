@@ -1,0 +1,53 @@
+/**
+ * `npm test`: installs what is missing and passes every test. Pure tests come from Nx's cache when nothing changed;
+ * real-kernel tests always run. `--pure` leaves the kernel out; other arguments narrow the kernel tests to paths.
+ * Ends with one line "N passed, N failed, N skipped".
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildBinary, bun, fail, installPackages, installTestTools, isRoot, root, run, step } from './setup.mjs';
+
+const pureOnly = process.argv.includes('--pure');
+const paths = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+const results = join(root, 'dist', 'test-results');
+const counts = { passed: 0, failed: 0, skipped: 0 };
+
+if (!pureOnly && !isRoot())
+  fail('real-kernel tests need root: run "sudo npm test", or "npm test -- --pure" for the rest');
+installPackages();
+rmSync(results, { recursive: true, force: true });
+mkdirSync(results, { recursive: true });
+let status = 0;
+
+if (paths.length === 0) {
+  step('pure tests');
+  status |= run('node_modules/.bin/nx', ['run-many', '-t', 'test', '--output-style=static']);
+  for (const file of readdirSync(results)) count(join(results, file));
+}
+if (!pureOnly) {
+  installTestTools();
+  step('building dist/canal');
+  buildBinary();
+  step('real-kernel tests');
+  const report = join(results, 'kernel.json');
+  const vitest = ['--bun', 'node_modules/.bin/vitest', 'run', ...paths];
+  const kernel = run(bun, [...vitest, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`], {
+    CANAL_KTEST: '1',
+  });
+  status |= kernel;
+  const before = counts.passed;
+  if (existsSync(report)) count(report);
+  if (counts.passed === before) {
+    process.stderr.write('canal: no real-kernel test passed: that is a failure, not a skip\n');
+    status |= 1;
+  }
+}
+process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
+process.exit(status === 0 && counts.failed === 0 ? 0 : 1);
+
+function count(file) {
+  const report = JSON.parse(readFileSync(file, 'utf8'));
+  counts.passed += report.numPassedTests;
+  counts.failed += report.numFailedTests;
+  counts.skipped += report.numPendingTests + report.numTodoTests;
+}

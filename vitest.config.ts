@@ -1,0 +1,20 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * One configuration for every project: `*.test.ts` are pure, `*.ktest.ts` need root and a kernel (CANAL_KTEST=1).
+ * Run it on the runtime that ships: `bun --bun vitest`.
+ */
+const kernel = process.env['CANAL_KTEST'] === '1';
+
+export default defineConfig({
+  test: {
+    include: kernel ? ['**/src/**/*.ktest.ts'] : ['**/src/**/*.test.ts'],
+    exclude: ['**/node_modules/**', '**/dist/**'],
+    pool: 'forks',
+    passWithNoTests: false,
+    testTimeout: kernel ? 60_000 : 20_000,
+    hookTimeout: kernel ? 120_000 : 20_000,
+    // Kernel tests share one machine: its RTNL lock and its two cores are the bottleneck, so files run one at a time.
+    fileParallelism: !kernel,
+  },
+});
