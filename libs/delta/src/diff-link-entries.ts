@@ -1,0 +1,102 @@
+/** What sits on a device of ours: addresses, neighbours, forwarding entries. */
+import type {
+  ActualAddress,
+  ActualFdbEntry,
+  ActualNeighbour,
+  DesiredAddress,
+  DesiredFdbEntry,
+  DesiredNeighbour,
+} from '@canal/model';
+import { familyBits, ipFamily } from 'net-types';
+import { DeltaTracker } from './delta-tracker.ts';
+import type { LinkOutcome } from './diff-links.ts';
+import { ipKey } from './keys.ts';
+import type { OperationPlan, Phase } from './operation-order.ts';
+
+export interface EntryDiffContext {
+  readonly links: LinkOutcome;
+  readonly inSync: boolean;
+  readonly plan: OperationPlan;
+}
+
+export function diffAddresses(
+  { links, inSync, plan }: EntryDiffContext,
+  desired: readonly DesiredAddress[],
+  actual: readonly ActualAddress[],
+): void {
+  const key = ({ link, address }: DesiredAddress): string => `${link} ${ipKey(address.ip)}/${address.prefixLen}`;
+  const tracker = new DeltaTracker<string, DesiredAddress>(() => true);
+  tracker.replaceDesired(desired.filter(({ link }) => !links.taken.has(link)).map((entry) => [key(entry), entry]));
+  tracker.replaceActual(
+    actual.filter((entry) => !links.fresh.has(entry.link)).map((entry) => [key(entry), entry] as const),
+  );
+  for (const { desired: address } of tracker.pendingUpdates()) plan.add('addresses', { type: 'address-add', address });
+  if (!inSync) return;
+  const removable = new Set(actual.filter((entry) => isRemovable(entry, links)).map(key));
+  for (const [id, address] of tracker.pendingDeletions()) {
+    if (removable.has(id)) plan.add('stale-addresses', { type: 'address-delete', address });
+  }
+}
+
+/**
+ * Host addresses alone: that is the form in which canal and flannel give a tunnel device its address. A device that
+ * stays to receive keeps it: IPv4 with rp_filter drops what comes by a device without address, if the answer does not
+ * leave by it (__fib_validate_source).
+ */
+function isRemovable({ link, address, linkScope }: ActualAddress, links: LinkOutcome): boolean {
+  if (links.kept.has(link)) return false;
+  return links.own.has(link) && !linkScope && address.prefixLen === familyBits(ipFamily(address.ip));
+}
+
+export function diffNeighbours(
+  { links, inSync, plan }: EntryDiffContext,
+  desired: readonly DesiredNeighbour[],
+  actual: readonly ActualNeighbour[],
+): void {
+  const key = ({ link, ip }: DesiredNeighbour): string => `${link} ${ipKey(ip)}`;
+  const tracker = new DeltaTracker<string, DesiredNeighbour>((a, b) => a.mac === b.mac);
+  tracker.replaceDesired(desired.filter(({ link }) => !links.taken.has(link)).map((entry) => [key(entry), entry]));
+  tracker.replaceActual(
+    actual
+      .filter(({ link }) => !links.fresh.has(link) && !links.neighboursLost.has(link))
+      .map((entry) => [key(entry), entry]),
+  );
+  for (const { desired: neighbour } of tracker.pendingUpdates()) {
+    plan.add('neighbours', { type: 'neighbour-set', neighbour });
+  }
+  if (!inSync) return;
+  for (const [, neighbour] of tracker.pendingDeletions()) {
+    if (links.own.has(neighbour.link)) plan.add('stale-neighbours', { type: 'neighbour-delete', neighbour });
+  }
+}
+
+/**
+ * Keyed by device and MAC, because setting an entry swaps the remote under its MAC: the first one, where somebody
+ * appended others. Each of those is a copy of every frame sent elsewhere. So one is left to be swapped, the rest goes.
+ */
+export function diffFdb(
+  { links, inSync, plan }: EntryDiffContext,
+  desired: readonly DesiredFdbEntry[],
+  actual: readonly ActualFdbEntry[],
+): void {
+  const key = ({ link, mac }: DesiredFdbEntry): string => `${link} ${mac}`;
+  const remotes = Map.groupBy(
+    actual.filter(({ link }) => links.own.has(link) && !links.fresh.has(link)),
+    key,
+  );
+  for (const entry of desired) {
+    if (links.taken.has(entry.link)) continue;
+    const present = remotes.get(key(entry)) ?? [];
+    remotes.delete(key(entry));
+    const wrong = present.filter(({ remote }) => remote !== entry.remote);
+    if (wrong.length === present.length) {
+      plan.add('forwarding', { type: 'fdb-set', entry });
+      if (inSync) removeEntries(plan, 'surplus-forwarding', wrong.slice(1));
+    } else if (inSync) removeEntries(plan, 'stale-forwarding', wrong);
+  }
+  if (inSync) removeEntries(plan, 'stale-forwarding', [...remotes.values()].flat());
+}
+
+function removeEntries(plan: OperationPlan, phase: Phase, entries: readonly ActualFdbEntry[]): void {
+  for (const entry of entries) plan.add(phase, { type: 'fdb-delete', entry });
+}

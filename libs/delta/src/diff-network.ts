@@ -1,0 +1,43 @@
+/**
+ * What to do to the kernel so that it has the desired state: a function of the two alone, so a restarted agent plans
+ * what one that never stopped would. Order and ownership are in `operation-order.ts` and `ownership.ts`.
+ */
+import type { NetworkOperation, NetworkSnapshot, NetworkState } from '@canal/model';
+import type { InterfaceName } from 'net-types';
+import type { NetworkConflict } from './conflict.ts';
+import { diffAddresses, diffFdb, diffNeighbours } from './diff-link-entries.ts';
+import { diffLinks, diffUpLinks } from './diff-links.ts';
+import { diffNexthops, diffRoutes } from './diff-routes.ts';
+import { diffSysctls } from './diff-sysctls.ts';
+import { OperationPlan } from './operation-order.ts';
+
+export interface DiffOptions {
+  /**
+   * The store has delivered everything. Before that a missing peer may only be unread: nothing is deleted, and nothing
+   * overwritten that a peer yet unknown may use.
+   */
+  readonly inSync: boolean;
+  /** Devices of ours that stay although nobody wants them any more: peers may still be sending to them. */
+  readonly keepLinks?: ReadonlySet<InterfaceName>;
+}
+
+export interface NetworkDiff {
+  /** In the order in which they have to be performed. */
+  readonly operations: readonly NetworkOperation[];
+  readonly conflicts: readonly NetworkConflict[];
+}
+
+export function diffNetwork(desired: NetworkState, actual: NetworkSnapshot, options: DiffOptions): NetworkDiff {
+  const plan = new OperationPlan();
+  const conflicts: NetworkConflict[] = [];
+  const links = diffLinks(desired.links, actual.links, options, plan, conflicts);
+  diffUpLinks(desired.upLinks, actual.links, plan);
+  const context = { links, inSync: options.inSync, plan };
+  diffSysctls(context, desired.sysctls, actual.sysctls, conflicts);
+  diffAddresses(context, desired.addresses, actual.addresses);
+  const nexthops = diffNexthops(context, desired.nexthops, actual.nexthops, conflicts);
+  diffNeighbours(context, desired.neighbours, actual.neighbours);
+  diffFdb(context, desired.fdb, actual.fdb);
+  diffRoutes(context, nexthops, desired.routes, actual.routes, conflicts);
+  return { operations: plan.inOrder(), conflicts };
+}

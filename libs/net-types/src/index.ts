@@ -1,0 +1,51 @@
+export type { Brand } from './brand.ts';
+export {
+  type Cidr,
+  type Cidr4,
+  type Cidr6,
+  cidrContains,
+  cidrContainsCidr,
+  cidrEquals,
+  cidrFamily,
+  cidrLast,
+  cidrOf,
+  cidrSize,
+  cidrsOverlap,
+  compareCidr,
+  familyBits,
+  formatCidr,
+  formatInterfaceAddress,
+  hostCidr,
+  type InterfaceAddress,
+  isCidr4,
+  isCidr6,
+  parseCidr,
+  parseCidr4,
+  parseCidr6,
+  parseInterfaceAddress,
+} from './cidr.ts';
+export { type InterfaceName, parseInterfaceName } from './interface-name.ts';
+export {
+  compareIp,
+  formatIp,
+  formatIpv4,
+  formatIpv6,
+  type Ip,
+  ipAdd,
+  ipFamily,
+  type IpFamily,
+  ipFromBytes,
+  ipToBytes,
+  type Ipv4,
+  IPV4_MAX,
+  type Ipv6,
+  IPV6_MAX,
+  isIpv4,
+  isIpv6,
+  parseIp,
+  parseIpv4,
+  parseIpv6,
+} from './ip.ts';
+export { isUnicastMac, type Mac, macFromBytes, macToBytes, parseMac } from './mac.ts';
+export { parsePort, parseVni, type Port, type Vni } from './number-range.ts';
+export { describeParseError, err, ok, type ParseError, type Result, unwrap } from './result.ts';
