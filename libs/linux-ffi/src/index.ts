@@ -1,0 +1,17 @@
+export { lockFile, tryLockFile } from './file-lock.ts';
+export { type LegacyHook, type LegacyTable, readLegacyTable } from './legacy-iptables.ts';
+export { isLinuxError, LinuxError } from './linux-error.ts';
+export { bindMount, MNT_DETACH, mount, MS, shareMount, unmount } from './mount.ts';
+export { openNetlinkConnection, openRtnetlinkMonitor, traceFromEnvironment } from './netlink-connection.ts';
+export { openNetlinkEventSocket } from './netlink-event-socket.ts';
+export {
+  NETLINK_GENERIC,
+  NETLINK_NETFILTER,
+  NETLINK_ROUTE,
+  type NetlinkRequestSocketOptions,
+  type NetlinkSocketOptions,
+  openNetlinkSocket,
+} from './netlink-socket.ts';
+export { createNetns, netnsIdentity, type NetnsRef, removeNetns, warmThreadPool, withNetns } from './netns.ts';
+export { ping, type PingOptions, type PingResult } from './ping.ts';
+export { openTun, type Tun, type TunOptions } from './tun.ts';

@@ -1,0 +1,149 @@
+export { type Acknowledgement, decodeAcknowledgement, type ExtendedAck } from './connection/acknowledgement.ts';
+export {
+  createNetlinkConnection,
+  type NetlinkConnection,
+  type NetlinkConnectionOptions,
+} from './connection/connection.ts';
+export { errnoName, errnoNumber } from './connection/errno.ts';
+export {
+  createNetlinkMonitor,
+  type NetlinkMonitor,
+  type NetlinkMonitorOptions,
+  type ResyncEvent,
+} from './connection/monitor.ts';
+export {
+  isBusy,
+  isExists,
+  isNotFound,
+  isNotSupported,
+  isRetriable,
+  NetlinkError,
+  type NetlinkErrorDetails,
+} from './connection/netlink-error.ts';
+export type { NetlinkQuery, NetlinkRequest } from './connection/request.ts';
+export type { NetlinkEventTransport, NetlinkTransport, WireTrace } from './connection/transport.ts';
+export { formatWireDump } from './connection/wire-dump.ts';
+
+export { IFA_F, RT_SCOPE } from './address/constants.ts';
+export { type Address, addressCodec, type AddressInput, interfaceAddressOf } from './address/message.ts';
+export { type AddressFilter, addressInput, delAddress, listAddresses, newAddress } from './address/requests.ts';
+
+export { type AfSpec, type BridgeAfSpec, IN6_ADDR_GEN_MODE, IPV4_DEVCONF, type Ipv4DevConf } from './link/af-spec.ts';
+export type { BridgeData } from './link/bridge.ts';
+export type { BridgePortData } from './link/bridge-port.ts';
+export { ARPHRD, IF_OPER, IFF, RTEXT_FILTER } from './link/constants.ts';
+export type { LinkInfo, VethData, VethPeer } from './link/info.ts';
+export { type Link, linkCodec, type LinkInput } from './link/message.ts';
+export {
+  delLink,
+  findLink,
+  findLinkIndex,
+  getLink,
+  type LinkFilter,
+  type LinkSelector,
+  listBridgePorts,
+  listLinks,
+  newAltName,
+  newLink,
+  setLink,
+} from './link/requests.ts';
+export type { LinkStatistics } from './link/statistics.ts';
+export type { TunData } from './link/tun.ts';
+export type { VxlanData } from './link/vxlan.ts';
+
+export { NTF, NTF_EXT } from './neighbour/flags.ts';
+export { type Neighbour, neighbourCodec, type NeighbourInput } from './neighbour/message.ts';
+export {
+  delNeighbour,
+  type FdbFilter,
+  listFdb,
+  listNeighbours,
+  type NeighbourFilter,
+  newNeighbour,
+  permanentNeighbour,
+  vxlanFdbEntry,
+} from './neighbour/requests.ts';
+export { NUD } from './neighbour/state.ts';
+
+export { type NetnsId, netnsIdCodec, type NetnsIdInput } from './netns-id/message.ts';
+export { getNetnsId, listNetnsIds, newNetnsId } from './netns-id/requests.ts';
+
+export type { NexthopGroupEntry } from './nexthop/attributes.ts';
+export { type Nexthop, nexthopCodec, type NexthopInput } from './nexthop/message.ts';
+export { delNexthop, getNexthop, listNexthops, newNexthop, type NexthopFilter } from './nexthop/requests.ts';
+
+export { NF_INET, NFNL_SUBSYS, NFNLGRP, NFPROTO } from './nfnetlink/header.ts';
+export type { TransactionOptions } from './nfnetlink/transaction.ts';
+
+export { NF_IP_PRI, type NftChain, type NftChainInput, type NftHook } from './nftables/chain.ts';
+export { createNftMonitor, decodeNftEvent, type NftEvent, type NftMonitorOptions } from './nftables/events.ts';
+export { NFT_BITWISE } from './nftables/expression/bitwise.ts';
+export { NFT_CMP } from './nftables/expression/cmp.ts';
+export { CT_STATE, CT_STATUS, NFT_CT } from './nftables/expression/ct.ts';
+export { NFT_VERDICT, type NftData, type NftVerdict } from './nftables/expression/data.ts';
+export type { KnownNftExpression, NftExpression, OtherNftExpression } from './nftables/expression/expression.ts';
+export { NFT_FIB_F, NFT_FIB_RESULT } from './nftables/expression/fib.ts';
+export { NFT_LOOKUP_F_INV } from './nftables/expression/lookup.ts';
+export { NF_NAT_RANGE } from './nftables/expression/masquerade.ts';
+export { NFT_META } from './nftables/expression/meta.ts';
+export { NFT_PAYLOAD } from './nftables/expression/payload.ts';
+export { NFT_REG } from './nftables/expression/registers.ts';
+export { NFT_REJECT } from './nftables/expression/reject.ts';
+export type { NftGeneration } from './nftables/generation.ts';
+export { NFT_MSG } from './nftables/message-types.ts';
+export {
+  appendNftRule,
+  changeNftables,
+  delNftChain,
+  delNftRule,
+  delNftTable,
+  findNftChain,
+  findNftTable,
+  flushNftRules,
+  getNftGeneration,
+  insertNftRule,
+  listNftChains,
+  listNftRules,
+  listNftTables,
+  newNftChain,
+  newNftTable,
+  type NftChainKey,
+  type NftRuleFilter,
+  type NftTableKey,
+} from './nftables/requests.ts';
+export { type NftRule, ruleCodec as nftRuleCodec, type NftRuleInput } from './nftables/rule.ts';
+export {
+  counter,
+  jump,
+  masquerade,
+  matchAddress,
+  matchCtState,
+  matchCtStatus,
+  matchFamily,
+  matchMark,
+  verdict,
+} from './nftables/statements.ts';
+export { NFT_TABLE_F, type NftTable, type NftTableInput } from './nftables/table.ts';
+export { commentOf, commentUserData } from './nftables/user-data.ts';
+
+export { RT_TABLE, RTM_F, RTN, RTNH_F, RTPROT } from './route/constants.ts';
+export { type Route, routeCodec, routeDestination, type RouteInput, routeTableOf, routeTo } from './route/message.ts';
+export { type RouteMetrics, RTAX_LOCK_MTU } from './route/metrics.ts';
+export type { NextHop } from './route/multipath.ts';
+export { delRoute, listRoutes, lookUpRoute, newRoute, type RouteFilter } from './route/requests.ts';
+
+export { createRtnetlinkMonitor, decodeRtnetlinkEvent, type RtnetlinkEvent } from './rtnetlink/events.ts';
+export { AF, familyNumber, familyOfIp } from './rtnetlink/family.ts';
+export { RTM, RTNLGRP } from './rtnetlink/message-types.ts';
+
+export { FIB_RULE, FR_ACT } from './rule/constants.ts';
+export { type Rule, ruleCodec, type RuleInput } from './rule/message.ts';
+export { delRule, listRules, newRule } from './rule/requests.ts';
+
+export { NLA_F_NESTED, NLA_F_NET_BYTEORDER, type UnknownAttribute } from './wire/attribute-codec.ts';
+export { attributeType, forEachAttribute } from './wire/attribute-walk.ts';
+export { DecodeError } from './wire/decode-error.ts';
+export { forEachMessage, type MessageFrame, NLM_F, NLMSG } from './wire/message.ts';
+export type { ObjectCodec } from './wire/object-codec.ts';
+export { WireSource } from './wire/wire-source.ts';
+export { WireWriter } from './wire/wire-writer.ts';
