@@ -1,0 +1,2 @@
+export { createLinuxKernel, type LinuxKernelOptions } from './linux-kernel.ts';
+export { createNftTrafficKernel, type NftTrafficKernelOptions } from './nft-traffic-kernel.ts';
