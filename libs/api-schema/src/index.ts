@@ -1,0 +1,12 @@
+export { type AnnotationKeys, annotationKeys, DEFAULT_ANNOTATION_PREFIX } from './annotation-keys.ts';
+export { type FieldError, formatFieldError } from './field-error.ts';
+export { type ParsedNetConf, parseNetConf } from './net-conf.ts';
+export { type NodeRecord, parseNode } from './node.ts';
+export {
+  type AnnotationPatch,
+  changedAnnotations,
+  renderOwnAnnotations,
+  renderWithdrawnAnnotations,
+} from './own-annotations.ts';
+export { type ParsedPeer, parsePeer } from './peer.ts';
+export { formatVtep, parseVtep, type Vtep } from './vtep.ts';

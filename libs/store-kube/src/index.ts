@@ -1,0 +1,14 @@
+export { connectAgent, type ConnectOptions, userKubeconfigPaths } from './connect.ts';
+export {
+  type Credentials,
+  type CredentialSource,
+  fixedCredentials,
+  type KubeConnection,
+  type TlsMaterial,
+} from './connection.ts';
+export { KubeConfigError, type KubeConfigErrorCode } from './connection-error.ts';
+export { type InClusterOptions, loadInCluster } from './in-cluster.ts';
+export { createKubeStore, type KubeStoreDeps, type KubeStoreOptions } from './kube-store.ts';
+export { type KubeconfigOptions, loadKubeconfig } from './kubeconfig.ts';
+export { type KubeRequest, resourcePath, send } from './request.ts';
+export { Secret } from './secret.ts';
