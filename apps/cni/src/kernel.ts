@@ -1,0 +1,42 @@
+/** What the plugin needs of the platform: injected, so that a test can make any step fail. */
+import { writeFileSync } from 'node:fs';
+import { netnsIdentity, type NetnsRef, openNetlinkConnection, withNetns } from '@canal/linux-ffi';
+import type { NetlinkConnection, NetlinkError, NetlinkRequest } from 'netlink-ts';
+import type { InterfaceName } from 'net-types';
+
+export type Ipv6Sysctl = 'accept_dad' | 'accept_ra' | 'disable_ipv6' | 'ndisc_notify';
+
+export interface Kernel {
+  /** A connection of the namespace that the calling thread is in. */
+  openNetlink(): NetlinkConnection;
+  withNetns<T>(netns: NetnsRef, callback: () => T extends PromiseLike<unknown> ? never : T): T;
+  /** Equal for two references to one namespace, undefined for what is none. Without argument: the plugin's own. */
+  netnsIdentity(netns?: NetnsRef): string | undefined;
+  /** Writes /proc/sys/net/ipv6/conf/<device>/<name> of the current namespace; false when there is no IPv6 here. */
+  writeIpv6Sysctl(device: InterfaceName, name: Ipv6Sysctl, value: number): boolean;
+}
+
+export const LINUX_KERNEL: Kernel = {
+  openNetlink: () => openNetlinkConnection(),
+  withNetns,
+  netnsIdentity,
+  writeIpv6Sysctl(device, name, value) {
+    try {
+      writeFileSync(`/proc/sys/net/ipv6/conf/${device}/${name}`, String(value));
+      return true;
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+      throw error;
+    }
+  },
+};
+
+/** Sends all in as few datagrams as possible, then throws the first refusal that is not to be passed over. */
+export function executeAll(
+  netlink: NetlinkConnection,
+  requests: readonly NetlinkRequest[],
+  isFine: (error: NetlinkError) => boolean = () => false,
+): void {
+  const refused = netlink.batch(requests).find((error) => error !== undefined && !isFine(error));
+  if (refused !== undefined) throw refused;
+}

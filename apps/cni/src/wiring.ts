@@ -1,0 +1,209 @@
+/** Carries out a wiring plan: few messages, and whatever fails half way leaves no link behind. */
+import { closeSync, openSync } from 'node:fs';
+import { CNI_ERROR } from '@canal/cni-spec';
+import { type Attachment, POD_ROUTE_PROTOCOL } from '@canal/model';
+import {
+  delLink,
+  IFF,
+  IN6_ADDR_GEN_MODE,
+  IPV4_DEVCONF,
+  isExists,
+  isNotFound,
+  type LinkInput,
+  type NetlinkConnection,
+  type NetlinkError,
+  newAddress,
+  newLink,
+  newNeighbour,
+  newRoute,
+  NLM_F,
+  permanentNeighbour,
+  RTNH_F,
+  type RouteInput,
+  routeTo,
+  setLink,
+} from 'netlink-ts';
+import { hostCidr, ipFamily } from 'net-types';
+import type { AddedBridge } from './added-result.ts';
+import { ensureBridge } from './bridge.ts';
+import { deviceAddress } from './device-address.ts';
+import { executeAll, type Kernel } from './kernel.ts';
+import { glanceLink, linkIndex } from './link-glance.ts';
+import { PluginError } from './plugin-error.ts';
+import type { PodRoute, WiringPlan } from './wiring-plan.ts';
+
+const UP: LinkInput = { flags: IFF.UP, change: IFF.UP };
+const REPLACE = NLM_F.CREATE | NLM_F.REPLACE;
+
+export interface WiringSite {
+  /** A connection of the plugin's own namespace. */
+  readonly host: NetlinkConnection;
+  /** False when an earlier ADD of this container and interface may have made the link that is found. */
+  readonly isFirstAdd: boolean;
+}
+
+/**
+ * Makes the pod's link and all that belongs to it. On failure the link is gone again, unless another ADD made it. Gives
+ * the bridge, in bridge mode.
+ */
+export function wirePod(kernel: Kernel, { host, isFirstAdd }: WiringSite, plan: WiringPlan): AddedBridge | undefined {
+  const { attachment, bridge } = plan;
+  const master = bridge && ensureBridge(kernel, host, bridge, attachment.mtuBytes);
+  const netns = openSync(attachment.netns, 'r');
+  // Until the kernel has answered nobody knows whether there is a link; before the first ADD there is none but ours.
+  let isOurs = isFirstAdd;
+  try {
+    isOurs = createVeth(kernel, host, plan, netns, master?.index);
+    if (!isOurs) throw takenError(plan);
+    configureHost(kernel, host, plan);
+    configurePod(kernel, netns, host, plan);
+  } catch (error) {
+    if (isOurs) unwire(host, plan);
+    throw error;
+  } finally {
+    closeSync(netns);
+  }
+  return master;
+}
+
+/** Best effort: the error that led here is the one to report, and DEL, which follows, does the rest. */
+function unwire(host: NetlinkConnection, plan: WiringPlan): void {
+  try {
+    host.batch([delLink({ name: plan.attachment.hostInterface })]);
+  } catch {
+    // The address stays reserved as long as the link is there: see add.ts.
+  }
+}
+
+/**
+ * Both ends are born where they live: no link is moved, renamed or seen half made in the pod. False when the pod has an
+ * interface of that name already.
+ */
+function createVeth(
+  kernel: Kernel,
+  host: NetlinkConnection,
+  plan: WiringPlan,
+  netns: number,
+  master: number | undefined,
+): boolean {
+  const { hostInterface, hostMac, containerInterface, containerMac, mtuBytes: mtu } = plan.attachment;
+  const peer = { name: containerInterface, address: containerMac, mtu, netnsFd: netns };
+  const request = newLink({
+    name: hostInterface,
+    address: hostMac,
+    mtu,
+    ...(master !== undefined && { master }),
+    info: { kind: 'veth', veth: { peer } },
+  });
+  const [error] = host.batch([request]);
+  if (error === undefined) return true;
+  if (!isExists(error)) throw error;
+  // Either of the two names may be the one that exists.
+  if (isTaken(kernel, plan, netns)) return false;
+  // The host's end of an ADD whose sandbox is another one by now, or is being taken down.
+  executeAll(host, [delLink({ name: hostInterface })], isNotFound);
+  executeAll(host, [request]);
+  return true;
+}
+
+function isTaken(kernel: Kernel, { attachment }: WiringPlan, netns: number): boolean {
+  return kernel.withNetns(netns, () => {
+    using pod = kernel.openNetlink();
+    return glanceLink(pod, attachment.containerInterface) !== undefined;
+  });
+}
+
+function takenError({ attachment }: WiringPlan): PluginError {
+  const { containerInterface, netns } = attachment;
+  const message = `CNI_IFNAME: interface "${containerInterface}" exists already in ${netns}`;
+  return new PluginError(CNI_ERROR.invalidEnvironment, message);
+}
+
+/** The host's end forwards, has no address of its own, and takes no router's word from a pod (CVE-2020-10749). */
+function configureHost(kernel: Kernel, host: NetlinkConnection, { attachment, bridge }: WiringPlan): void {
+  const { hostInterface, addresses, containerMac } = attachment;
+  const kernelHasIpv6 = kernel.writeIpv6Sysctl(hostInterface, 'accept_ra', 0);
+  const index = linkIndex(host, hostInterface);
+  // No link-local address: a bridge port needs none, and in routed mode nobody speaks to the host's end itself.
+  const inet6 = kernelHasIpv6 && { inet6: { addrGenMode: IN6_ADDR_GEN_MODE.NONE } };
+  const up = setLink({ index, ...UP });
+  if (bridge !== undefined) {
+    const port = { slaveKind: 'bridge', bridgePort: { hairpin: bridge.hairpin } };
+    executeAll(host, [setLink({ index, ...(inet6 && { afSpec: inet6 }), info: port }), up]);
+    return;
+  }
+  // Nothing of IPv6 is meant for a pod without an IPv6 address, so nothing of it is taken from it.
+  // And where it is off for new devices, a pod with one could not be reached.
+  const isIpv6Off = addresses.some(({ ip }) => ipFamily(ip) === 6) ? 0 : 1;
+  kernel.writeIpv6Sysctl(hostInterface, 'disable_ipv6', isIpv6Off);
+  const inet = { conf: { [IPV4_DEVCONF.FORWARDING]: 1 } };
+  const routes = addresses.flatMap(({ ip }) => [
+    newNeighbour(permanentNeighbour(index, ip, containerMac)),
+    // Also over one that is there: the node agent may repair the very same at this moment.
+    newRoute({ ...routeTo(hostCidr(ip)), oif: index, protocol: POD_ROUTE_PROTOCOL }, REPLACE),
+  ]);
+  executeAll(host, [setLink({ index, afSpec: { inet, ...inet6 } }), up, ...routes]);
+}
+
+/** The pod's end gets its addresses, comes up, and gets its routes. */
+function configurePod(kernel: Kernel, netns: number, host: NetlinkConnection, plan: WiringPlan): void {
+  const { attachment, bridge } = plan;
+  const { containerInterface, addresses, gateways, hostMac } = attachment;
+  using pod = kernel.withNetns(netns, () => {
+    kernel.writeIpv6Sysctl(containerInterface, 'accept_ra', 0);
+    // Some runtimes, and nodes by their defaults, make namespaces in which the kernel refuses IPv6 addresses.
+    const hasIpv6 = addresses.some(({ ip }) => ipFamily(ip) === 6);
+    if (hasIpv6) kernel.writeIpv6Sysctl(containerInterface, 'disable_ipv6', 0);
+    if (bridge !== undefined) kernel.writeIpv6Sysctl(containerInterface, 'ndisc_notify', 1);
+    return kernel.openNetlink();
+  });
+  const index = linkIndex(pod, containerInterface);
+  const neighbours = bridge === undefined ? gateways.map((gateway) => permanentNeighbour(index, gateway, hostMac)) : [];
+  const requests = [
+    ...addresses.map((address) => newAddress(deviceAddress(index, address))),
+    setLink({ index, ...UP }),
+    ...neighbours.map((neighbour) => newNeighbour(neighbour)),
+  ];
+  const errors = pod.batch([...requests, ...plan.podRoutes.map((route) => newRoute(routeOf(index, route)))]);
+  const refused = errors.slice(0, requests.length).find((error) => error !== undefined);
+  if (refused !== undefined) throw refused;
+  retryRoutes(pod, index, plan.podRoutes, errors.slice(requests.length));
+  if (bridge !== undefined) announce(pod, index, host, attachment);
+}
+
+/**
+ * A route that is there stays: another network of the pod was first, and the specification gives it the way. If that
+ * network uses the same next hop, ours cannot be told by the route to it, only by its device (onlink).
+ */
+function retryRoutes(
+  pod: NetlinkConnection,
+  index: number,
+  routes: readonly PodRoute[],
+  errors: readonly (NetlinkError | undefined)[],
+): void {
+  const refused = routes.filter((_route, at) => errors[at] !== undefined && !isExists(errors[at]));
+  if (refused.length === 0) return;
+  const onlink = refused.map((route) => newRoute({ ...routeOf(index, route), flags: RTNH_F.ONLINK }));
+  executeAll(pod, onlink, isExists);
+}
+
+/** BR_STATE_FORWARDING (linux/if_bridge.h). */
+const FORWARDING = 3;
+const FORWARDING_TIMEOUT_MS = 100;
+
+/**
+ * Tells the bridge's other ports who has the addresses now: they may still know their last owner. Nothing passes before
+ * the port forwards, which the kernel arranges a moment after both ends are up. Setting the MAC, to the same, makes it
+ * send a gratuitous ARP and an unsolicited neighbour advertisement, since arp_notify and ndisc_notify are on.
+ */
+function announce(pod: NetlinkConnection, index: number, host: NetlinkConnection, attachment: Attachment): void {
+  const deadline = performance.now() + FORWARDING_TIMEOUT_MS;
+  const isForwarding = (): boolean => glanceLink(host, attachment.hostInterface)?.portState === FORWARDING;
+  while (!isForwarding() && performance.now() < deadline) Bun.sleepSync(0.2);
+  const inet = { conf: { [IPV4_DEVCONF.ARP_NOTIFY]: 1 } };
+  executeAll(pod, [setLink({ index, afSpec: { inet } }), setLink({ index, address: attachment.containerMac })]);
+}
+
+function routeOf(index: number, { destination, gateway }: PodRoute): RouteInput {
+  return { ...routeTo(destination), oif: index, ...(gateway !== undefined && { gateway }) };
+}
