@@ -1,0 +1,209 @@
+/** The node agent's typed configuration: flags first, then FLANNELD_ variables, then flannel's defaults. */
+import {
+  type Ip,
+  type Ipv4,
+  type Ipv6,
+  parseIp,
+  parseIpv4,
+  parseIpv6,
+  type ParseError,
+  type Result,
+  unwrap,
+} from 'net-types';
+import { parseCommandLine } from './command-line.ts';
+import { CLEANUP_FLAGS, type FlagSpec, FLAGS, type TextFlag } from './flag-table.ts';
+import { type Environment, FlagValues } from './flag-values.ts';
+import { parseGoRegExp } from './go-regexp.ts';
+import { renderUsage } from './usage.ts';
+
+export interface FlanneldConfig {
+  readonly kubeApiUrl?: string;
+  readonly kubeconfigFile?: string;
+  readonly node: NodeIdentity;
+  readonly annotationPrefix: string;
+  readonly netConfPath: string;
+  readonly setNodeNetworkUnavailable: boolean;
+  readonly interfaces: InterfaceOptions;
+  readonly subnetFile: string;
+  readonly ipMasq: boolean;
+  readonly masqueradeFullyRandom: boolean;
+  readonly forwardRules: boolean;
+  readonly resyncSeconds: number;
+  /** Absent when --healthz-port is 0. */
+  readonly health?: { readonly ip: Ip; readonly port: number };
+  readonly logLevel: 'info' | 'debug';
+  readonly cniStateDir: string;
+  readonly cniDataDir: string;
+  readonly cniCacheDir: string;
+}
+
+/** How the agent finds its Node object: by name, or as the node of its own Pod. */
+export type NodeIdentity =
+  | { readonly type: 'name'; readonly name: string }
+  | { readonly type: 'pod'; readonly name: string; readonly namespace: string };
+
+export interface InterfaceOptions {
+  /** Addresses or exact names, in order of preference. */
+  readonly interfaces: readonly string[];
+  readonly patterns: readonly RegExp[];
+  readonly canReach?: Ip;
+  readonly publicIp?: Ipv4;
+  readonly publicIpv6?: Ipv6;
+}
+
+export type FlanneldCommand =
+  | { readonly type: 'run'; readonly config: FlanneldConfig; readonly warnings: readonly string[] }
+  | { readonly type: 'cleanup'; readonly options: CleanupOptions; readonly warnings: readonly string[] }
+  | { readonly type: 'help'; readonly text: string }
+  | { readonly type: 'version' }
+  | { readonly type: 'invalid'; readonly problems: readonly string[] };
+
+export interface CleanupOptions {
+  readonly dryRun: boolean;
+  readonly removeAnnotations: boolean;
+  readonly subnetFile: string;
+  readonly annotationPrefix: string;
+  /** Present when annotations are to be removed. */
+  readonly node?: NodeIdentity;
+  readonly kubeApiUrl?: string;
+  readonly kubeconfigFile?: string;
+}
+
+export function parseFlanneldCommand(argv: readonly string[], environment: Environment): FlanneldCommand {
+  const isCleanup = argv[0] === 'cleanup';
+  const specs: readonly FlagSpec[] = isCleanup ? [...FLAGS, ...CLEANUP_FLAGS] : FLAGS;
+  const line = parseCommandLine(isCleanup ? argv.slice(1) : argv, specs);
+  if (line.values.has('help') || line.values.has('h')) return { type: 'help', text: renderUsage() };
+  const flags = new FlagValues(specs, line, environment);
+  if (flags.switch('version')) return { type: 'version' };
+  const { warnings, problems } = flags;
+  // Both readers run to their end before the problems are looked at: that is how all are reported at once.
+  const command: FlanneldCommand = isCleanup
+    ? { type: 'cleanup', options: readCleanup(flags, environment), warnings }
+    : { type: 'run', config: readConfig(flags, environment), warnings };
+  return problems.length > 0 ? { type: 'invalid', problems } : command;
+}
+
+function readConfig(flags: FlagValues, environment: Environment): FlanneldConfig {
+  if (!flags.switch('kube-subnet-mgr')) {
+    flags.problems.push('--kube-subnet-mgr is not set: without it flannel uses etcd, which is not supported yet');
+  }
+  readOtherVariables(flags, environment);
+  flags.integer('subnet-lease-renew-margin', 1, 24 * 60 - 1);
+  const health = readHealth(flags);
+  return {
+    ...readApiServer(flags),
+    node: readNodeIdentity(flags, environment),
+    annotationPrefix: flags.text('kube-annotation-prefix'),
+    netConfPath: flags.text('net-config-path'),
+    setNodeNetworkUnavailable: flags.switch('set-node-network-unavailable'),
+    interfaces: readInterfaces(flags),
+    subnetFile: flags.text('subnet-file'),
+    ipMasq: flags.switch('ip-masq'),
+    masqueradeFullyRandom: !flags.switch('ip-masq-fully-random-disable'),
+    forwardRules: flags.switch('iptables-forward-rules'),
+    resyncSeconds: flags.integer('iptables-resync', 1, 24 * 3600),
+    ...(health !== undefined && { health }),
+    logLevel: flags.integer('v', 0, 100) >= 4 ? 'debug' : 'info',
+    cniStateDir: flags.text('cni-state-dir'),
+    cniDataDir: flags.text('cni-data-dir'),
+    cniCacheDir: flags.text('cni-cache-dir'),
+  };
+}
+
+function readCleanup(flags: FlagValues, environment: Environment): CleanupOptions {
+  const removeAnnotations = flags.switch('remove-annotations');
+  return {
+    dryRun: flags.switch('dry-run'),
+    removeAnnotations,
+    subnetFile: flags.text('subnet-file'),
+    annotationPrefix: flags.text('kube-annotation-prefix'),
+    ...(removeAnnotations && { node: readNodeIdentity(flags, environment) }),
+    ...readApiServer(flags),
+  };
+}
+
+function readApiServer(flags: FlagValues): { kubeApiUrl?: string; kubeconfigFile?: string } {
+  const url = flags.text('kube-api-url');
+  const file = flags.text('kubeconfig-file');
+  if (url !== '' && !isHttpUrl(url)) flags.problem('kube-api-url', url, 'a URL such as https://10.0.0.1:6443');
+  return { ...(url !== '' && { kubeApiUrl: url }), ...(file !== '' && { kubeconfigFile: file }) };
+}
+
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+}
+
+/** Variables that flannel reads outside its flags. */
+function readOtherVariables(flags: FlagValues, environment: Environment): void {
+  if (isGiven(environment['WIREGUARD_KEY_FILE'])) {
+    flags.problems.push('WIREGUARD_KEY_FILE is not supported yet: it needs the wireguard backend');
+  }
+  const depth = environment['EVENT_QUEUE_DEPTH'];
+  // Only the newest state of each node is kept, so there is no queue to size. flannel's manifest sets its default, 5000.
+  if (isGiven(depth) && !/^[1-9][0-9]{0,8}$/.test(depth)) {
+    flags.problems.push(`EVENT_QUEUE_DEPTH is ${JSON.stringify(depth)}: expected a number of events such as 5000`);
+  }
+  const goOn = environment['CONT_WHEN_CACHE_NOT_READY'];
+  if (isGiven(goOn) && !/^(?:true|false)$/.test(goOn)) {
+    flags.problems.push(`CONT_WHEN_CACHE_NOT_READY is ${JSON.stringify(goOn)}: expected true or false`);
+  }
+}
+
+function readNodeIdentity(flags: FlagValues, environment: Environment): NodeIdentity {
+  const node = environment['NODE_NAME'];
+  if (isGiven(node)) return { type: 'name', name: node };
+  const name = environment['POD_NAME'];
+  const namespace = environment['POD_NAMESPACE'];
+  if (isGiven(name) && isGiven(namespace)) return { type: 'pod', name, namespace };
+  flags.problems.push('NODE_NAME is not set, and neither are POD_NAME and POD_NAMESPACE: one of both is needed');
+  return { type: 'name', name: '' };
+}
+
+function isGiven(value: string | undefined): value is string {
+  return value !== undefined && value !== '';
+}
+
+/** Go's net.Listen takes an empty host as every address. */
+const ANY_ADDRESS: Ip = unwrap(parseIp('0.0.0.0'));
+
+function readHealth(flags: FlagValues): FlanneldConfig['health'] {
+  const text = flags.text('healthz-ip');
+  const ip = text === '' ? ANY_ADDRESS : readParsed(flags, 'healthz-ip', parseIp);
+  const port = flags.integer('healthz-port', 0, 65535);
+  return ip === undefined || port === 0 ? undefined : { ip, port };
+}
+
+function readInterfaces(flags: FlagValues): InterfaceOptions {
+  const canReach = readParsed(flags, 'iface-can-reach', parseIp);
+  const publicIp = readParsed(flags, 'public-ip', parseIpv4);
+  const publicIpv6 = readParsed(flags, 'public-ipv6', parseIpv6);
+  return {
+    interfaces: flags.texts('iface').filter((text) => text !== ''),
+    patterns: flags.texts('iface-regex').flatMap((text) => {
+      // Manifests fill these in from variables; flannel takes an empty one as unset.
+      if (text === '') return [];
+      const pattern = parseGoRegExp(text);
+      if (pattern.ok) return [pattern.value];
+      flags.problem('iface-regex', text, pattern.error.expected);
+      return [];
+    }),
+    ...(canReach !== undefined && { canReach }),
+    ...(publicIp !== undefined && { publicIp }),
+    ...(publicIpv6 !== undefined && { publicIpv6 }),
+  };
+}
+
+/** The parsed value of a flag; undefined when it is empty or wrong. */
+function readParsed<T>(
+  flags: FlagValues,
+  name: TextFlag,
+  parse: (text: string) => Result<T, ParseError>,
+): T | undefined {
+  const text = flags.text(name);
+  if (text === '') return undefined;
+  const parsed = parse(text);
+  if (parsed.ok) return parsed.value;
+  flags.problem(name, text, parsed.error.expected);
+  return undefined;
+}

@@ -1,0 +1,10 @@
+export { environmentName, FLAGS, type FlagSpec } from './flag-table.ts';
+export type { Environment } from './flag-values.ts';
+export {
+  type CleanupOptions,
+  type FlanneldCommand,
+  type FlanneldConfig,
+  type InterfaceOptions,
+  type NodeIdentity,
+  parseFlanneldCommand,
+} from './flanneld-config.ts';

@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+
+/** Where all labs keep their files: gone after a reboot, as the namespaces are. */
+export const DEFAULT_STATE_ROOT = '/run/canal-lab';
+
+/** The files of one lab. Everything is under `root`, so that removing it leaves nothing. */
+export interface LabPaths {
+  readonly root: string;
+  readonly lock: string;
+  readonly state: string;
+  readonly processes: string;
+  readonly api: {
+    readonly root: string;
+    readonly database: string;
+    readonly secrets: string;
+    readonly ready: string;
+    /** HTTP without TLS, for the lab's own commands: the directory lets in root alone. */
+    readonly socket: string;
+    readonly log: string;
+  };
+  /** For canalctl and kubectl on this machine. */
+  readonly kubeconfig: string;
+}
+
+export function labPaths(stateRoot: string, lab: string): LabPaths {
+  const root = join(stateRoot, lab);
+  const api = join(root, 'api');
+  return {
+    root,
+    lock: join(root, 'lock'),
+    state: join(root, 'lab.json'),
+    processes: join(root, 'processes'),
+    api: {
+      root: api,
+      database: join(api, 'objects.sqlite'),
+      secrets: join(api, 'secrets.json'),
+      ready: join(api, 'ready.json'),
+      socket: join(api, 'socket'),
+      log: join(api, 'api-server.log'),
+    },
+    kubeconfig: join(root, 'kubeconfig'),
+  };
+}
+
+/** The directories that a node would have at the paths in the comments. */
+export interface NodePaths {
+  readonly root: string;
+  /** /run/flannel/subnet.env */
+  readonly subnetFile: string;
+  /** /etc/cni/net.d */
+  readonly cniConfDir: string;
+  /** /opt/cni/bin */
+  readonly cniBinDir: string;
+  /** /var/lib/cni: the runtime's result cache is in `results` below it. */
+  readonly cniCacheDir: string;
+  /** /var/lib/cni/networks */
+  readonly cniDataDir: string;
+  /** /var/lib/canal */
+  readonly cniStateDir: string;
+  /** What the container runtime would know of its sandboxes. */
+  readonly sandboxes: string;
+  readonly netConf: string;
+  readonly kubeconfig: string;
+  readonly log: string;
+}
+
+export function nodePaths(paths: LabPaths, node: string): NodePaths {
+  const root = join(paths.root, 'nodes', node);
+  return {
+    root,
+    subnetFile: join(root, 'run/flannel/subnet.env'),
+    cniConfDir: join(root, 'etc/cni/net.d'),
+    cniBinDir: join(root, 'opt/cni/bin'),
+    cniCacheDir: join(root, 'var/lib/cni'),
+    cniDataDir: join(root, 'var/lib/cni/networks'),
+    cniStateDir: join(root, 'var/lib/canal'),
+    sandboxes: join(root, 'sandboxes'),
+    netConf: join(root, 'etc/kube-flannel/net-conf.json'),
+    kubeconfig: join(root, 'etc/kube-flannel/kubeconfig'),
+    log: join(root, 'flanneld.log'),
+  };
+}

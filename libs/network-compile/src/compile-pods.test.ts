@@ -1,0 +1,63 @@
+import type { ActualLink, Attachment } from '@canal/model';
+import { parseInterfaceAddress, unwrap } from 'net-types';
+import { expect, test } from 'vitest';
+import { compilePods } from './compile-pods.ts';
+import { ip, link, mac } from './testing/cluster.ts';
+import { show } from './testing/show.ts';
+
+function attachment(changes: Partial<Attachment> = {}): Attachment {
+  return {
+    network: 'canal',
+    containerId: 'c1',
+    containerInterface: link('eth0'),
+    netns: '/run/netns/pod1',
+    mode: 'routed',
+    hostInterface: link('cnl00000000001'),
+    hostMac: mac('02:00:00:00:0a:01'),
+    containerMac: mac('02:00:00:00:0b:01'),
+    addresses: ['10.244.1.5/32', 'fd00:10:244:1::5/128'].map((text) => unwrap(parseInterfaceAddress(text))),
+    gateways: [ip('169.254.1.1'), ip('fe80::1')],
+    mtuBytes: 1450,
+    bootId: 'b',
+    ...changes,
+  };
+}
+
+function veth(name: string): ActualLink {
+  return { name: link(name), kind: 'veth', up: true, carrier: true, loopback: false, mtuBytes: 1450 };
+}
+
+test('a routed pod has a host route and a permanent neighbour per address, and its device is up and forwards', () => {
+  expect(show(compilePods([attachment()], [veth('cnl00000000001')]).state)).toEqual([
+    'link cnl00000000001 up',
+    'neigh 10.244.1.5 lladdr 02:00:00:00:0b:01 dev cnl00000000001',
+    'neigh fd00:10:244:1::5 lladdr 02:00:00:00:0b:01 dev cnl00000000001',
+    'route 10.244.1.5/32 dev cnl00000000001',
+    'route fd00:10:244:1::5/128 dev cnl00000000001',
+    'sysctl ipv4 cnl00000000001 forwarding=1',
+  ]);
+});
+
+test('a pod whose device is gone, and one of the boot before, ask for nothing', () => {
+  expect(show(compilePods([attachment()], []).state)).toEqual([]);
+});
+
+test('a device of that name which is no veth is not a pod', () => {
+  expect(show(compilePods([attachment()], [{ ...veth('cnl00000000001'), kind: 'dummy' }]).state)).toEqual([]);
+});
+
+test("bridge mode: the bridge forwards, the pod's port is up, all else is the bridge's own affair", () => {
+  const bridge: ActualLink = { ...veth('cni0'), kind: 'bridge' };
+  const { state } = compilePods([attachment({ mode: 'bridge' })], [veth('cnl00000000001'), bridge]);
+  expect(show(state)).toEqual(['link cnl00000000001 up', 'sysctl ipv4 cni0 forwarding=1']);
+});
+
+test('two records with one address are reported; the route stays with one of them, whatever their order', () => {
+  const other = attachment({ containerId: 'c2', hostInterface: link('cnl00000000002') });
+  const links = [veth('cnl00000000001'), veth('cnl00000000002')];
+  const forward = compilePods([attachment(), other], links);
+  const backward = compilePods([other, attachment()], links);
+  expect(forward).toEqual(backward);
+  expect(forward.problems).toMatchObject([{ code: 'DuplicatePodAddress' }, { code: 'DuplicatePodAddress' }]);
+  expect(forward.state.routes).toHaveLength(2);
+});

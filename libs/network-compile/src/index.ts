@@ -1,0 +1,10 @@
+export type { Backend, BackendContext, BackendPart, Hop, UsablePeer } from './backend.ts';
+export { BACKENDS } from './backends.ts';
+export type { CompiledNetwork, CompileInput, KernelFacts, HostNetwork, OwnFamily, OwnNode } from './compile-input.ts';
+export { compileNetwork, pathsNeeded } from './compile-network.ts';
+export { type CompiledPods, compilePods } from './compile-pods.ts';
+export { EMPTY_STATE, mergeStates } from './network-states.ts';
+export type { NetworkProblem, NetworkProblemCode } from './problem.ts';
+export { publicIpFault } from './public-ip.ts';
+export { compileTrafficRules, type TrafficFamily, type TrafficRulesInput } from './traffic-rules.ts';
+export { vxlanDeviceName } from './vxlan-device.ts';

@@ -1,0 +1,18 @@
+export { createLinkLinger, type LinkLinger } from './link-linger.ts';
+export {
+  type NetworkTurnOptions,
+  type NetworkTurnReport,
+  type OperationFailure,
+  type ReadOnlySysctl,
+  turnNetwork,
+} from './network-turn.ts';
+export {
+  createReconciler,
+  type FailingItem,
+  type ReconcileDeps,
+  type ReconcileHealth,
+  type ReconcileOptions,
+  type Reconciler,
+  type Turn,
+  type TurnOutcome,
+} from './reconciler.ts';
