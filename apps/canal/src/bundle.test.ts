@@ -1,0 +1,65 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildCanal } from '../build.ts';
+
+let directory: string;
+let meta: Bun.BuildMetafile;
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'canal-bundle-'));
+  meta = await buildCanal({ outfile: join(directory, 'canal') });
+});
+afterAll(() => {
+  rmSync(directory, { recursive: true });
+});
+
+/** Chunk names without "./", by which imports name them. */
+const chunk = (path: string): string => path.replace(/^\.\//, '');
+
+/** Sources in the chunk made for `entry` and in those that it imports at once: what its start pays for. */
+function loadedBy(entry: string): readonly string[] {
+  const outputs = new Map(Object.entries(meta.outputs).map(([path, output]) => [chunk(path), output]));
+  const first = [...outputs].find(([, output]) => output.entryPoint === entry)?.[0];
+  if (first === undefined) throw new Error(`${entry} has no chunk of its own`);
+  const seen = new Set([first]);
+  for (const name of seen) {
+    for (const edge of outputs.get(name)?.imports ?? []) {
+      if (edge.kind !== 'dynamic-import') seen.add(chunk(edge.path));
+    }
+  }
+  return [...seen].flatMap((name) => Object.keys(outputs.get(name)?.inputs ?? {}));
+}
+
+const packagesOf = (sources: readonly string[]): readonly string[] =>
+  [
+    ...new Set(
+      sources.map((path) => /^(?:node_modules\/(?:@[^/]+\/)?[^/]+|(?:apps|libs)\/[^/]+)/.exec(path)?.[0] ?? path),
+    ),
+  ].sort();
+
+describe('what a start of the shipped binary loads', () => {
+  test('the choice of the program: two files and no package', () => {
+    expect(loadedBy('apps/canal/src/main.ts')).toEqual(['apps/canal/src/choose-program.ts', 'apps/canal/src/main.ts']);
+  });
+
+  test('the CNI plugin: libraries of its own scope, nothing from the registry', () => {
+    const packages = packagesOf(loadedBy('apps/cni/src/main.ts'));
+    expect(packages).toContain('libs/netlink-ts');
+    expect(packages.filter((name) => !name.startsWith('libs/') && name !== 'apps/cni')).toEqual([]);
+    expect(packages.filter((name) => /store|api-schema|config|telemetry|lab/.test(name))).toEqual([]);
+  });
+
+  test('the node agent: neither the command line, nor the lab, nor the Kubernetes client', () => {
+    const packages = packagesOf(loadedBy('apps/flanneld/src/main.ts'));
+    expect(packages).toContain('libs/network-compile');
+    expect(packages.filter((name) => /commander|client-node|canalctl|libs\/lab|store-embedded/.test(name))).toEqual([]);
+  });
+
+  test('help of the command line: not yet the lab', () => {
+    const packages = packagesOf(loadedBy('apps/canalctl/src/main.ts'));
+    expect(packages).toContain('node_modules/commander');
+    expect(packages.filter((name) => name.startsWith('libs/'))).toEqual([]);
+  });
+});

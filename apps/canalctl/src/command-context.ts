@@ -1,0 +1,10 @@
+import { type Terminal } from './terminal.ts';
+
+/** What a command gets besides its arguments. */
+export interface CommandContext {
+  readonly terminal: Terminal;
+  /** Aborts on SIGINT and SIGTERM: a command undoes what it half did. */
+  readonly signal: AbortSignal;
+  /** Set by commands that end well but have bad news, or pass on another program's code. */
+  readonly outcome: { exitCode: number };
+}

@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { type Lab } from '@canal/lab';
+import { type CommandContext } from '../command-context.ts';
+import { applyManifest, resourceOf } from '../objects/apply.ts';
+import { type ApiClient, createApiClient, findResource, type ServedResource } from '../objects/api-client.ts';
+import { parseManifests } from '../objects/manifest.ts';
+import { printable, printableLine, safeJson } from '../printable.ts';
+import { UsageError } from '../report-error.ts';
+import { table } from '../table.ts';
+import { type GetFlags } from './lab-command.ts';
+import { type LabFlags, onOpenLab } from './lab-flags.ts';
+
+export async function runApply(
+  context: CommandContext,
+  flags: LabFlags & { readonly namespace: string; readonly filename: string },
+): Promise<void> {
+  const manifests = parseManifests(
+    readInput(flags.filename),
+    flags.filename === '-' ? 'standard input' : flags.filename,
+  );
+  if (manifests.length === 0) throw new UsageError(`${flags.filename} holds no object`);
+  await onOpenLab(context, flags, async (lab) => {
+    const served = await clientOf(lab, context).discover();
+    // All are looked up first, so that a misspelt kind at the end changes nothing.
+    const known = manifests.map((manifest) => ({ manifest, type: resourceOf(served, manifest) }));
+    for (const { manifest, type } of known) {
+      const outcome = await applyManifest(lab.store, type, manifest, flags.namespace);
+      context.terminal.out(`${nameOf(type)}/${printableLine(manifest.name)} ${outcome}\n`);
+    }
+  });
+}
+
+export async function runGet(
+  context: CommandContext,
+  kind: string,
+  name: string | undefined,
+  flags: GetFlags,
+): Promise<void> {
+  const { terminal } = context;
+  const everywhere = flags.allNamespaces === true;
+  if (everywhere && name !== undefined)
+    throw new UsageError('one object has one namespace: leave out --all-namespaces');
+  await onOpenLab(context, flags, async (lab) => {
+    const client = clientOf(lab, context);
+    const type = await resource(client, kind);
+    const where = { namespace: everywhere ? undefined : flags.namespace, name };
+    if (flags.output === 'json') {
+      terminal.out(`${safeJson(await client.read(type, where))}\n`);
+    } else if (flags.output === 'yaml') {
+      const { stringify } = await import('yaml');
+      terminal.out(printable(stringify(await client.read(type, where))));
+    } else {
+      const { columns, rows } = await client.table(type, where);
+      if (rows.length === 0)
+        terminal.err(`no ${type.plural}${everywhere || !type.namespaced ? '' : ` in ${flags.namespace}`}\n`);
+      const withNamespace = everywhere && type.namespaced;
+      const head = withNamespace ? ['NAMESPACE', ...columns] : columns;
+      const body = rows.map((row) => (withNamespace ? [row.namespace, ...row.cells] : row.cells).map(printableLine));
+      if (rows.length > 0) terminal.out(table([head.map((column) => printableLine(column).toUpperCase()), ...body]));
+    }
+  });
+}
+
+export async function runDelete(
+  context: CommandContext,
+  kind: string,
+  name: string,
+  flags: LabFlags & { readonly namespace: string },
+): Promise<void> {
+  await onOpenLab(context, flags, async (lab) => {
+    const type = await resource(clientOf(lab, context), kind);
+    await lab.store.delete(type, name, type.namespaced ? flags.namespace : undefined);
+    context.terminal.out(`${nameOf(type)}/${printableLine(name)} deleted\n`);
+  });
+}
+
+function clientOf(lab: Lab, context: CommandContext): ApiClient {
+  return createApiClient(lab.connection, context.signal);
+}
+
+async function resource(client: ApiClient, word: string): Promise<ServedResource> {
+  const served = await client.discover();
+  const found = findResource(served, word);
+  if (found !== undefined) return found;
+  const known = served.map((one) => one.plural).join(', ');
+  throw new UsageError(`the API server knows no ${JSON.stringify(word)}; it serves ${known}`);
+}
+
+function nameOf(type: ServedResource): string {
+  const singular = type.words[1] ?? type.plural;
+  return type.group === '' ? singular : `${singular}.${type.group}`;
+}
+
+function readInput(filename: string): string {
+  try {
+    return readFileSync(filename === '-' ? 0 : filename, 'utf8');
+  } catch (error) {
+    throw new UsageError(`${filename} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}

@@ -1,0 +1,24 @@
+/** The command line. Commands load what they need when they run: help and usage errors cost nothing. */
+import { CommanderError } from 'commander';
+import { createProgram } from './program.ts';
+import { EXIT } from './exit-code.ts';
+import { reportError } from './report-error.ts';
+import { processTerminal } from './terminal.ts';
+
+/** Runs one command; gives the exit code (see exit-code.ts). */
+export async function main(args: readonly string[]): Promise<number> {
+  const terminal = processTerminal(process.env);
+  const stop = new AbortController();
+  const onSignal = (): void => stop.abort(new Error('interrupted'));
+  process.once('SIGINT', onSignal);
+  process.once('SIGTERM', onSignal);
+  const outcome = { exitCode: EXIT.ok as number };
+  try {
+    await createProgram({ terminal, signal: stop.signal, outcome }).parseAsync([...args], { from: 'user' });
+    return outcome.exitCode;
+  } catch (error) {
+    // Commander has written help and usage errors already; --help and --version are no failures.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    return await reportError(terminal, error);
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * What "apply" changes: the fields of the new manifest are set, those that the last apply had set and the new one no
+ * longer names are removed, all others (a controller's, another tool's) stay. The result is a merge patch (RFC 7386),
+ * so lists are replaced as a whole.
+ */
+import { isJsonObject, type JsonObject } from './json-object.ts';
+
+/** kubectl's annotation, so that the two tools can take turns. */
+export const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** The merge patch; undefined when nothing is to be changed. */
+export function threeWayMerge(last: JsonObject, wanted: JsonObject, live: JsonObject): JsonObject | undefined {
+  const patch: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(wanted)) {
+    const [before, now] = [own(last, name), own(live, name)];
+    if (isJsonObject(value) && isJsonObject(now)) {
+      const inner = threeWayMerge(isJsonObject(before) ? before : {}, value, now);
+      if (inner !== undefined) patch[name] = inner;
+    } else if (Array.isArray(value) && covers(now, value) && (before === undefined || deepEqual(before, value))) {
+      // Only the server's defaults are in it beside: setting it again would change nothing.
+    } else if (!deepEqual(value, now)) {
+      patch[name] = value;
+    }
+  }
+  for (const name of Object.keys(last)) {
+    if (!Object.hasOwn(wanted, name) && Object.hasOwn(live, name)) patch[name] = null;
+  }
+  return Object.keys(patch).length === 0 ? undefined : patch;
+}
+
+function own(object: JsonObject, name: string): unknown {
+  return Object.hasOwn(object, name) ? object[name] : undefined;
+}
+
+/** Whether everything wanted is there; more fields may be. */
+function covers(live: unknown, wanted: unknown): boolean {
+  if (Array.isArray(wanted)) {
+    return Array.isArray(live) && live.length === wanted.length && wanted.every((one, i) => covers(live[i], one));
+  }
+  if (!isJsonObject(wanted)) return live === wanted;
+  return isJsonObject(live) && Object.entries(wanted).every(([name, value]) => covers(own(live, name), value));
+}
+
+function deepEqual(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((one, i) => deepEqual(one, b[i]));
+  if (!isJsonObject(a) || !isJsonObject(b)) return false;
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => deepEqual(a[name], own(b, name)));
+}

@@ -1,0 +1,39 @@
+import { writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+
+const [STDOUT, STDERR] = [1, 2];
+
+/** Where the program writes; injected so that tests can read it. */
+export interface Terminal {
+  /** The answer. */
+  out(text: string): void;
+  /** Progress, warnings and errors. */
+  err(text: string): void;
+  /** Whether `err` is a terminal: only then may lines be drawn over. */
+  readonly live: boolean;
+}
+
+/** The process's own streams, written at once: nothing is left in a buffer when the process exits. */
+export function processTerminal(env: Readonly<Record<string, string | undefined>>): Terminal {
+  return {
+    out: (text) => writeAll(STDOUT, text),
+    err: (text) => writeAll(STDERR, text),
+    live: isatty(STDERR) && env['TERM'] !== 'dumb' && env['CI'] === undefined,
+  };
+}
+
+function writeAll(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let offset = 0; offset < bytes.length;) {
+    try {
+      offset += writeSync(fd, bytes, offset);
+    } catch (error) {
+      const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+      // The reader has gone (`| head`): there is nobody to tell.
+      if (code === 'EPIPE') return;
+      // A pipe that somebody made non-blocking is full: wait for its reader.
+      if (code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}

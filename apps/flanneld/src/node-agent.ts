@@ -1,0 +1,256 @@
+/**
+ * The agent's turns: the network, then the rules for its traffic, then the file for the CNI plugin, then what peers and
+ * the scheduler are told. Everything that happens elsewhere only marks something dirty here.
+ */
+import { createReconciler, type Reconciler } from '@canal/reconcile';
+import type { Clock, Labels, Logger } from '@canal/runtime-port';
+import type { AgentMetrics } from './agent-metrics.ts';
+import { complaintsOf } from './complaints.ts';
+import type { HealthAnswer } from './health-server.ts';
+import type { NetworkResult, NodeNetwork } from './node-network.ts';
+import type { NodeEvents } from './node-events.ts';
+import type { NodePublisher } from './node-publisher.ts';
+import type { NodeTable } from './node-table.ts';
+import { describeOwn } from './own-node.ts';
+import type { ProblemLog } from './problem-log.ts';
+import { readiness } from './readiness.ts';
+import type { SubnetFile } from './subnet-file.ts';
+import { subnetEnvOf } from './subnet-env-content.ts';
+import type { TrafficRules } from './traffic-rules.ts';
+import { withoutProgress } from './without-progress.ts';
+
+export type AgentItem = 'network' | 'rules' | 'subnet-file';
+
+export interface NodeAgentDeps {
+  readonly network: NodeNetwork;
+  readonly rules: Pick<TrafficRules, 'sync'>;
+  readonly subnetFile: SubnetFile;
+  readonly publisher: Pick<NodePublisher, 'announce' | 'networkIsUp'>;
+  readonly nodes: NodeTable;
+  readonly problems: ProblemLog;
+  readonly events: NodeEvents;
+  readonly metrics: AgentMetrics;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Milliseconds since the epoch. */
+  readonly timeMs: () => number;
+  /** Called with what each turn over the network found. */
+  readonly onTurn: (result: NetworkResult) => void;
+}
+
+export interface NodeAgentOptions {
+  readonly ipMasq: boolean;
+  readonly resyncSeconds: number;
+  readonly bootId: string;
+}
+
+/** Apart enough that a burst of events is one turn, close enough that a repair takes no noticeable time. */
+const MIN_INTERVAL_MS = 50;
+const SHOWN_REPAIRS = 10;
+
+export class NodeAgent {
+  readonly #deps: NodeAgentDeps;
+  readonly #options: NodeAgentOptions;
+  readonly #loop: Reconciler<AgentItem>;
+  #network: NetworkResult | undefined;
+  #firstSyncDone = false;
+  #apiError: string | undefined;
+  /** The network could not be looked at or changed at all; refused changes are in its result. */
+  #networkFault: string | undefined;
+  #rulesFault: string | undefined;
+  #subnetFileFault: string | undefined;
+  #lease = '';
+  #leaseLabels: Labels | undefined;
+
+  constructor(deps: NodeAgentDeps, options: NodeAgentOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#loop = createReconciler<AgentItem>(
+      { clock: deps.clock, log: withoutProgress(deps.log) },
+      {
+        items: ['network', 'rules', 'subnet-file'],
+        turn: async (items, { signal }) => ({ failures: await this.#turn(items, signal) }),
+        minIntervalMs: MIN_INTERVAL_MS,
+        resyncIntervalMs: options.resyncSeconds * 1000,
+        retryFirstMs: 200,
+        retryLongestMs: 30_000,
+      },
+    );
+  }
+
+  run(signal: AbortSignal): Promise<void> {
+    return this.#loop.run(signal);
+  }
+
+  markDirty(item: AgentItem): void {
+    this.#loop.markDirty(item);
+  }
+
+  apiConnection(connected: boolean, error?: string): void {
+    this.#apiError = connected ? undefined : error;
+  }
+
+  /** What the last turn found; absent before the first. */
+  get lastResult(): NetworkResult | undefined {
+    return this.#network;
+  }
+
+  healthz(): HealthAnswer {
+    const { alive, turns } = this.#loop.health();
+    return alive ? { ok: true, text: `ok, ${turns} turns` } : { ok: false, text: 'the reconcile loop does not turn' };
+  }
+
+  readyz(): HealthAnswer {
+    return readiness({
+      nodesInSync: this.#deps.nodes.inSync,
+      firstSyncDone: this.#firstSyncDone,
+      ...(this.#apiError !== undefined && { apiError: this.#apiError }),
+      ...(this.#network && { network: this.#network }),
+      ...(this.#networkFault !== undefined && { networkFault: this.#networkFault }),
+      ...(this.#rulesFault !== undefined && { rulesFault: this.#rulesFault }),
+      ...(this.#subnetFileFault !== undefined && { subnetFileFault: this.#subnetFileFault }),
+    });
+  }
+
+  async #turn(items: ReadonlySet<AgentItem>, signal: AbortSignal): Promise<ReadonlyMap<AgentItem, Error>> {
+    const failures = new Map<AgentItem, Error>();
+    const attempt = async (item: AgentItem, work: () => Promise<void> | void): Promise<void> => {
+      try {
+        await work();
+      } catch (error) {
+        failures.set(item, error instanceof Error ? error : new Error(String(error)));
+      }
+    };
+    const first = this.#network === undefined;
+    // Rules and file follow from what the network turn decides, so they are looked at with it.
+    if (items.has('network') || first) await attempt('network', () => this.#turnNetwork(signal));
+    if (!signal.aborted) await attempt('rules', () => this.#turnRules());
+    if (!signal.aborted) await attempt('subnet-file', () => this.#writeSubnetFile());
+    this.#rulesFault = failures.get('rules')?.message;
+    this.#subnetFileFault = failures.get('subnet-file')?.message;
+    if (!signal.aborted) this.#afterTurn(failures);
+    return failures;
+  }
+
+  async #turnNetwork(signal: AbortSignal): Promise<void> {
+    const { network, metrics, clock, nodes, problems } = this.#deps;
+    const startedMs = clock.nowMs();
+    const result = await this.#tryNetwork(() => network.turn(signal), signal);
+    metrics.applySeconds.observe((clock.nowMs() - startedMs) / 1000);
+    this.#network = result;
+    this.#deps.onTurn(result);
+    this.#reportChanges(result);
+    problems.update('network', complaintsOf(result, nodes.faults()));
+    const [failure] = result.failures;
+    if (failure !== undefined) throw new Error(`${result.failures.length} changes refused, first: ${failure.text}`);
+  }
+
+  async #tryNetwork(turn: () => Promise<NetworkResult>, signal: AbortSignal): Promise<NetworkResult> {
+    try {
+      const result = await turn();
+      this.#networkFault = undefined;
+      return result;
+    } catch (error) {
+      if (!signal.aborted) this.#networkFault = error instanceof Error ? error.message : String(error);
+      throw error;
+    }
+  }
+
+  async #turnRules(): Promise<void> {
+    const own = this.#network?.own;
+    if (own === undefined) return;
+    const { rules, metrics, events, problems, log } = this.#deps;
+    const report = await rules.sync(own.leases);
+    metrics.foreignDrops.set(report.foreignDrops.length);
+    problems.update(
+      'rules',
+      report.foreignDrops.map(({ family, table, chain, by, message, cure }) => ({
+        key: `${family} ${table} ${chain} ${by}`,
+        severity: 'warning',
+        event: 'ForeignForwardDrop',
+        message: `${message}. Cure: ${cure}`,
+      })),
+    );
+    const { outcome, differences } = report;
+    if (outcome === 'written') log.info({ differences }, 'traffic rules written');
+    if (outcome !== 'repaired') return;
+    metrics.driftRepairs.inc({ kind: 'rule' });
+    log.warn({ differences }, 'traffic rules repaired: others had changed them');
+    const message = `traffic rules changed by others, repaired: ${differences.join('; ')}`;
+    events.emit({ type: 'Warning', reason: 'DataplaneDriftRepaired', message });
+  }
+
+  /** Pods may be added when the network they will use is there, and not before. */
+  #writeSubnetFile(): void {
+    const { subnetFile, log, metrics } = this.#deps;
+    const { own, compiled, localFaults = [] } = this.#network ?? {};
+    if (own === undefined || compiled === undefined) return;
+    if (subnetFile.removeIfMisleading(own.leases)) log.warn({}, 'subnet.env of another subnet removed');
+    if (localFaults.length > 0 || this.#rulesFault !== undefined) return;
+    const { ipMasq, bootId } = this.#options;
+    const outcome = subnetFile.ensure(subnetEnvOf(own.leases, { mtuBytes: compiled.podMtuBytes, ipMasq, bootId }));
+    if (outcome === 'same') return;
+    log.info({ mtuBytes: compiled.podMtuBytes, outcome }, 'subnet.env written');
+    if (outcome === 'repaired') metrics.driftRepairs.inc({ kind: 'file' });
+  }
+
+  #afterTurn(failures: ReadonlyMap<AgentItem, Error>): void {
+    const { nodes, publisher, metrics, timeMs, problems, log } = this.#deps;
+    const { own, compiled, localFaults = [] } = this.#network ?? {};
+    const open = problems.open();
+    for (const severity of ['error', 'warning'] as const) {
+      metrics.problems.set(open.filter((complaint) => complaint.severity === severity).length, { severity });
+    }
+    if (own === undefined || compiled === undefined) return;
+    if (failures.size === 0) metrics.lastSync.set(timeMs() / 1000);
+    const localUp = localFaults.length === 0 && !failures.has('rules') && !failures.has('subnet-file');
+    if (!localUp || this.#networkFault !== undefined || !nodes.inSync) return;
+    publisher.announce(compiled.announcement);
+    publisher.networkIsUp();
+    if (this.#firstSyncDone) return;
+    this.#firstSyncDone = true;
+    log.info({ peers: nodes.peers().length }, 'first full sync done');
+  }
+
+  #reportChanges({ own, conf, compiled, repairs, failures, operations, problems }: NetworkResult): void {
+    const { metrics, log, nodes, events } = this.#deps;
+    for (const { operation } of failures) metrics.operationErrors.inc({ kind: operation.type.split('-')[0] ?? '' });
+    for (const { kind } of repairs) metrics.driftRepairs.inc({ kind });
+    if (repairs.length > 0) {
+      const shown = repairs.slice(0, SHOWN_REPAIRS).map(({ text }) => text);
+      log.warn({ repairs: shown, count: repairs.length }, 'changes of others undone');
+      const rest = repairs.length > shown.length ? ` and ${repairs.length - shown.length} more` : '';
+      const message = `changes of others undone: ${shown.join('; ')}${rest}`;
+      events.emit({ type: 'Warning', reason: 'DataplaneDriftRepaired', message });
+    }
+    if (operations > repairs.length) log.info({ changes: operations - repairs.length }, 'network changed');
+    if (own === undefined || conf === undefined || compiled === undefined) return;
+    const refused = new Set(problems.flatMap(({ severity, peer }) => (severity === 'error' && peer ? [peer] : [])));
+    metrics.peers.set(nodes.peers().length - refused.size, { state: 'programmed' });
+    metrics.peers.set(refused.size, { state: 'refused' });
+    metrics.podMtuBytes.set(compiled.podMtuBytes);
+    this.#reportLease(own, conf.backend.type);
+    const families = own.leases.map(({ family }) => `IPv${family}`).join(',');
+    this.#showLease({ backend: conf.backend.type, families });
+  }
+
+  #reportLease(own: NonNullable<NetworkResult['own']>, backend: string): void {
+    const { metrics, log, events } = this.#deps;
+    const lease = describeOwn(own);
+    if (lease === this.#lease) return;
+    log.info({ own: lease, backend }, 'this node');
+    if (this.#lease !== '') {
+      metrics.leaseChanges.inc();
+      events.emit({ type: 'Normal', reason: 'NodeIPChanged', message: `this node is now ${lease}` });
+    }
+    this.#lease = lease;
+  }
+
+  /** One series: what was true before is not any more. */
+  #showLease(labels: Labels): void {
+    const { leaseInfo } = this.#deps.metrics;
+    if (this.#leaseLabels !== undefined) leaseInfo.remove(this.#leaseLabels);
+    leaseInfo.set(1, labels);
+    this.#leaseLabels = labels;
+  }
+}

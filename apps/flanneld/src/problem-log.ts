@@ -1,0 +1,47 @@
+/** What is wrong, told when it begins and when it ends; what lasts is told once. */
+import type { Logger } from '@canal/runtime-port';
+import type { NodeEvents } from './node-events.ts';
+
+export interface Complaint {
+  /** Stable over turns: the same key is the same complaint, whatever figures its text has. */
+  readonly key: string;
+  readonly severity: 'error' | 'warning';
+  /** Reason of a Kubernetes Event, when operators shall see it with kubectl. */
+  readonly event?: string;
+  readonly message: string;
+}
+
+export class ProblemLog {
+  readonly #log: Logger;
+  readonly #events: NodeEvents;
+  readonly #open = new Map<string, Complaint>();
+
+  constructor(log: Logger, events: NodeEvents) {
+    this.#log = log;
+    this.#events = events;
+  }
+
+  /** All complaints of one source as they are now; those that are missing have ended. */
+  update(source: string, complaints: readonly Complaint[]): void {
+    const now = new Map(complaints.map((complaint) => [`${source} ${complaint.key}`, complaint]));
+    for (const [key, complaint] of now) {
+      if (!this.#open.has(key)) this.#begin(complaint);
+      this.#open.set(key, complaint);
+    }
+    for (const [key, complaint] of this.#open) {
+      if (!key.startsWith(`${source} `) || now.has(key)) continue;
+      this.#open.delete(key);
+      this.#log.info({ problem: complaint.message }, 'problem ended');
+    }
+  }
+
+  open(): readonly Complaint[] {
+    return [...this.#open.values()];
+  }
+
+  #begin({ severity, message, event }: Complaint): void {
+    if (severity === 'error') this.#log.error({ problem: message }, 'problem');
+    else this.#log.warn({ problem: message }, 'problem');
+    if (event !== undefined) this.#events.emit({ type: 'Warning', reason: event, message });
+  }
+}

@@ -1,0 +1,507 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { annotationKeys, DEFAULT_ANNOTATION_PREFIX } from '@canal/api-schema';
+import { type FlanneldConfig, parseFlanneldCommand } from '@canal/config';
+import { FakeKernel } from '@canal/kernel-fake';
+import type { ForwardDrop, InterfaceFacts, TrafficKernel } from '@canal/kernel-port';
+import type { TrafficTable } from '@canal/model';
+import { createEmbeddedServer } from '@canal/store-embedded';
+import { createKubeStore, fixedCredentials, Secret } from '@canal/store-kube';
+import { createPrometheusMetrics, createSystemClock } from '@canal/telemetry';
+import { type RunningAgent, startAgent } from './run-agent.ts';
+import { type KubeObject, NODES, type Store } from '@canal/store-port';
+import { describeOperation } from '@canal/delta';
+import { type CapturedLogger, createCapturedLogger, waitFor } from '@canal/testing';
+import { cidrOf, formatCidr, parseInterfaceAddress, parseInterfaceName, unwrap } from 'net-types';
+import { expect, test } from 'vitest';
+
+const KEYS = unwrap(annotationKeys(DEFAULT_ANNOTATION_PREFIX));
+const NET_CONF = '{"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan"}}';
+
+const FLANNEL_B = {
+  [KEYS.subnetManager]: 'true',
+  [KEYS.backendType]: 'vxlan',
+  [KEYS.backendData]: '{"VNI":1,"VtepMAC":"3a:fd:04:5e:b2:1c"}',
+  [KEYS.publicIp]: '10.0.0.2',
+};
+
+function nodeObject(name: string, podCIDR: string | undefined, annotations: Record<string, string> = {}): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name, annotations },
+    spec: podCIDR === undefined ? {} : { podCIDR, podCIDRs: [podCIDR] },
+  };
+}
+
+async function addNodes(store: Store): Promise<void> {
+  await store.create(NODES, nodeObject('a', '10.244.1.0/24'));
+  await store.create(NODES, nodeObject('b', '10.244.2.0/24', FLANNEL_B));
+}
+
+function destinations({ kernel }: TestCluster): string[] {
+  return [...kernel.tables.routes.values()].map(({ destination }) => formatCidr(destination)).sort();
+}
+
+function conditionOf(node: KubeObject): unknown {
+  const { conditions } = node['status'] as { conditions?: { type: string }[] };
+  return conditions?.find(({ type }) => type === 'NetworkUnavailable');
+}
+
+async function startReady(cluster: TestCluster) {
+  const running = cluster.start();
+  await waitFor('readiness', () => running.agent.readyz().ok);
+  return running;
+}
+
+test('a node joins: kernel, subnet.env, annotations, condition, probes', async () => {
+  await using cluster = createTestCluster(['--ip-masq']);
+  await addNodes(cluster.store);
+  const { agent, metrics } = await startReady(cluster);
+  expect(destinations(cluster)).toEqual(['10.244.1.0/24', '10.244.2.0/24']);
+  expect([...cluster.kernel.tables.fdb.values()]).toMatchObject([{ mac: '3a:fd:04:5e:b2:1c' }]);
+  expect(cluster.subnetEnv()).toContain('FLANNEL_SUBNET=10.244.1.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n');
+  expect(cluster.trafficKernel.applied.at(-1)?.chains.map(({ name }) => name)).toEqual(['postrouting', 'forward']);
+  const node = await waitFor('the condition', async () => {
+    const read = await cluster.node('a');
+    return conditionOf(read) === undefined ? undefined : read;
+  });
+  expect(conditionOf(node)).toMatchObject({ status: 'False', reason: 'FlannelIsUp' });
+  expect(node.metadata.annotations).toMatchObject({
+    [KEYS.subnetManager]: 'true',
+    [KEYS.backendType]: 'vxlan',
+    [KEYS.publicIp]: '10.0.0.1',
+    [KEYS.backendData]: expect.stringMatching(/^\{"VNI":1,"VtepMAC":"[0-9a-f:]{17}"\}$/) as string,
+  });
+  expect(agent.healthz().ok).toBe(true);
+  const text = await metrics();
+  expect(text).toContain('canal_peers{state="programmed"} 1');
+  expect(text).toContain('canal_apiserver_connected 1');
+  expect(text).toMatch(/canal_last_successful_sync_timestamp_seconds \d+/);
+  expect(text).not.toMatch(/10\.244\.|10\.0\.0\./);
+});
+
+test('nothing is announced and the condition is not set before the kernel has the network', async () => {
+  await using cluster = createTestCluster();
+  await addNodes(cluster.store);
+  const { kernel } = cluster;
+  const reached = Promise.withResolvers<undefined>();
+  const gate = Promise.withResolvers<undefined>();
+  kernel.apply = async (operations, signal) => {
+    reached.resolve(undefined);
+    await gate.promise;
+    return FakeKernel.prototype.apply.call(kernel, operations, signal);
+  };
+  const { agent } = cluster.start();
+  await reached.promise;
+  // Longer than a node takes from its start to the condition.
+  await Bun.sleep(500);
+  const early = await cluster.node('a');
+  expect(conditionOf(early)).toBeUndefined();
+  expect(early.metadata.annotations ?? {}).toEqual({});
+  expect(agent.readyz().ok).toBe(false);
+  expect(cluster.subnetEnv()).toBeUndefined();
+  gate.resolve(undefined);
+  await waitFor('the condition', async () => conditionOf(await cluster.node('a')) !== undefined);
+  const { annotations } = (await cluster.node('a')).metadata;
+  expect(annotations).toMatchObject({ [KEYS.publicIp]: '10.0.0.1' });
+});
+
+test('an MTU that net-conf.json changes arrives in subnet.env while the agent runs, and so does its end', async () => {
+  await using cluster = createTestCluster();
+  await addNodes(cluster.store);
+  await startReady(cluster);
+  expect(cluster.subnetEnv()).toContain('FLANNEL_MTU=1450\n');
+  cluster.writeNetConf('{"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan", "MTU": 1400}}');
+  await waitFor('the new MTU', () => cluster.subnetEnv()?.includes('FLANNEL_MTU=1350\n'));
+  expect([...cluster.kernel.tables.links.values()].find(({ name }) => name === 'flannel.1')?.mtuBytes).toBe(1350);
+  cluster.writeNetConf(NET_CONF);
+  await waitFor('the old MTU', () => cluster.subnetEnv()?.includes('FLANNEL_MTU=1450\n'));
+});
+
+test('what others remove is put back, counted and told; a peer that goes takes its entries along', async () => {
+  await using cluster = createTestCluster();
+  await addNodes(cluster.store);
+  const { metrics } = await startReady(cluster);
+  const route = [...cluster.kernel.tables.routes.values()].find(
+    ({ destination }) => formatCidr(destination) === '10.244.2.0/24',
+  );
+  if (route === undefined) throw new Error('no route');
+  cluster.kernel.bySomebodyElse({ type: 'route-delete', route });
+  await waitFor('the route', () => destinations(cluster).includes('10.244.2.0/24'), 1_000);
+  expect(await metrics()).toContain('canal_dataplane_drift_repairs_total{kind="route"} 1');
+  await waitFor('the event', async () => {
+    const events = await cluster.store.list({
+      group: '',
+      version: 'v1',
+      plural: 'events',
+      kind: 'Event',
+      namespaced: true,
+    });
+    return events.some(({ reason }) => reason === 'DataplaneDriftRepaired');
+  });
+  await cluster.store.delete(NODES, 'b');
+  await waitFor(
+    'the removal',
+    () => cluster.kernel.tables.fdb.size === 0 && cluster.kernel.tables.neighbours.size === 0,
+  );
+  expect(destinations(cluster)).toEqual(['10.244.1.0/24']);
+  expect(await metrics()).toContain('canal_dataplane_drift_repairs_total{kind="route"} 1');
+});
+
+test('a restart over an equal kernel writes nothing, and removes what went away meanwhile', async () => {
+  await using cluster = createTestCluster();
+  await addNodes(cluster.store);
+  const first = await startReady(cluster);
+  await waitFor('the annotations', async () => (await cluster.node('a')).metadata.annotations?.[KEYS.publicIp]);
+  await first.stop();
+  cluster.kernel.written.length = 0;
+  const second = await startReady(cluster);
+  expect(cluster.kernel.written.map(describeOperation)).toEqual([]);
+  await second.stop();
+  await cluster.store.delete(NODES, 'b');
+  await startReady(cluster);
+  await waitFor('the removal', () => !destinations(cluster).includes('10.244.2.0/24'));
+});
+
+test('annotations that are stripped, or a node that is made anew, are announced again', async () => {
+  await using cluster = createTestCluster();
+  await addNodes(cluster.store);
+  const { metrics } = await startReady(cluster);
+  const announced = async () => (await cluster.node('a')).metadata.annotations?.[KEYS.backendData];
+  const data = await waitFor('the annotations', announced);
+  const strip = { metadata: { annotations: { [KEYS.backendData]: null, [KEYS.publicIp]: null } } };
+  // Stripped before the agent saw them once, they are merely written; so it is done until it counts.
+  await waitFor('the count', async () => {
+    await cluster.store.mergePatch(NODES, 'a', strip);
+    expect(await waitFor('the annotations again', announced)).toBe(data);
+    return (await metrics()).includes('canal_dataplane_drift_repairs_total{kind="annotation"}');
+  });
+  await cluster.store.delete(NODES, 'a');
+  await cluster.store.create(NODES, nodeObject('a', '10.244.1.0/24'));
+  expect(await waitFor('the annotations of the new node', announced)).toBe(data);
+  await waitFor('the condition of the new node', async () => conditionOf(await cluster.node('a')));
+});
+
+test('an announcement that somebody else writes over is put back, not obeyed', async () => {
+  await using cluster = createTestCluster();
+  await addNodes(cluster.store);
+  const { kernel } = cluster;
+  await startReady(cluster);
+  const announced = async () => (await cluster.node('a')).metadata.annotations?.[KEYS.backendData];
+  const data = await waitFor('the annotations', announced);
+  const deviceMac = () => [...kernel.tables.links.values()].find(({ name }) => name === 'flannel.1')?.mac;
+  const mac = deviceMac();
+  const taken = FLANNEL_B[KEYS.backendData];
+  await cluster.store.mergePatch(NODES, 'a', { metadata: { annotations: { [KEYS.backendData]: taken } } });
+  await waitFor('the annotation', async () => (await announced()) === data, 3_000);
+  expect(kernel.written.filter(({ type }) => type === 'link-change')).toEqual([]);
+  expect(deviceMac()).toBe(mac);
+});
+
+test('net-conf.json is followed live; wrong content leaves the old in force', async () => {
+  await using cluster = createTestCluster();
+  await addNodes(cluster.store);
+  const { agent, log, metrics } = await startReady(cluster);
+  cluster.writeNetConf('{"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan", "VNI": "x"}}');
+  await waitFor('the complaint', () =>
+    log.records.some(({ fields }) => String(fields['problem']).includes('Backend.VNI is "x"')),
+  );
+  expect(agent.readyz().ok).toBe(true);
+  expect(destinations(cluster)).toContain('10.244.2.0/24');
+  await cluster.store.mergePatch(NODES, 'b', { metadata: { annotations: { [KEYS.backendType]: 'host-gw' } } });
+  cluster.writeNetConf('{"Network": "10.244.0.0/16", "Backend": {"Type": "host-gw"}}');
+  await waitFor(
+    'the new backend',
+    async () => (await cluster.node('a')).metadata.annotations?.[KEYS.backendType] === 'host-gw',
+  );
+  await waitFor(
+    'the end of the device',
+    () => ![...cluster.kernel.tables.links.keys()].some((name) => name.startsWith('flannel')),
+  );
+  expect(cluster.subnetEnv()).toContain('FLANNEL_MTU=1500');
+  const leaseInfo = (await metrics()).split('\n').filter((line) => line.startsWith('canal_lease_info'));
+  expect(leaseInfo).toEqual(['canal_lease_info{backend="host-gw",families="IPv4"} 1']);
+  expect(log.messages('info')).toContain('problem ended');
+});
+
+test('a public address that changes is followed', async () => {
+  await using cluster = createTestCluster();
+  await addNodes(cluster.store);
+  await startReady(cluster);
+  cluster.kernel.addInterface(externalInterface('eth0', '10.0.0.77/24'));
+  await waitFor(
+    'the announcement',
+    async () => (await cluster.node('a')).metadata.annotations?.[KEYS.publicIp] === '10.0.0.77',
+  );
+});
+
+test('public-ip-overwrite is announced while the interface stays', async () => {
+  await using cluster = createTestCluster();
+  await addNodes(cluster.store);
+  await startReady(cluster);
+  await cluster.store.mergePatch(NODES, 'a', {
+    metadata: { annotations: { [KEYS.publicIpOverwrite]: '203.0.113.9' } },
+  });
+  await waitFor(
+    'the announcement',
+    async () => (await cluster.node('a')).metadata.annotations?.[KEYS.publicIp] === '203.0.113.9',
+  );
+  const [device] = [...cluster.kernel.tables.links.values()].filter(({ kind }) => kind === 'vxlan');
+  expect(device?.vxlan?.local).toBe(0x0a00_0001);
+});
+
+test('without a pod subnet the agent stays up, says what cures it, and goes on when it comes', async () => {
+  await using cluster = createTestCluster();
+  await cluster.store.create(NODES, nodeObject('a', undefined));
+  const { agent } = cluster.start();
+  await waitFor('the reason', () => agent.readyz().text.includes('--allocate-node-cidrs=true'));
+  expect(agent.readyz().ok).toBe(false);
+  expect(agent.healthz().ok).toBe(true);
+  expect(cluster.kernel.written).toEqual([]);
+  expect(cluster.subnetEnv()).toBeUndefined();
+  await cluster.store.mergePatch(NODES, 'a', { spec: { podCIDR: '10.244.1.0/24', podCIDRs: ['10.244.1.0/24'] } });
+  await waitFor('readiness', () => agent.readyz().ok);
+});
+
+test('a node that does not exist is named', async () => {
+  await using cluster = createTestCluster();
+  const { agent } = cluster.start();
+  await waitFor('the reason', () => agent.readyz().text.includes('there is no Node object a'));
+});
+
+test('subnet.env of a former life is removed before anything else can go wrong', async () => {
+  await using cluster = createTestCluster();
+  await addNodes(cluster.store);
+  mkdirSync(dirname(cluster.config.subnetFile), { recursive: true });
+  writeFileSync(
+    cluster.config.subnetFile,
+    'FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.9.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n',
+  );
+  cluster.kernel.failNext('link-add', 'EPERM', 1_000);
+  const { agent } = cluster.start();
+  await waitFor('the removal', () => cluster.subnetEnv() === undefined);
+  expect(agent.readyz().ok).toBe(false);
+  expect(agent.readyz().text).toContain('link add flannel.1');
+});
+
+test('forwarding that is off and cannot be switched on keeps the node from being ready, and says the cure', async () => {
+  await using cluster = createTestCluster();
+  await addNodes(cluster.store);
+  const link = unwrap(parseInterfaceName('eth0'));
+  cluster.kernel.putForeign({ sysctl: { link, family: 4, name: 'forwarding', value: 0 } });
+  cluster.kernel.failNext('sysctl-set', 'EROFS', 1_000);
+  const { agent } = cluster.start();
+  await waitFor('the cure', () => agent.readyz().text.includes('sysctl -w net.ipv4.conf.eth0.forwarding=1'));
+  expect(cluster.subnetEnv()).toBeUndefined();
+});
+
+test('what one node announces wrongly costs that node alone', async () => {
+  await using cluster = createTestCluster();
+  await addNodes(cluster.store);
+  await cluster.store.create(
+    NODES,
+    nodeObject('c', '10.244.3.0/24', {
+      ...FLANNEL_B,
+      [KEYS.publicIp]: '10.0.0.3',
+      [KEYS.backendData]: '{"VNI":1,"VtepMAC":"ff:ff:ff:ff:ff:ff"}',
+    }),
+  );
+  await cluster.store.create(NODES, nodeObject('d', '192.168.0.0/24', { ...FLANNEL_B, [KEYS.publicIp]: '10.0.0.4' }));
+  const { log } = await startReady(cluster);
+  expect(destinations(cluster)).toEqual(['10.244.1.0/24', '10.244.2.0/24']);
+  const problems = log.records.map(({ fields }) => String(fields['problem']));
+  expect(problems.some((text) => text.includes('node c: annotation'))).toBe(true);
+  expect(problems.some((text) => text.includes('node d has the pod subnet 192.168.0.0/24'))).toBe(true);
+});
+
+test('a drop of others is reported with its cure and keeps nobody from being ready', async () => {
+  await using cluster = createTestCluster();
+  await addNodes(cluster.store);
+  cluster.trafficKernel.drops = [
+    {
+      family: 'ip',
+      table: 'filter',
+      chain: 'FORWARD',
+      by: 'policy',
+      traffic: ['pod-to-pod'],
+      undecidedRules: 0,
+      message: 'FORWARD drops',
+      cure: 'iptables -P FORWARD ACCEPT',
+    },
+  ];
+  const { log, metrics } = await startReady(cluster);
+  expect(log.records.some(({ fields }) => String(fields['problem']).includes('iptables -P FORWARD ACCEPT'))).toBe(true);
+  expect(await metrics()).toContain('canal_foreign_forward_drops 1');
+});
+
+test('rules that the kernel refuses for a moment are tried again soon, however rare the resync', async () => {
+  await using cluster = createTestCluster(['--iptables-resync=3600']);
+  await addNodes(cluster.store);
+  cluster.trafficKernel.refusals = 3;
+  const { agent } = cluster.start();
+  await waitFor('readiness', () => agent.readyz().ok, 4_000);
+});
+
+test('a kernel that cannot be read keeps the node from being ready, before the first sync and after it', async () => {
+  await using cluster = createTestCluster(['--iptables-resync=1']);
+  await addNodes(cluster.store);
+  const { kernel } = cluster;
+  kernel.readSnapshot = () => Promise.reject(new Error('no netlink'));
+  const { agent } = cluster.start();
+  await waitFor('the reason', () => agent.readyz().text.includes('no netlink'), 3_000);
+  Reflect.deleteProperty(kernel, 'readSnapshot');
+  await waitFor('readiness', () => agent.readyz().ok, 3_000);
+  kernel.readSnapshot = () => Promise.reject(new Error('no netlink'));
+  await waitFor('the reason again', () => agent.readyz().text.includes('no netlink'), 3_000);
+});
+
+/** An agent in a world of its own: kernel in memory, a real API server in memory, files in a temporary directory. */
+
+interface AgentUnderTest {
+  readonly agent: RunningAgent;
+  readonly log: CapturedLogger;
+  metrics(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+interface FakeTrafficKernel extends TrafficKernel {
+  drops: readonly ForwardDrop[];
+  readonly applied: TrafficTable[];
+  /** How often the next writes are refused. */
+  refusals: number;
+}
+
+interface TestCluster extends AsyncDisposable {
+  readonly kernel: FakeKernel;
+  readonly store: Store;
+  readonly config: FlanneldConfig;
+  readonly trafficKernel: FakeTrafficKernel;
+  writeNetConf(text: string): void;
+  subnetEnv(): string | undefined;
+  start(): AgentUnderTest;
+  node(name: string): Promise<KubeObject>;
+}
+
+function createTestCluster(argv: readonly string[] = []): TestCluster {
+  const directory = mkdtempSync(join(tmpdir(), 'canal-agent-'));
+  const server = createEmbeddedServer({ tokens: [{ token: 'test', user: 'agent' }] });
+  const listener = server.listen({ hostname: '127.0.0.1', port: 0 });
+  const clock = createSystemClock();
+  const connection = { baseUrl: listener.url, credentials: fixedCredentials({ token: new Secret('test') }) };
+  const store = createKubeStore({ connection, clock });
+  const kernel = new FakeKernel();
+  kernel.addInterface(externalInterface('eth0', '10.0.0.1/24'));
+  kernel.defaultRoutes = [{ family: 4, link: unwrap(parseInterfaceName('eth0')), metric: 0 }];
+  const config = configFor(directory, argv);
+  const trafficKernel = fakeTrafficKernel();
+  const running = new Set<AgentUnderTest>();
+  writeFileSync(config.netConfPath, NET_CONF);
+  return {
+    kernel,
+    store,
+    config,
+    trafficKernel,
+    writeNetConf: (text) => writeFileSync(config.netConfPath, text),
+    subnetEnv: () => (existsSync(config.subnetFile) ? readFileSync(config.subnetFile, 'utf8') : undefined),
+    start() {
+      const started = startUnderTest({ kernel, trafficKernel, store, config });
+      running.add(started);
+      return started;
+    },
+    async node(name) {
+      const node = await store.get(NODES, name);
+      if (node === undefined) throw new Error(`no node ${name}`);
+      return node;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const agent of running) await agent.stop();
+      await server.close();
+      rmSync(directory, { recursive: true });
+    },
+  };
+}
+
+function startUnderTest(parts: Pick<TestCluster, 'kernel' | 'trafficKernel' | 'store' | 'config'>): AgentUnderTest {
+  const log = createCapturedLogger();
+  const metrics = createPrometheusMetrics();
+  const controller = new AbortController();
+  const world = {
+    ...parts,
+    log,
+    metrics,
+    clock: createSystemClock(),
+    timeMs: () => Date.now(),
+    readFile: (path: string) => readFileSync(path, 'utf8'),
+    ping: () => Promise.resolve({ ok: true, rttMs: 1, from: undefined } as const),
+    lingerMs: 0,
+    bootId: 'boot',
+    version: 'test',
+  };
+  const agent = startAgent(world, parts.config, 'a', KEYS, controller.signal);
+  return {
+    agent,
+    log,
+    metrics: () => metrics.render(),
+    async stop() {
+      controller.abort();
+      await agent.done;
+    },
+  };
+}
+
+function configFor(directory: string, argv: readonly string[]): FlanneldConfig {
+  const own = [
+    '--kube-subnet-mgr',
+    `--net-config-path=${directory}/net-conf.json`,
+    `--subnet-file=${directory}/run/subnet.env`,
+    `--cni-state-dir=${directory}/state`,
+    `--cni-data-dir=${directory}/networks`,
+    `--cni-cache-dir=${directory}/cache`,
+  ];
+  const command = parseFlanneldCommand([...own, ...argv], { NODE_NAME: 'a' });
+  if (command.type !== 'run') throw new Error(JSON.stringify(command));
+  return command.config;
+}
+
+/** A kernel whose table is always right, and that drops what the test says. */
+function fakeTrafficKernel(): FakeTrafficKernel {
+  return {
+    drops: [],
+    applied: [],
+    refusals: 0,
+    compare: () => Promise.resolve({ generation: '', differences: [] }),
+    apply(table) {
+      if (this.refusals-- > 0) return Promise.reject(new Error('busy'));
+      this.applied.push(table);
+      return Promise.resolve({ generation: '', differences: [] });
+    },
+    remove: () => Promise.resolve(false),
+    async *monitor(_name, signal) {
+      yield { type: 'resync' };
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    },
+    findForwardDrops() {
+      return Promise.resolve(this.drops);
+    },
+    close: () => undefined,
+  };
+}
+
+function externalInterface(name: string, ...addresses: string[]): InterfaceFacts {
+  const flags = { linkScope: false, permanent: true, temporary: false, deprecated: false, tentative: false };
+  return {
+    name: unwrap(parseInterfaceName(name)),
+    up: true,
+    carrier: true,
+    loopback: false,
+    pointToPoint: false,
+    mtuBytes: 1500,
+    addresses: addresses.map((text) => ({ address: unwrap(parseInterfaceAddress(text)), ...flags })),
+    onLinkNetworks: addresses.map((text) => {
+      const { ip, prefixLen } = unwrap(parseInterfaceAddress(text));
+      return cidrOf(ip, prefixLen);
+    }),
+  };
+}

@@ -1,0 +1,173 @@
+/** The agent over whatever world it is given: the real kernel and API server, or those of a test. */
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { AnnotationKeys } from '@canal/api-schema';
+import type { FlanneldConfig } from '@canal/config';
+import type { NetworkKernel, TrafficKernel } from '@canal/kernel-port';
+import { createAttachmentStore } from '@canal/node-state';
+import { createLinkLinger } from '@canal/reconcile';
+import type { Clock, Logger } from '@canal/runtime-port';
+import type { Store } from '@canal/store-port';
+import type { PrometheusMetrics } from '@canal/telemetry';
+import { AddressGarbage, GARBAGE_TIMES } from './address-garbage.ts';
+import { createAgentMetrics } from './agent-metrics.ts';
+import { attachmentSource } from './attachment-source.ts';
+import { watchDirectoryOf } from './file-watch.ts';
+import { KernelWatch } from './kernel-watch.ts';
+import { NetConfSource } from './net-conf-source.ts';
+import { NodeAgent } from './node-agent.ts';
+import { createNodeEvents } from './node-events.ts';
+import { NodeNetwork } from './node-network.ts';
+import { NodePublisher } from './node-publisher.ts';
+import { NodeTable, nodeParser } from './node-table.ts';
+import { watchNodes } from './node-watch.ts';
+import { PeerProbe, type PeerProbeDeps, PROBE_TIMES } from './peer-probe.ts';
+import { ProblemLog } from './problem-log.ts';
+import { programmedPeers } from './programmed-peers.ts';
+import { SubnetFile } from './subnet-file.ts';
+import { TrafficRules } from './traffic-rules.ts';
+
+/** Long enough for every peer to hear of a change of backend; an unneeded device costs nothing. */
+const LINGER_MS = 30_000;
+
+export interface AgentWorld {
+  readonly kernel: NetworkKernel;
+  readonly trafficKernel: TrafficKernel;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: PrometheusMetrics;
+  /** Milliseconds since the epoch. */
+  readonly timeMs: () => number;
+  readonly readFile: (path: string) => string;
+  readonly bootId: string;
+  readonly version: string;
+  readonly ping: PeerProbeDeps['ping'];
+  readonly garbageTimes?: typeof GARBAGE_TIMES;
+  /** How long a device outlives the last need for it. */
+  readonly lingerMs?: number;
+}
+
+export interface RunningAgent extends Pick<NodeAgent, 'healthz' | 'readyz'> {
+  /** Resolves when the signal aborts; rejects when a loop ends that never should. */
+  readonly done: Promise<void>;
+}
+
+export function startAgent(
+  world: AgentWorld,
+  config: FlanneldConfig,
+  nodeName: string,
+  keys: AnnotationKeys,
+  signal: AbortSignal,
+): RunningAgent {
+  const { kernel, store, clock, timeMs } = world;
+  const log = world.log.child({ node: nodeName });
+  const metrics = createAgentMetrics(world.metrics, world.version);
+  const nodes = new NodeTable(nodeName);
+  const events = createNodeEvents({ store, clock, log, nodeName, timeMs });
+  const problems = new ProblemLog(log, events);
+  const attachments = createAttachmentStore(config.cniStateDir);
+  const netConf = new NetConfSource(config.netConfPath, world.readFile);
+  const network = new NodeNetwork({
+    kernel,
+    nodes,
+    netConf,
+    keys,
+    interfaces: config.interfaces,
+    attachments: attachmentSource(attachments, log),
+    linger: createLinkLinger(clock, world.lingerMs ?? LINGER_MS),
+  });
+  const rules = new TrafficRules(
+    { kernel: world.trafficKernel, clock, log },
+    { masquerade: config.ipMasq, fullyRandom: config.masqueradeFullyRandom, forward: config.forwardRules },
+  );
+  const publisher = new NodePublisher({
+    store,
+    nodes,
+    keys,
+    clock,
+    log,
+    timeMs,
+    setCondition: config.setNodeNetworkUnavailable,
+    onRestored: (names) => {
+      metrics.driftRepairs.inc({ kind: 'annotation' });
+      const message = `annotations of this node were removed or changed and are restored: ${names.join(', ')}`;
+      events.emit({ type: 'Warning', reason: 'AnnotationsRestored', message });
+    },
+  });
+  const kernelWatch = new KernelWatch({ kernel, clock, log, metrics, onChange: () => agent.markDirty('network') });
+  const agent = new NodeAgent(
+    {
+      network,
+      rules,
+      subnetFile: new SubnetFile(config.subnetFile),
+      publisher,
+      nodes,
+      problems,
+      events,
+      metrics,
+      clock,
+      log,
+      timeMs,
+      onTurn: (result) => kernelWatch.follow(result),
+    },
+    { ipMasq: config.ipMasq, resyncSeconds: config.resyncSeconds, bootId: world.bootId },
+  );
+  const garbage = new AddressGarbage(
+    {
+      attachments,
+      clock,
+      log,
+      metrics,
+      leases: () => agent.lastResult?.own?.leases,
+      linkNames: async () => new Set((await kernel.listInterfaces()).map(({ name }) => name)),
+    },
+    {
+      dataDir: config.cniDataDir,
+      cacheDir: config.cniCacheDir,
+      bootId: world.bootId,
+      ...(world.garbageTimes ?? GARBAGE_TIMES),
+    },
+  );
+  const probe = new PeerProbe(
+    { peers: () => programmedPeers(nodes.peers(), agent.lastResult), ping: world.ping, clock, log, metrics, problems },
+    PROBE_TIMES,
+  );
+  watchDirectoryOf(config.netConfPath, log, () => agent.markDirty('network'), signal);
+  // A directory that is not there cannot be watched, and the file will be written into it anyway.
+  mkdirSync(dirname(config.subnetFile), { recursive: true });
+  watchDirectoryOf(config.subnetFile, log, () => agent.markDirty('subnet-file'), signal);
+  const watch = watchNodes(
+    {
+      store,
+      nodes,
+      parse: nodeParser(nodeName, keys),
+      log,
+      metrics,
+      onChange: () => agent.markDirty('network'),
+      onOwnChange: () => publisher.nodeChanged(),
+      onConnection: (connected, error) => agent.apiConnection(connected, error),
+    },
+    signal,
+  );
+  const loops = {
+    watch,
+    reconcile: agent.run(signal),
+    publish: publisher.run(signal),
+    kernel: kernelWatch.run(signal),
+    rules: rules.watch(() => agent.markDirty('rules'), signal),
+    garbage: garbage.run(signal),
+    probe: probe.run(signal),
+  };
+  return { healthz: () => agent.healthz(), readyz: () => agent.readyz(), done: endOf(loops, signal) };
+}
+
+/** A loop that ends by itself would leave an agent that looks alive and does half of its work. */
+async function endOf(loops: Readonly<Record<string, Promise<void>>>, signal: AbortSignal): Promise<void> {
+  await Promise.all(
+    Object.entries(loops).map(async ([name, loop]) => {
+      await loop;
+      if (!signal.aborted) throw new Error(`the loop "${name}" has ended`);
+    }),
+  );
+}
