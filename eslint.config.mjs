@@ -3,7 +3,7 @@ import nx from '@nx/eslint-plugin';
 import tseslint from 'typescript-eslint';
 import { depConstraints, LAYERS } from './tools/nx/layers.mjs';
 
-const TESTS = ['**/*.test.ts', '**/*.ktest.ts', '**/*.bench.ts', '**/examples/*.ts'];
+const TESTS = ['**/*.test.ts', '**/*.ktest.ts', '**/*.e2e.ts', '**/*.bench.ts', '**/examples/*.ts'];
 
 /** Project folders with their layer, read from the tags, so that a new library is covered by naming its layer. */
 const projects = ['apps', 'libs', 'tools'].flatMap((group) =>
@@ -138,7 +138,7 @@ export default tseslint.config(
   },
   {
     // The command line's output is its job.
-    files: ['**/examples/*.ts', '**/*.bench.ts', '*.config.ts'],
+    files: ['**/examples/*.ts', '**/*.bench.ts', '**/*.config.ts'],
     rules: { 'no-console': 'off', 'no-restricted-syntax': 'off' },
   },
 );
