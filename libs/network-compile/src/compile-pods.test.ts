@@ -46,10 +46,10 @@ test('a device of that name which is no veth is not a pod', () => {
   expect(show(compilePods([attachment()], [{ ...veth('cnl00000000001'), kind: 'dummy' }]).state)).toEqual([]);
 });
 
-test("bridge mode: the bridge forwards, the pod's port is up, all else is the bridge's own affair", () => {
+test("bridge mode: the bridge is up and forwards, the pod's port is up, all else is the bridge's own affair", () => {
   const bridge: ActualLink = { ...veth('cni0'), kind: 'bridge' };
   const { state } = compilePods([attachment({ mode: 'bridge' })], [veth('cnl00000000001'), bridge]);
-  expect(show(state)).toEqual(['link cnl00000000001 up', 'sysctl ipv4 cni0 forwarding=1']);
+  expect(show(state)).toEqual(['link cnl00000000001 up', 'link cni0 up', 'sysctl ipv4 cni0 forwarding=1']);
 });
 
 test('two records with one address are reported; the route stays with one of them, whatever their order', () => {

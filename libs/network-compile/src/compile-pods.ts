@@ -36,6 +36,7 @@ export function compilePods(attachments: readonly Attachment[], links: readonly 
     if (!veths.has(attachment.hostInterface)) continue;
     // A device that is down takes no route (ENETDOWN), and no port that is down forwards.
     upLinks.add(attachment.hostInterface);
+    if (attachment.mode === 'bridge' && bridge !== undefined) upLinks.add(bridge.name);
     if (attachment.mode !== 'routed') continue;
     for (const { ip } of attachment.addresses) {
       const holder = holders.get(ip);
