@@ -15,3 +15,4 @@ export {
 export { createNetns, netnsIdentity, type NetnsRef, removeNetns, warmThreadPool, withNetns } from './netns.ts';
 export { ping, type PingOptions, type PingResult } from './ping.ts';
 export { openTun, type Tun, type TunOptions } from './tun.ts';
+export { openUdpSocket, type UdpSocket, type UdpSocketOptions, type UdpTarget, udpTarget } from './udp-socket.ts';
