@@ -322,6 +322,16 @@ describe('routes', () => {
     expect(conflicts).toMatchObject([{ code: 'RouteTaken', subject: 'route 10.244.2.0/24 metric 0' }]);
   });
 
+  test('a foreign route put in front of ours is reported: the kernel uses the first; behind ours it does no harm', () => {
+    const foreign = at({ protocol: 4, target: { type: 'link', link: ETH0 } });
+    const ours = at({ protocol: 203, target: { type: 'nexthop', id: ID + 2 } });
+    const state = having(foreign);
+    const inFront = diffNetwork(desired(2), { ...state, routes: [foreign, ours] }, { inSync: true });
+    expect(inFront).toMatchObject({ operations: [], conflicts: [{ code: 'RouteTaken' }] });
+    const behind = diffNetwork(desired(2), { ...state, routes: [ours, foreign] }, { inSync: true });
+    expect(behind).toMatchObject({ operations: [], conflicts: [] });
+  });
+
   test('routes of the wrong form but our mark are replaced', () => {
     expect(plan(desired(2), having(at({ protocol: 203 })))).toEqual([`route replace 10.244.2.0/24 nhid ${ID + 2}`]);
   });

@@ -93,8 +93,10 @@ export function diffRoutes(
     const phase = phaseOf(route.target, links.taken, nexthops);
     if (phase === undefined) continue;
     const verdict = judge(route, rivals, links.own, nexthops.ways);
-    if (verdict === 'taken') conflicts.push(...rivals.slice(0, 1).map((rival) => routeTaken(route, rival)));
-    else if (verdict !== 'right') plan.add(phase, { type: verdict, route });
+    if (verdict === 'route-add' || verdict === 'route-replace') plan.add(phase, { type: verdict, route });
+    // Of several with one destination and metric the kernel uses the first: ours behind another's carries nothing.
+    else if (rivals[0] !== undefined && isForeign(rivals[0], route, links.own, nexthops.ways))
+      conflicts.push(routeTaken(route, rivals[0]));
   }
   if (!inSync) return;
   for (const route of [...present.values()].flat()) {
@@ -142,14 +144,27 @@ function judge(
   ways: ReadonlyMap<number, Way>,
 ): Verdict {
   if (rivals.length === 0) return 'route-add';
-  if (rivals.some((rival) => rival.protocol === route.protocol && sameTarget(route.target, rival.target)))
-    return 'right';
+  if (rivals.some((rival) => isRight(route, rival))) return 'right';
+  return rivals.every((rival) => isForeign(rival, route, ownLinks, ways)) ? 'taken' : 'route-replace';
+}
+
+/** Neither ours, nor what flannel left, nor the same way in somebody's unmarked route. */
+function isForeign(
+  rival: ActualRoute,
+  route: DesiredRoute,
+  ownLinks: ReadonlySet<InterfaceName>,
+  ways: ReadonlyMap<number, Way>,
+): boolean {
   const way = wayOf(route.target, ways);
-  const replaceable = rivals.some(
-    (rival) =>
-      isOwnRoute(rival) || isFlannelLeftover(rival, ownLinks) || (way !== undefined && isSameWayUnmarked(rival, way)),
+  return !(
+    isOwnRoute(rival) ||
+    isFlannelLeftover(rival, ownLinks) ||
+    (way !== undefined && isSameWayUnmarked(rival, way))
   );
-  return replaceable ? 'route-replace' : 'taken';
+}
+
+function isRight(route: DesiredRoute, actual: ActualRoute): boolean {
+  return actual.protocol === route.protocol && sameTarget(route.target, actual.target);
 }
 
 function wayOf(target: RouteTarget, ways: ReadonlyMap<number, Way>): Way | undefined {

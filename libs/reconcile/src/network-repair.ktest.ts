@@ -291,6 +291,18 @@ describe('a restarted agent', () => {
     expect(node.netns.run(['ip', 'route', 'show', '10.244.3.0/24'])).toContain('proto 203');
   });
 
+  test('a foreign route put in front of ours is reported, with the command that takes it away', async () => {
+    const [agent] = agents;
+    const [node] = world.nodes;
+    if (agent === undefined) throw new Error('no agent');
+    node.netns.run(['ip', 'route', 'prepend', '10.244.3.0/24', 'via', '192.0.2.254', 'proto', 'static']);
+    const report = await agent.turn();
+    expect(report).toMatchObject({ failures: [], conflicts: [{ code: 'RouteTaken' }] });
+    node.netns.run(['sh', '-c', report.conflicts[0]?.cure.split(': ')[1] ?? 'false']);
+    expect(await agent.turn()).toMatchObject({ failures: [], conflicts: [] });
+    expect(node.netns.run(['ip', 'route', 'show', '10.244.3.0/24'])).toContain('proto 203');
+  });
+
   test('a device of another kind under our name stays and is reported', async () => {
     const [agent] = agents;
     const [node] = world.nodes;
