@@ -1,0 +1,189 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { createCertificateAuthority } from '@canal/store-embedded';
+
+import { type RunningProgram, startProgram } from './child-process.ts';
+import { programPath } from './programs.ts';
+
+/** A kube-apiserver with its etcd on loopback: RBAC, TLS, service account tokens; no controllers, no nodes. */
+export interface RealApiServer {
+  readonly port: number;
+  readonly url: string;
+  /** Authority of the server's certificate, PEM. */
+  readonly ca: string;
+  /** Bearer token of a member of `system:masters`. */
+  readonly adminToken: string;
+  /** Sends a request with the administrator's token. */
+  request(path: string, init?: RequestInit): Promise<Response>;
+  /** Starts the API server again on the same port, and resolves when it is ready. */
+  startApiServer(): Promise<void>;
+  /** SIGKILL: as when its host goes. etcd stays. */
+  killApiServer(): Promise<void>;
+  /** Drops all history from etcd up to now. The API server's watch cache still has what it saw. */
+  compactEtcd(): Promise<void>;
+  /** Ends both programs and removes their files. */
+  close(): Promise<void>;
+}
+
+export async function startRealApiServer(): Promise<RealApiServer> {
+  const directory = mkdtempSync(join(tmpdir(), `canal-api-${String(process.pid)}-`));
+  const [port, clientPort, peerPort] = await freePorts();
+  const server = new LoopbackApiServer(directory, port, clientPort, peerPort);
+  try {
+    await server.startEtcd();
+    await server.startApiServer();
+    return server;
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
+class LoopbackApiServer implements RealApiServer {
+  readonly port: number;
+  readonly url: string;
+  readonly ca: string;
+  readonly adminToken = 'admin-of-the-test';
+  readonly #directory: string;
+  readonly #etcdUrl: string;
+  readonly #peerUrl: string;
+  #etcd: RunningProgram | undefined;
+  #apiServer: RunningProgram | undefined;
+
+  constructor(directory: string, port: number, clientPort: number, peerPort: number) {
+    this.#directory = directory;
+    this.port = port;
+    this.url = `https://127.0.0.1:${String(port)}`;
+    this.#etcdUrl = `http://127.0.0.1:${String(clientPort)}`;
+    this.#peerUrl = `http://127.0.0.1:${String(peerPort)}`;
+    const authority = createCertificateAuthority();
+    this.ca = authority.certPem;
+    const { certPem, keyPem } = authority.issueServer({ hosts: ['127.0.0.1', 'kubernetes.default.svc'] });
+    this.#write('server.crt', certPem);
+    this.#write('server.key', keyPem);
+    this.#write('tokens.csv', `${this.adminToken},admin,admin,"system:masters"\n`);
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    this.#write('accounts.key', privateKey.export({ type: 'sec1', format: 'pem' }).toString());
+    this.#write('accounts.pub', publicKey.export({ type: 'spki', format: 'pem' }).toString());
+  }
+
+  request(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers(init.headers);
+    headers.set('Authorization', `Bearer ${this.adminToken}`);
+    return fetch(`${this.url}${path}`, { ...init, headers, tls: { ca: this.ca } });
+  }
+
+  async startEtcd(): Promise<void> {
+    const argv = [
+      programPath('etcd'),
+      `--data-dir=${join(this.#directory, 'etcd')}`,
+      `--listen-client-urls=${this.#etcdUrl}`,
+      `--advertise-client-urls=${this.#etcdUrl}`,
+      `--listen-peer-urls=${this.#peerUrl}`,
+      `--initial-advertise-peer-urls=${this.#peerUrl}`,
+      `--initial-cluster=default=${this.#peerUrl}`,
+      // Its files are removed at the end of the test.
+      '--unsafe-no-fsync',
+      '--log-level=warn',
+    ];
+    this.#etcd = startProgram('etcd', argv, join(this.#directory, 'etcd.log'));
+    await untilReady(this.#etcd, () => fetch(`${this.#etcdUrl}/health`));
+  }
+
+  async startApiServer(): Promise<void> {
+    const file = (name: string): string => join(this.#directory, name);
+    const argv = [
+      programPath('kube-apiserver'),
+      `--etcd-servers=${this.#etcdUrl}`,
+      '--bind-address=127.0.0.1',
+      `--secure-port=${String(this.port)}`,
+      `--tls-cert-file=${file('server.crt')}`,
+      `--tls-private-key-file=${file('server.key')}`,
+      `--token-auth-file=${file('tokens.csv')}`,
+      '--authorization-mode=Node,RBAC',
+      '--enable-admission-plugins=NodeRestriction',
+      '--service-account-issuer=https://kubernetes.default.svc',
+      `--service-account-signing-key-file=${file('accounts.key')}`,
+      `--service-account-key-file=${file('accounts.pub')}`,
+      '--service-cluster-ip-range=10.96.0.0/16',
+      // A loopback address may not be in the endpoints of the kubernetes Service.
+      '--endpoint-reconciler-type=none',
+      '--profiling=false',
+    ];
+    this.#apiServer = startProgram('kube-apiserver', argv, file('apiserver.log'));
+    await untilReady(this.#apiServer, () => this.request('/readyz'));
+  }
+
+  async killApiServer(): Promise<void> {
+    await this.#apiServer?.stop('SIGKILL');
+  }
+
+  async compactEtcd(): Promise<void> {
+    const { header } = await this.#etcdCall('/v3/kv/range', { key: 'AA==' });
+    await this.#etcdCall('/v3/kv/compaction', { revision: revisionOf(header), physical: true });
+  }
+
+  async close(): Promise<void> {
+    await this.#apiServer?.stop('SIGKILL');
+    await this.#etcd?.stop('SIGKILL');
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  #write(name: string, text: string): void {
+    writeFileSync(join(this.#directory, name), text, { mode: 0o600 });
+  }
+
+  /** The JSON gateway of etcd: 64-bit numbers are strings, bytes are base64. */
+  async #etcdCall(path: string, body: object): Promise<{ header?: unknown }> {
+    const response = await fetch(`${this.#etcdUrl}${path}`, { method: 'POST', body: JSON.stringify(body) });
+    const answer: unknown = await response.json();
+    if (!response.ok) throw new Error(`etcd ${path}: ${String(response.status)} ${JSON.stringify(answer)}`);
+    return typeof answer === 'object' && answer !== null ? answer : {};
+  }
+}
+
+function revisionOf(header: unknown): string {
+  const revision: unknown = typeof header === 'object' && header !== null ? Reflect.get(header, 'revision') : undefined;
+  if (typeof revision !== 'string') throw new Error(`etcd gave no revision: ${JSON.stringify(header)}`);
+  return revision;
+}
+
+/** Asks until the answer is 200; a program that ended, or is not ready in a minute, is an error with what it wrote. */
+async function untilReady(program: RunningProgram, ask: () => Promise<Response>): Promise<void> {
+  const deadline = Date.now() + READY_MS;
+  while (Date.now() < deadline) {
+    if (!program.running) throw new Error(`${program.name} ended while it started:\n${program.output()}`);
+    const status = await ask().then(
+      (response) => response.status,
+      () => 0,
+    );
+    if (status === 200) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`${program.name} is not ready after ${String(READY_MS / 1000)} s:\n${program.output()}`);
+}
+
+/** Three ports of 127.0.0.1 that nobody listens on now. */
+async function freePorts(): Promise<readonly [number, number, number]> {
+  const servers = await Promise.all([openPort(), openPort(), openPort()]);
+  for (const { close } of servers) close();
+  const [a, b, c] = servers;
+  return [a.port, b.port, c.port];
+}
+
+function openPort(): Promise<{ readonly port: number; readonly close: () => void }> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      resolve({ port: typeof address === 'object' && address !== null ? address.port : 0, close: () => server.close() });
+    });
+  });
+}
+
+const READY_MS = 60_000;

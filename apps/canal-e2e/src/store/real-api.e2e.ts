@@ -1,0 +1,63 @@
+import {
+  type ApiRequestInit,
+  createFaultyProxy,
+  describeKubeApiContract,
+  describeStoreContract,
+} from '@canal/store-contract';
+import { createKubeStore, fixedCredentials, Secret } from '@canal/store-kube';
+
+import { startRealApiServer, type RealApiServer } from './real-api-server.ts';
+import { REAL_CLOCK } from './real-clock.ts';
+
+/** The expectations that the embedded server is held to, asked of a kube-apiserver with its etcd. */
+
+describeKubeApiContract({
+  name: 'kube-apiserver',
+  start: async () => {
+    const server = await startRealApiServer();
+    return {
+      fetch: (path, init = {}) => server.request(path, init),
+      fetchAnonymous: (path: string, init: ApiRequestInit = {}) =>
+        fetch(`${server.url}${path}`, { ...init, tls: { ca: server.ca } }),
+      compact: () => forget(server),
+      emptiesNamespaces: false,
+      stop: () => server.close(),
+    };
+  },
+});
+
+describeStoreContract({
+  name: 'store-kube and kube-apiserver, through a faulty network',
+  start: async () => {
+    const server = await startRealApiServer();
+    const proxy = await createFaultyProxy(server.port);
+    const store = createKubeStore(
+      {
+        connection: {
+          baseUrl: `https://127.0.0.1:${String(proxy.port)}`,
+          tls: { ca: server.ca },
+          credentials: fixedCredentials({ token: new Secret(server.adminToken) }),
+        },
+        clock: REAL_CLOCK,
+      },
+      { requestTimeoutMs: 2_000, reflector: { idleTimeoutMs: 1_500 } },
+    );
+    return {
+      store,
+      cut: () => proxy.cut(),
+      silence: (on) => proxy.silence(on),
+      compact: () => forget(server),
+      stop: async () => {
+        await proxy.close();
+        await server.close();
+      },
+    };
+  },
+});
+
+/** The API server serves watches and lists from a cache of what it saw; only a restart drops that too. */
+async function forget(server: RealApiServer): Promise<void> {
+  await server.compactEtcd();
+  await server.killApiServer();
+  await server.startApiServer();
+}
