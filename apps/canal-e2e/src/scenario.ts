@@ -41,7 +41,11 @@ export function scenario(
 ): void {
   const reason = notOffered(options);
   if (reason !== undefined) {
-    recordResult({ scenario: name, outcome: options.long === true && !runsLong() ? 'left-out' : 'not-offered', reason });
+    recordResult({
+      scenario: name,
+      outcome: options.long === true && !runsLong() ? 'left-out' : 'not-offered',
+      reason,
+    });
     test.skip(`${name} (${reason})`, () => undefined);
     return;
   }
@@ -70,12 +74,13 @@ async function runScenario(
   const abort = new AbortController();
   const startMs = performance.now();
   const seconds = (): number => (performance.now() - startMs) / 1000;
-  const pods = openPods(world, name, abort.signal);
+  const pods = openPods(world, name);
   const context: ScenarioContext = {
     world,
     pods,
     get control() {
-      if (world.control === undefined) throw new Error(`scenario "${name}" must name its need: needs: ['node-control']`);
+      if (world.control === undefined)
+        throw new Error(`scenario "${name}" must name its need: needs: ['node-control']`);
       return world.control;
     },
     note(what, value) {
