@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { createCertificateAuthority } from '@canal/store-embedded';
 
 import { type RunningProgram, startProgram } from './child-process.ts';
+import { kubeconfigText } from './kubeconfig.ts';
 import { programPath } from './programs.ts';
 
-/** A kube-apiserver with its etcd on loopback: RBAC, TLS, service account tokens; no controllers, no nodes. */
+/** A kube-apiserver with its etcd on loopback: RBAC, TLS, service account tokens; no nodes. */
 export interface RealApiServer {
   readonly port: number;
   readonly url: string;
@@ -25,7 +26,9 @@ export interface RealApiServer {
   killApiServer(): Promise<void>;
   /** Drops all history from etcd up to now. The API server's watch cache still has what it saw. */
   compactEtcd(): Promise<void>;
-  /** Ends both programs and removes their files. */
+  /** Starts the controller that empties namespaces which are being deleted. */
+  startNamespaceController(): void;
+  /** Ends all programs and removes their files. */
   close(): Promise<void>;
 }
 
@@ -53,6 +56,7 @@ class LoopbackApiServer implements RealApiServer {
   readonly #peerUrl: string;
   #etcd: RunningProgram | undefined;
   #apiServer: RunningProgram | undefined;
+  #controllers: RunningProgram | undefined;
 
   constructor(directory: string, port: number, clientPort: number, peerPort: number) {
     this.#directory = directory;
@@ -118,6 +122,19 @@ class LoopbackApiServer implements RealApiServer {
     await untilReady(this.#apiServer, () => this.request('/readyz'));
   }
 
+  startNamespaceController(): void {
+    const kubeconfig = join(this.#directory, 'kubeconfig');
+    writeFileSync(kubeconfig, kubeconfigText(this), { mode: 0o600 });
+    const argv = [
+      programPath('kube-controller-manager'),
+      `--kubeconfig=${kubeconfig}`,
+      '--controllers=namespace-controller',
+      '--leader-elect=false',
+      '--secure-port=0',
+    ];
+    this.#controllers = startProgram('kube-controller-manager', argv, join(this.#directory, 'controllers.log'));
+  }
+
   async killApiServer(): Promise<void> {
     await this.#apiServer?.stop('SIGKILL');
   }
@@ -128,6 +145,7 @@ class LoopbackApiServer implements RealApiServer {
   }
 
   async close(): Promise<void> {
+    await this.#controllers?.stop('SIGKILL');
     await this.#apiServer?.stop('SIGKILL');
     await this.#etcd?.stop('SIGKILL');
     rmSync(this.#directory, { recursive: true, force: true });
@@ -181,7 +199,10 @@ function openPort(): Promise<{ readonly port: number; readonly close: () => void
     server.on('error', reject);
     server.listen(0, '127.0.0.1', () => {
       const address = server.address();
-      resolve({ port: typeof address === 'object' && address !== null ? address.port : 0, close: () => server.close() });
+      resolve({
+        port: typeof address === 'object' && address !== null ? address.port : 0,
+        close: () => server.close(),
+      });
     });
   });
 }

@@ -5,31 +5,47 @@ import {
   describeStoreContract,
 } from '@canal/store-contract';
 import { createKubeStore, fixedCredentials, Secret } from '@canal/store-kube';
+import { afterAll, beforeAll } from 'vitest';
 
-import { startRealApiServer, type RealApiServer } from './real-api-server.ts';
+import { type RealApiServer, startRealApiServer } from './real-api-server.ts';
 import { REAL_CLOCK } from './real-clock.ts';
 
 /** The expectations that the embedded server is held to, asked of a kube-apiserver with its etcd. */
 
+let running: RealApiServer | undefined;
+
+function started(): RealApiServer {
+  if (running === undefined) throw new Error('the API server has not been started');
+  return running;
+}
+
+beforeAll(async () => {
+  running = await startRealApiServer();
+  running.startNamespaceController();
+}, 90_000);
+afterAll(async () => {
+  await running?.close();
+});
+
 describeKubeApiContract({
   name: 'kube-apiserver',
-  start: async () => {
-    const server = await startRealApiServer();
-    return {
+  start: () => {
+    const server = started();
+    return Promise.resolve({
       fetch: (path, init = {}) => server.request(path, init),
       fetchAnonymous: (path: string, init: ApiRequestInit = {}) =>
         fetch(`${server.url}${path}`, { ...init, tls: { ca: server.ca } }),
       compact: () => forget(server),
-      emptiesNamespaces: false,
-      stop: () => server.close(),
-    };
+      emptiesNamespaces: true,
+      stop: () => Promise.resolve(),
+    });
   },
 });
 
 describeStoreContract({
   name: 'store-kube and kube-apiserver, through a faulty network',
   start: async () => {
-    const server = await startRealApiServer();
+    const server = started();
     const proxy = await createFaultyProxy(server.port);
     const store = createKubeStore(
       {
@@ -47,10 +63,7 @@ describeStoreContract({
       cut: () => proxy.cut(),
       silence: (on) => proxy.silence(on),
       compact: () => forget(server),
-      stop: async () => {
-        await proxy.close();
-        await server.close();
-      },
+      stop: () => proxy.close(),
     };
   },
 });

@@ -140,10 +140,10 @@ export function describeWatches(context: ContractContext): void {
       const path = await pathOf();
       const other = await pathOf();
       const from = await versionNow(path);
-      // Something must have happened: a server may leave out a bookmark that tells nothing new.
-      const created = await context.api().create(other, { metadata: { name: 'elsewhere' } });
-      const query = `resourceVersion=${from}&allowWatchBookmarks=true&timeoutSeconds=4&labelSelector=w`;
+      const query = `resourceVersion=${from}&allowWatchBookmarks=true&timeoutSeconds=5&labelSelector=w`;
       const watch = await open(`${path}?${query}`);
+      // Something must happen while it is open: a server leaves out a bookmark that tells nothing new.
+      const created = await context.api().create(other, { metadata: { name: 'elsewhere' } });
       const bookmark = await watch.nextOfAny();
       watch.close();
       expect(bookmark).toMatchObject({ type: 'BOOKMARK', object: { kind: 'ConfigMap', apiVersion: 'v1' } });
