@@ -1,0 +1,74 @@
+/** A node that was taken over has the agent's token. What that token can do is listed here, request by request. */
+import { expect } from 'vitest';
+import { AGENT_NAMESPACE, listAgents } from '../agents.ts';
+import { type AgentRequest, allowedRequests, refusedRequests, type RequestCast } from '../agent-requests.ts';
+import { type Answer, openTokenClient, tokenOfPod } from '../token-client.ts';
+import { scenario } from '../scenario.ts';
+
+/** By RBAC; by the admission policy, whose refusals are "Invalid". */
+const REFUSALS = [403, 422];
+
+interface Row {
+  readonly request: AgentRequest;
+  readonly answer: Answer;
+}
+
+scenario(
+  "the agent's token of one node: refused and allowed requests",
+  { limitMs: 120_000, needs: ['node-exec'] },
+  async ({ world, note }) => {
+    const [own, other] = await world.nodes();
+    if (own === undefined || other === undefined) throw new Error('the scenario needs two nodes');
+    const agent = (await listAgents(world)).find(({ node }) => node === own.name);
+    if (agent === undefined) throw new Error(`no agent on ${own.name}`);
+    const cast: RequestCast = { own: own.name, other: other.name, agentPod: agent.name };
+    const client = await openTokenClient(world, own.name, agent.uid);
+    const ask = async (token: string, requests: readonly AgentRequest[]): Promise<Row[]> => {
+      const answers = await client.send(token, requests);
+      return requests.map((request, index) => ({ request, answer: answers[index] ?? { status: 0, text: '' } }));
+    };
+
+    const token = await tokenOfPod(world, own.name, agent.uid);
+    const refused = await ask(token, refusedRequests(cast));
+    const allowed = await ask(token, allowedRequests(cast));
+    // The same account, without the claim that says which node's it is; and with a claim that was made for it.
+    const unbound = await world.kubectl(['create', 'token', 'canal-node', '-n', AGENT_NAMESPACE]);
+    const bound = await world.kubectl([
+      'create',
+      'token',
+      'canal-node',
+      '-n',
+      AGENT_NAMESPACE,
+      '--bound-object-kind=Pod',
+      `--bound-object-name=${agent.name}`,
+    ]);
+    const writes = allowedRequests(cast).filter(({ method }) => method !== 'GET');
+    const named = (rows: readonly Row[], suffix: string): Row[] =>
+      rows.map(({ request, answer }) => ({ request: { ...request, what: `${request.what}, ${suffix}` }, answer }));
+    refused.push(...named(await ask(unbound.stdout.trim(), writes), 'by a token without a node'));
+    allowed.push(...named(await ask(bound.stdout.trim(), writes), 'by a token bound to the pod'));
+
+    const table = [
+      ...refused.map((row) => describe('refused', row)),
+      ...allowed.map((row) => describe('allowed', row)),
+    ];
+    process.stderr.write(`${table.join('\n')}\n`);
+    note('requests refused', `${refused.filter(isRefused).length} of ${refused.length}`);
+    note('requests allowed', `${allowed.filter(isAllowed).length} of ${allowed.length}`);
+    expect(refused.filter((row) => !isRefused(row)).map((row) => describe('refused', row))).toEqual([]);
+    expect(allowed.filter((row) => !isAllowed(row)).map((row) => describe('allowed', row))).toEqual([]);
+  },
+);
+
+function isRefused({ answer }: Row): boolean {
+  return REFUSALS.includes(answer.status);
+}
+
+function isAllowed({ answer }: Row): boolean {
+  return answer.status >= 200 && answer.status < 300;
+}
+
+function describe(expected: string, { request, answer }: Row): string {
+  const why = answer.status >= 300 || answer.status === 0 ? `  ${answer.text.slice(0, 140)}` : '';
+  return `${expected.padEnd(8)} ${answer.status}  ${request.method.padEnd(6)} ${request.what}${why}`;
+}
