@@ -54,7 +54,7 @@ ip -j netns list-id; printf '\\036'
 nft list tables; printf '\\036'
 find "$@" -not -type d 2>/dev/null; true`;
 
-export async function listNode(control: NodeControl, node: string): Promise<NodeListing> {
+export async function listNode(control: Pick<NodeControl, 'exec'>, node: string): Promise<NodeListing> {
   const { stdout } = await control.exec(node, ['sh', '-c', SCRIPT, 'list', ...DIRECTORIES]);
   const [links, routes4, routes6, neighbours, nexthops, namespaces, nft = '', files = ''] = stdout.split('\x1e');
   return new Set([
