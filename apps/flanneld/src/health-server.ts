@@ -1,4 +1,4 @@
-/** /healthz, /readyz and /metrics over plain HTTP, on the address of --healthz-ip and --healthz-port. */
+/** /livez (flannel calls it /healthz), /readyz and /metrics over plain HTTP, on the address of --healthz-ip and --healthz-port. */
 import type { Clock, Logger } from '@canal/runtime-port';
 import type { PrometheusMetrics } from '@canal/telemetry';
 import { formatIp, type Ip } from 'net-types';
@@ -32,7 +32,7 @@ export async function serveHealth(
       const serve = (host: string) =>
         Bun.serve({ hostname: host, port: listen.port, fetch: (request) => answer(deps, request) });
       const server = otherwise === undefined ? serve(hostname) : serveEither(serve, hostname, otherwise);
-      deps.log.info({ address: server.url.host }, 'serving /healthz, /readyz and /metrics');
+      deps.log.info({ address: server.url.host }, 'serving /livez, /readyz and /metrics');
       await aborted(signal);
       await server.stop(true);
     } catch (error) {
@@ -70,6 +70,7 @@ async function answer(deps: HealthServerDeps, request: Request): Promise<Respons
     return new Response('method not allowed\n', { status: 405 });
   switch (new URL(request.url).pathname) {
     case '/healthz':
+    case '/livez':
       return plain(deps.healthz());
     case '/readyz':
       return plain(deps.readyz());

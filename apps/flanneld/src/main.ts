@@ -100,7 +100,7 @@ async function work(signal: AbortSignal, config: FlanneldConfig, keys: Annotatio
     waitsFor = `the name of this node is not known yet: ${problem}`;
   };
   const nodeName = await findNodeName(config.node, { store, clock, log, onProblem }, signal);
-  const kernel = createLinuxKernel();
+  const kernel = createLinuxKernel({ sysctlNetDirectory: config.sysctlNetDir });
   const world: AgentWorld = {
     kernel,
     trafficKernel: createNftTrafficKernel(),

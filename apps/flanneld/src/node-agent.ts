@@ -5,6 +5,7 @@
 import { createReconciler, type Reconciler } from '@canal/reconcile';
 import type { Clock, Labels, Logger } from '@canal/runtime-port';
 import type { AgentMetrics } from './agent-metrics.ts';
+import type { CniConfFile } from './cni-conf-file.ts';
 import { complaintsOf } from './complaints.ts';
 import type { HealthAnswer } from './health-server.ts';
 import type { NetworkResult, NodeNetwork } from './node-network.ts';
@@ -19,12 +20,14 @@ import { subnetEnvOf } from './subnet-env-content.ts';
 import type { TrafficRules } from './traffic-rules.ts';
 import { withoutProgress } from './without-progress.ts';
 
-export type AgentItem = 'network' | 'rules' | 'subnet-file';
+export type AgentItem = 'network' | 'rules' | 'subnet-file' | 'cni-conf';
 
 export interface NodeAgentDeps {
   readonly network: NodeNetwork;
   readonly rules: Pick<TrafficRules, 'sync'>;
   readonly subnetFile: SubnetFile;
+  /** Absent: somebody else writes the runtime's configuration. */
+  readonly cniConf?: Pick<CniConfFile, 'ensure'>;
   readonly publisher: Pick<NodePublisher, 'announce' | 'networkIsUp'>;
   readonly nodes: NodeTable;
   readonly problems: ProblemLog;
@@ -59,16 +62,20 @@ export class NodeAgent {
   #networkFault: string | undefined;
   #rulesFault: string | undefined;
   #subnetFileFault: string | undefined;
+  #cniConfFault: string | undefined;
+  #cniConfNotes: readonly string[] = [];
+  #appended = '';
   #lease = '';
   #leaseLabels: Labels | undefined;
 
   constructor(deps: NodeAgentDeps, options: NodeAgentOptions) {
     this.#deps = deps;
     this.#options = options;
+    if (deps.cniConf !== undefined) this.#cniConfFault = 'the CNI configuration is not written yet';
     this.#loop = createReconciler<AgentItem>(
       { clock: deps.clock, log: withoutProgress(deps.log) },
       {
-        items: ['network', 'rules', 'subnet-file'],
+        items: ['network', 'rules', 'subnet-file', 'cni-conf'],
         turn: async (items, { signal }) => ({ failures: await this.#turn(items, signal) }),
         minIntervalMs: MIN_INTERVAL_MS,
         resyncIntervalMs: options.resyncSeconds * 1000,
@@ -109,6 +116,8 @@ export class NodeAgent {
       ...(this.#networkFault !== undefined && { networkFault: this.#networkFault }),
       ...(this.#rulesFault !== undefined && { rulesFault: this.#rulesFault }),
       ...(this.#subnetFileFault !== undefined && { subnetFileFault: this.#subnetFileFault }),
+      ...(this.#cniConfFault !== undefined && { cniConfFault: this.#cniConfFault }),
+      notes: this.#cniConfNotes,
     });
   }
 
@@ -128,7 +137,10 @@ export class NodeAgent {
     if (!signal.aborted) await attempt('subnet-file', () => this.#writeSubnetFile());
     this.#rulesFault = failures.get('rules')?.message;
     this.#subnetFileFault = failures.get('subnet-file')?.message;
-    if (!signal.aborted) this.#afterTurn(failures);
+    const localUp = this.#isLocalUp();
+    // Last: as soon as it is there, the runtime adds pods.
+    if (!signal.aborted && localUp) await attempt('cni-conf', () => this.#writeCniConf());
+    if (!signal.aborted) this.#afterTurn(failures, localUp);
     return failures;
   }
 
@@ -194,17 +206,43 @@ export class NodeAgent {
     if (outcome === 'repaired') metrics.driftRepairs.inc({ kind: 'file' });
   }
 
-  #afterTurn(failures: ReadonlyMap<AgentItem, Error>): void {
-    const { nodes, publisher, metrics, timeMs, problems, log } = this.#deps;
+  #writeCniConf(): void {
+    const { cniConf, log, metrics, problems } = this.#deps;
+    if (cniConf === undefined) return;
+    try {
+      const { outcome, fault, complaints, appended } = cniConf.ensure();
+      this.#cniConfFault = fault;
+      this.#cniConfNotes = complaints.map(({ message }) => message).filter((message) => message !== fault);
+      problems.update('cni-conf', complaints);
+      if (outcome === 'written' || outcome === 'repaired') log.info({ outcome }, 'CNI configuration written');
+      if (outcome === 'repaired') metrics.driftRepairs.inc({ kind: 'file' });
+      const others = appended.join(', ');
+      if (others !== this.#appended && others !== '') log.info({ plugins: others }, 'others have appended CNI plugins');
+      this.#appended = others;
+    } catch (error) {
+      this.#cniConfFault = error instanceof Error ? error.message : String(error);
+      throw error;
+    }
+  }
+
+  /** This node forwards for its pods, and what it knows of the others is complete. */
+  #isLocalUp(): boolean {
     const { own, compiled, localFaults = [] } = this.#network ?? {};
+    const faults = [this.#networkFault, this.#rulesFault, this.#subnetFileFault];
+    if (own === undefined || compiled === undefined || !this.#deps.nodes.inSync) return false;
+    return localFaults.length === 0 && faults.every((fault) => fault === undefined);
+  }
+
+  #afterTurn(failures: ReadonlyMap<AgentItem, Error>, localUp: boolean): void {
+    const { nodes, publisher, metrics, timeMs, problems, log } = this.#deps;
+    const { own, compiled } = this.#network ?? {};
     const open = problems.open();
     for (const severity of ['error', 'warning'] as const) {
       metrics.problems.set(open.filter((complaint) => complaint.severity === severity).length, { severity });
     }
     if (own === undefined || compiled === undefined) return;
     if (failures.size === 0) metrics.lastSync.set(timeMs() / 1000);
-    const localUp = localFaults.length === 0 && !failures.has('rules') && !failures.has('subnet-file');
-    if (!localUp || this.#networkFault !== undefined || !nodes.inSync) return;
+    if (!localUp) return;
     publisher.announce(compiled.announcement);
     publisher.networkIsUp();
     if (this.#firstSyncDone) return;

@@ -15,11 +15,18 @@ export interface ReadinessInput {
   readonly networkFault?: string;
   readonly rulesFault?: string;
   readonly subnetFileFault?: string;
+  /** Why the runtime has no configuration that calls the plugin. */
+  readonly cniConfFault?: string;
+  /** What people should know of a node that is ready. */
+  readonly notes?: readonly string[];
 }
 
 export function readiness(input: ReadinessInput): HealthAnswer {
   const reasons = reasonsOf(input);
-  return reasons.length === 0 ? { ok: true, text: 'ok' } : { ok: false, text: reasons.join('\n') };
+  const { notes = [] } = input;
+  return reasons.length === 0
+    ? { ok: true, text: ['ok', ...notes].join('\n') }
+    : { ok: false, text: [...reasons, ...notes].join('\n') };
 }
 
 function reasonsOf({
@@ -30,6 +37,7 @@ function reasonsOf({
   networkFault,
   rulesFault,
   subnetFileFault,
+  cniConfFault,
 }: ReadinessInput): string[] {
   if (network?.own === undefined) {
     const problems = network?.nodeProblems.map(describeProblem) ?? [];
@@ -42,5 +50,6 @@ function reasonsOf({
   if (networkFault !== undefined) reasons.push(networkFault);
   if (rulesFault !== undefined) reasons.push(rulesFault);
   if (subnetFileFault !== undefined) reasons.push(subnetFileFault);
+  if (cniConfFault !== undefined) reasons.push(cniConfFault);
   return reasons;
 }

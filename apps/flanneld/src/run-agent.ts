@@ -1,6 +1,6 @@
 /** The agent over whatever world it is given: the real kernel and API server, or those of a test. */
 import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { AnnotationKeys } from '@canal/api-schema';
 import type { FlanneldConfig } from '@canal/config';
 import type { NetworkKernel, TrafficKernel } from '@canal/kernel-port';
@@ -12,6 +12,7 @@ import type { PrometheusMetrics } from '@canal/telemetry';
 import { AddressGarbage, GARBAGE_TIMES } from './address-garbage.ts';
 import { createAgentMetrics } from './agent-metrics.ts';
 import { attachmentSource } from './attachment-source.ts';
+import { CniConfFile } from './cni-conf-file.ts';
 import { watchDirectoryOf } from './file-watch.ts';
 import { KernelWatch } from './kernel-watch.ts';
 import { NetConfSource } from './net-conf-source.ts';
@@ -101,6 +102,7 @@ export function startAgent(
       network,
       rules,
       subnetFile: new SubnetFile(config.subnetFile),
+      ...(config.cniConf && { cniConf: new CniConfFile(config.cniConf) }),
       publisher,
       nodes,
       problems,
@@ -134,9 +136,17 @@ export function startAgent(
     PROBE_TIMES,
   );
   watchDirectoryOf(config.netConfPath, log, () => agent.markDirty('network'), signal);
-  // A directory that is not there cannot be watched, and the file will be written into it anyway.
-  mkdirSync(dirname(config.subnetFile), { recursive: true });
-  watchDirectoryOf(config.subnetFile, log, () => agent.markDirty('subnet-file'), signal);
+  watchWritten(config.subnetFile, () => agent.markDirty('subnet-file'));
+  if (config.cniConf !== undefined) {
+    const { template, directory, name } = config.cniConf;
+    watchDirectoryOf(template, log, () => agent.markDirty('cni-conf'), signal);
+    watchWritten(join(directory, name), () => agent.markDirty('cni-conf'));
+  }
+  function watchWritten(path: string, onChange: () => void): void {
+    // A directory that is not there cannot be watched, and the file will be written into it anyway.
+    mkdirSync(dirname(path), { recursive: true });
+    watchDirectoryOf(path, log, onChange, signal);
+  }
   const watch = watchNodes(
     {
       store,

@@ -140,6 +140,30 @@ export const FLAGS = [
     help: 'directory of allocated pod addresses, in the format of host-local',
   },
   { name: 'cni-cache-dir', kind: 'text', initial: '/var/lib/cni', help: "the container runtime's CNI cache" },
+  {
+    name: 'cni-conf-template',
+    kind: 'text',
+    initial: '',
+    help: "file with the runtime's CNI configuration: it is written when pods may be added; empty: not at all",
+  },
+  {
+    name: 'cni-conf-dir',
+    kind: 'text',
+    initial: '/etc/cni/net.d',
+    help: "the container runtime's directory of CNI configurations",
+  },
+  {
+    name: 'cni-conf-name',
+    kind: 'text',
+    initial: '10-canal.conflist',
+    help: 'name of the CNI configuration there; runtimes take the first in the order of names',
+  },
+  {
+    name: 'sysctl-net-dir',
+    kind: 'text',
+    initial: '/proc/sys/net',
+    help: 'where /proc/sys/net is writable; containers that are not privileged have it elsewhere or nowhere',
+  },
   { name: 'help', kind: 'switch', initial: 'false', help: 'print this text' },
   { name: 'version', kind: 'switch', initial: 'false', help: 'print the version' },
 ] as const satisfies readonly FlagSpec[];

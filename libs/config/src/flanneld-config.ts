@@ -35,6 +35,16 @@ export interface FlanneldConfig {
   readonly cniStateDir: string;
   readonly cniDataDir: string;
   readonly cniCacheDir: string;
+  /** Absent: somebody else writes the runtime's CNI configuration. */
+  readonly cniConf?: CniConfOptions;
+  readonly sysctlNetDir: string;
+}
+
+export interface CniConfOptions {
+  /** Path of the text to write. */
+  readonly template: string;
+  readonly directory: string;
+  readonly name: string;
 }
 
 /** How the agent finds its Node object: by name, or as the node of its own Pod. */
@@ -91,6 +101,7 @@ function readConfig(flags: FlagValues, environment: Environment): FlanneldConfig
   readOtherVariables(flags, environment);
   flags.integer('subnet-lease-renew-margin', 1, 24 * 60 - 1);
   const health = readHealth(flags);
+  const cniConf = readCniConf(flags);
   return {
     ...readApiServer(flags),
     node: readNodeIdentity(flags, environment),
@@ -108,6 +119,8 @@ function readConfig(flags: FlagValues, environment: Environment): FlanneldConfig
     cniStateDir: flags.text('cni-state-dir'),
     cniDataDir: flags.text('cni-data-dir'),
     cniCacheDir: flags.text('cni-cache-dir'),
+    ...(cniConf !== undefined && { cniConf }),
+    sysctlNetDir: readSysctlNetDir(flags),
   };
 }
 
@@ -172,6 +185,21 @@ function readHealth(flags: FlagValues): FlanneldConfig['health'] {
   const ip = text === '' ? ANY_ADDRESS : readParsed(flags, 'healthz-ip', parseIp);
   const port = flags.integer('healthz-port', 0, 65535);
   return ip === undefined || port === 0 ? undefined : { ip, port };
+}
+
+function readCniConf(flags: FlagValues): CniConfOptions | undefined {
+  const name = flags.text('cni-conf-name');
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*\.conflist$/.test(name)) {
+    flags.problem('cni-conf-name', name, 'a file name such as 10-canal.conflist');
+  }
+  const template = flags.text('cni-conf-template');
+  return template === '' ? undefined : { template, directory: flags.text('cni-conf-dir'), name };
+}
+
+function readSysctlNetDir(flags: FlagValues): string {
+  const directory = flags.text('sysctl-net-dir');
+  if (!directory.startsWith('/')) flags.problem('sysctl-net-dir', directory, 'an absolute path');
+  return directory;
 }
 
 function readInterfaces(flags: FlagValues): InterfaceOptions {

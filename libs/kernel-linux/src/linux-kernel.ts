@@ -34,11 +34,13 @@ import { createSysctlFiles, type SysctlFiles } from './sysctl-files.ts';
 export interface LinuxKernelOptions {
   /** Network namespace by path or open descriptor; the process's own when absent. */
   readonly netns?: NetnsRef;
+  /** Where /proc/sys/net can be written: in containers /proc/sys itself is read-only. */
+  readonly sysctlNetDirectory?: string;
 }
 
 /** The network of one namespace, over netlink. Throws KernelError when no socket can be had there. */
 export function createLinuxKernel(options: LinuxKernelOptions = {}): NetworkKernel {
-  return new LinuxKernel(options.netns);
+  return new LinuxKernel(options);
 }
 
 class LinuxKernel implements NetworkKernel {
@@ -49,9 +51,9 @@ class LinuxKernel implements NetworkKernel {
   readonly #ports = new Set<number>();
   #closed = false;
 
-  constructor(netns: NetnsRef | undefined) {
+  constructor({ netns, sysctlNetDirectory }: LinuxKernelOptions) {
     this.#netns = netns;
-    this.#files = createSysctlFiles(netns);
+    this.#files = createSysctlFiles(netns, sysctlNetDirectory);
     this.#connection = asKernelError(() =>
       createNetlinkConnection(() => this.#open(), { trace: traceFromEnvironment() }),
     );

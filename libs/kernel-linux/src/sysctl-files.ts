@@ -22,26 +22,27 @@ const ALL: readonly { readonly family: IpFamily; readonly name: SysctlName }[] =
   { family: 6, name: 'forwarding' },
 ];
 
-export function createSysctlFiles(netns: NetnsRef | undefined): SysctlFiles {
+/** `directory`: a mount of /proc/sys/net. Such a mount too shows the namespace of whoever opens a file below it. */
+export function createSysctlFiles(netns: NetnsRef | undefined, directory = '/proc/sys/net'): SysctlFiles {
   function inside<T>(callback: () => T extends PromiseLike<unknown> ? never : T): T {
     return netns === undefined ? callback() : withNetns<T>(netns, callback);
   }
   return {
-    readAll: () => inside(() => ALL.flatMap(({ family, name }) => readOne(family, name))),
+    readAll: () => inside(() => ALL.flatMap(({ family, name }) => readOne(directory, family, name))),
     write: (sysctl) => {
-      inside(() => writeSysctl(sysctl));
+      inside(() => writeSysctl(directory, sysctl));
     },
     get writable() {
-      return inside(() => isWritable(pathOf({ link: 'all', family: 4, name: 'forwarding' })));
+      return inside(() => isWritable(pathOf(directory, { link: 'all', family: 4, name: 'forwarding' })));
     },
     get ipv6() {
-      return inside(() => existsSync('/proc/sys/net/ipv6'));
+      return inside(() => existsSync(`${directory}/ipv6`));
     },
   };
 }
 
-function readOne(family: IpFamily, name: SysctlName): ActualSysctl[] {
-  const path = pathOf({ link: 'all', family, name });
+function readOne(directory: string, family: IpFamily, name: SysctlName): ActualSysctl[] {
+  const path = pathOf(directory, { link: 'all', family, name });
   try {
     return [{ link: 'all', family, name, value: Number(readFileSync(path, 'latin1').trim()) }];
   } catch (error) {
@@ -51,12 +52,15 @@ function readOne(family: IpFamily, name: SysctlName): ActualSysctl[] {
   }
 }
 
-function writeSysctl(sysctl: DesiredSysctl): undefined {
-  writeFileSync(pathOf(sysctl), `${sysctl.value}\n`);
+function writeSysctl(directory: string, sysctl: DesiredSysctl): undefined {
+  writeFileSync(pathOf(directory, sysctl), `${sysctl.value}\n`);
 }
 
-function pathOf({ link, family, name }: Pick<DesiredSysctl, 'link' | 'family' | 'name'>): string {
-  return `/proc/sys/net/ipv${family}/conf/${link}/${name}`;
+function pathOf(
+  directory: string,
+  { link, family, name }: Pick<DesiredSysctl, 'link' | 'family' | 'name'>,
+): string {
+  return `${directory}/ipv${family}/conf/${link}/${name}`;
 }
 
 function isWritable(path: string): boolean {

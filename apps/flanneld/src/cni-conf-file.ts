@@ -1,0 +1,116 @@
+/** The runtime's CNI configuration on disk: written last, kept as the template says, never another CNI's. */
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CniConfOptions } from '@canal/config';
+import { writeFileAtomic } from '@canal/node-state';
+import { type ConfTemplate, decideConf, earlierConfs, foreignTypes, parseConfTemplate } from './cni-conf.ts';
+import type { Complaint } from './problem-log.ts';
+
+export interface CniConfReport {
+  readonly outcome: 'same' | 'written' | 'repaired' | 'not-written';
+  /** Why the runtime has no configuration of ours; absent when it has one. */
+  readonly fault?: string;
+  readonly complaints: readonly Complaint[];
+  /** Types of plugins that others have put behind ours. */
+  readonly appended: readonly string[];
+}
+
+export class CniConfFile {
+  readonly #options: CniConfOptions;
+  /** The last template that was right. */
+  #template: ConfTemplate | undefined;
+  /** The template that the file was last found to follow. */
+  #inForce: string | undefined;
+
+  constructor(options: CniConfOptions) {
+    this.#options = options;
+  }
+
+  /** Brings the file there. To be called when pods may be added; throws NodeStateError when it cannot be written. */
+  ensure(): CniConfReport {
+    const { directory, name } = this.#options;
+    const problem = this.#readTemplate();
+    const complaints = [...(problem === undefined ? [] : [problem]), ...this.#earlier()];
+    if (this.#template === undefined) {
+      return { outcome: 'not-written', fault: problem?.message ?? '', complaints, appended: [] };
+    }
+    const decision = decideConf(this.#template, readIfThere(join(directory, name)), this.#inForce);
+    switch (decision.action) {
+      case 'leave': {
+        const taken = this.#takenBy(decision.types);
+        return { outcome: 'not-written', fault: taken.message, complaints: [...complaints, taken], appended: [] };
+      }
+      case 'keep':
+        this.#inForce = this.#template.text;
+        return { outcome: 'same', complaints, appended: decision.appended };
+      case 'write': {
+        const { text } = this.#template;
+        mkdirSync(directory, { recursive: true });
+        // 0600: a runtime reads it as root, and nobody else has to.
+        writeFileAtomic(directory, name, text, { mode: 0o600, survives: 'power-cut' });
+        const outcome = this.#inForce === text ? 'repaired' : 'written';
+        this.#inForce = text;
+        return { outcome, complaints, appended: [] };
+      }
+    }
+  }
+
+  #readTemplate(): Complaint | undefined {
+    const { template } = this.#options;
+    let text: string;
+    try {
+      text = readFileSync(template, 'utf8');
+    } catch (error) {
+      return this.#wrongTemplate(error instanceof Error ? error.message : String(error));
+    }
+    if (text === this.#template?.text) return undefined;
+    const parsed = parseConfTemplate(text);
+    if (!parsed.ok) return this.#wrongTemplate(parsed.error);
+    this.#template = parsed.value;
+    return undefined;
+  }
+
+  #wrongTemplate(what: string): Complaint {
+    const rest = this.#template === undefined ? '' : '; until then the former one is in force';
+    const message = `${this.#options.template}: ${what}. Cure: correct it in the ConfigMap${rest}`;
+    return { key: 'template', severity: 'error', event: 'InvalidCNIConfig', message };
+  }
+
+  #takenBy(types: readonly string[]): Complaint {
+    const { directory, name } = this.#options;
+    const message =
+      `${join(directory, name)} is the configuration of another CNI (${types.join(', ')}), so canal has not written its own. ` +
+      `Cure: remove that CNI from this node, or take the file away`;
+    return { key: 'taken', severity: 'error', event: 'CNIConfigConflict', message };
+  }
+
+  /** Told, not judged: some CNIs that come first (Multus) pass pods on to ours. */
+  #earlier(): Complaint[] {
+    const { directory, name } = this.#options;
+    return earlierConfs(name, listIfThere(directory)).flatMap((other): Complaint[] => {
+      const types = foreignTypes(readIfThere(join(directory, other)) ?? '');
+      if (types === undefined) return [];
+      const message =
+        `${join(directory, other)} (${types.join(', ')}) comes before ${name}: new pods of this node get their network from it. ` +
+        `Cure: remove that CNI from this node, or take the file away, unless it passes pods on to canal`;
+      return [{ key: `earlier ${other}`, severity: 'warning', event: 'CNIConfigConflict', message }];
+    });
+  }
+}
+
+function readIfThere(path: string): string | undefined {
+  return ifThere(() => readFileSync(path, 'utf8'));
+}
+
+function listIfThere(directory: string): readonly string[] {
+  return ifThere(() => readdirSync(directory)) ?? [];
+}
+
+function ifThere<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
