@@ -1,5 +1,6 @@
 /**
- * Builds dist/canal. `bun apps/canal/build.ts [--outfile PATH]`; the tests build variants through `buildCanal`.
+ * Builds dist/canal. `bun apps/canal/build.ts [--outfile PATH] [--runtime FILE --target bun-linux-arm64]`; the tests
+ * build variants through `buildCanal`. The same sources and runtime give the same bytes, whatever the directory.
  */
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -15,6 +16,8 @@ export interface BuildOptions {
    * that is somebody else's code. True only in the test that shows what the switches keep out.
    */
   readonly autoloadFromCurrentDirectory?: boolean;
+  /** Another runtime to compile in than the one that runs this: that of another processor. Its version must be the same. */
+  readonly runtime?: { readonly executable: string; readonly target: Bun.Build.CompileTarget };
 }
 
 /** Compiles the binary and returns its metadata (which module went into which chunk). Throws when a module is missing. */
@@ -41,6 +44,7 @@ export async function buildCanal(options: BuildOptions): Promise<Bun.BuildMetafi
       define: { CANAL_VERSION: JSON.stringify(manifest.version) },
       compile: {
         outfile: join(temporary, 'canal'),
+        ...(options.runtime && { executablePath: options.runtime.executable, target: options.runtime.target }),
         // The plugin has ended before optimised code would pay for its compilation: 1 ms of 9. Daemons set it back to 1.
         jitPolicy: 100,
         autoloadBunfig: autoload,
@@ -58,6 +62,17 @@ export async function buildCanal(options: BuildOptions): Promise<Bun.BuildMetafi
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { outfile: { type: 'string', default: join(ROOT, 'dist/canal') } } });
-  await buildCanal({ outfile: values.outfile });
+  const { values } = parseArgs({
+    options: {
+      outfile: { type: 'string', default: join(ROOT, 'dist/canal') },
+      runtime: { type: 'string' },
+      target: { type: 'string' },
+    },
+  });
+  const { outfile, runtime, target } = values;
+  if ((runtime === undefined) !== (target === undefined)) throw new Error('--runtime and --target go together');
+  await buildCanal({
+    outfile,
+    ...(runtime !== undefined && { runtime: { executable: runtime, target: target as Bun.Build.CompileTarget } }),
+  });
 }

@@ -1,0 +1,62 @@
+/** From the sources to the archive of one variant. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { BUN_VERSION, bunRuntime } from './bun-runtime.ts';
+import { command } from './command.ts';
+import { unpackDebianPackages } from './debian-packages.ts';
+import { dockerArchive, type DockerArchive } from './docker-archive.ts';
+import { REPOSITORY, type ImageSource } from './image-config.ts';
+import { imageFiles } from './image-files.ts';
+import type { TarEntry } from './tar-archive.ts';
+import { tagSuffix, type Variant } from './variant.ts';
+
+export const ROOT = resolve(import.meta.dirname, '../../..');
+
+export interface ImageTree {
+  readonly files: readonly TarEntry[];
+  /** "docker.io/canalcni/canal:0.1.0" */
+  readonly name: string;
+  readonly source: ImageSource;
+}
+
+/** Compiles the binary and collects the files around it. */
+export function imageTree(variant: Variant): ImageTree {
+  const binary = compile(variant);
+  using debian = unpackDebianPackages(variant.architecture, ['libc6', 'ca-certificates']);
+  const [libc, certificates] = debian.packages;
+  if (libc === undefined || certificates === undefined) throw new Error('two packages were asked for');
+  const license = readFileSync(join(ROOT, 'LICENSE'));
+  const files = imageFiles({ architecture: variant.architecture, binary, license, libc, certificates });
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+  const parts = { bun: BUN_VERSION, [libc.name]: libc.version, [certificates.name]: certificates.version };
+  return { files, name: `${REPOSITORY}:${version}${tagSuffix(variant)}`, source: { version, parts, ...revision() } };
+}
+
+export function archiveOf(variant: Variant, { files, name, source }: ImageTree): DockerArchive {
+  return dockerArchive({ architecture: variant.architecture, name, source, files });
+}
+
+function compile(variant: Variant): Uint8Array {
+  const directory = mkdtempSync(join(tmpdir(), 'canal-image-'));
+  try {
+    const { executable, target } = bunRuntime(variant);
+    const outfile = join(directory, 'canal');
+    const args = ['apps/canal/build.ts', '--outfile', outfile, '--runtime', executable, '--target', target];
+    command(process.execPath, args, { cwd: ROOT });
+    return readFileSync(outfile);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** SOURCE_DATE_EPOCH (reproducible-builds.org) goes before the commit's time. */
+function revision(): Pick<ImageSource, 'revision' | 'created'> {
+  const epoch = process.env['SOURCE_DATE_EPOCH'];
+  const given = epoch === undefined || epoch === '' ? undefined : Number(epoch);
+  const log = Bun.spawnSync(['git', 'log', '-1', '--format=%H %ct'], { cwd: ROOT, stderr: 'ignore' });
+  const [commit, time] = log.stdout.toString().trim().split(' ');
+  if (log.exitCode !== 0 || commit === undefined) return { created: given ?? 0 };
+  const changed = command('git', ['status', '--porcelain', '--untracked-files=no'], { cwd: ROOT }) !== '';
+  return { revision: changed ? `${commit}-dirty` : commit, created: given ?? Number(time) };
+}
