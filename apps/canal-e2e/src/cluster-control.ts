@@ -1,7 +1,7 @@
 /** Control of the machines of a cluster that tools/cluster has brought up, through its command line. */
 import { fileURLToPath } from 'node:url';
 import { runCommand } from './command.ts';
-import type { CommandOptions, NodeControl, Outside } from './world.ts';
+import type { CommandOptions, CommandResult, NodeControl, Outside } from './world.ts';
 
 /** What this suite reads of `npm run cluster -- status --output json`. */
 export interface ClusterStatus {
@@ -10,6 +10,7 @@ export interface ClusterStatus {
   readonly ipFamily: string;
   readonly kubeProxy: string;
   readonly kubeconfig: string;
+  readonly podCidrs: readonly string[];
   readonly nodes: readonly { readonly name: string; readonly ips: readonly string[]; readonly root: string }[];
   readonly outside: { readonly ips: readonly string[] };
   /** Programs by name, as paths of this machine. */
@@ -20,7 +21,7 @@ const CLUSTER_TOOL = fileURLToPath(new URL('../../../tools/cluster/src/main.ts',
 /** A node that comes back after a reboot, an API server that starts: what takes longest here. */
 const SLOW_MS = 120_000;
 
-export function clusterTool(name: string, args: readonly string[], options?: CommandOptions) {
+export function clusterTool(name: string, args: readonly string[], options?: CommandOptions): Promise<CommandResult> {
   const [command = '', ...rest] = args;
   return runCommand([process.execPath, CLUSTER_TOOL, command, '--name', name, ...rest], options);
 }

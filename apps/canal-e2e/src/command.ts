@@ -29,21 +29,16 @@ export async function runCommand(command: readonly string[], options: CommandOpt
   // A command that does not read its input closes it; that is its business.
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.stdin ?? '');
-  let late = false;
-  const timer = setTimeout(() => {
-    late = true;
-    child.kill('SIGKILL');
-  }, timeoutMs);
+  const limit = AbortSignal.timeout(timeoutMs);
+  limit.addEventListener('abort', () => child.kill('SIGKILL'));
   const status = await new Promise<number>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, signal) => {
       resolve(code ?? 128 + (signal === 'SIGKILL' ? 9 : 15));
     });
-  }).finally(() => {
-    clearTimeout(timer);
   });
   const result = { status, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
-  if (late) throw new CommandError(command, `not done within ${timeoutMs / 1000} s`, result);
+  if (limit.aborted) throw new CommandError(command, `not done within ${timeoutMs / 1000} s`, result);
   if (status !== 0 && options.allowFailure !== true) throw new CommandError(command, `exit status ${status}`, result);
   return result;
 }

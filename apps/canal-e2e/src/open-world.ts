@@ -1,7 +1,7 @@
 /** Opens the world that `npm run e2e` has prepared and described in the environment. */
 import { runCommand } from './command.ts';
 import { openClusterControl } from './cluster-control.ts';
-import type { CommandOptions, NodeControl, Outside, World, WorldNode, WorldSettings } from './world.ts';
+import type { CommandOptions, NodeExec, Outside, World, WorldNode, WorldSettings } from './world.ts';
 
 /** What the runner tells the test processes, as JSON. */
 export interface WorldConfig {
@@ -28,8 +28,8 @@ export async function openWorld(): Promise<World> {
 }
 
 export async function makeWorld(config: WorldConfig): Promise<World> {
-  const kubectl = (args: readonly string[], options?: CommandOptions) =>
-    runCommand([config.kubectl, '--kubeconfig', config.kubeconfig, ...args], options);
+  const kubectlCommand = (args: readonly string[]) => [config.kubectl, '--kubeconfig', config.kubeconfig, ...args];
+  const kubectl = (args: readonly string[], options?: CommandOptions) => runCommand(kubectlCommand(args), options);
   const control = config.cluster === undefined ? undefined : await openClusterControl(config.cluster);
   const nodeExec = control?.control.exec ?? prefixedNodeExec(config.nodeExec);
   const outside = control?.outside ?? (await prefixedOutside(config.outsideExec));
@@ -37,6 +37,7 @@ export async function makeWorld(config: WorldConfig): Promise<World> {
     kubeconfig: config.kubeconfig,
     settings: config.settings,
     kubectl,
+    kubectlCommand,
     nodes: async () => parseNodes((await kubectl(['get', 'nodes', '-o', 'json'])).stdout),
     ...(nodeExec === undefined ? {} : { nodeExec }),
     ...(outside === undefined ? {} : { outside }),
@@ -52,7 +53,7 @@ export function prefixWords(prefix: string, node = ''): readonly string[] {
     .map((word) => word.replaceAll('{node}', node));
 }
 
-function prefixedNodeExec(prefix: string | undefined): NodeControl['exec'] | undefined {
+function prefixedNodeExec(prefix: string | undefined): NodeExec | undefined {
   if (prefix === undefined) return undefined;
   return (node, command, options) => runCommand([...prefixWords(prefix, node), ...command], options);
 }

@@ -58,22 +58,26 @@ export async function listNode(control: Pick<NodeControl, 'exec'>, node: string)
   const { stdout } = await control.exec(node, ['sh', '-c', SCRIPT, 'list', ...DIRECTORIES]);
   const [links, routes4, routes6, neighbours, nexthops, namespaces, nft = '', files = ''] = stdout.split('\x1e');
   return new Set([
-    ...parse<IpLink>(links).map(({ ifname, linkinfo }) => `link ${ifname} ${linkinfo?.info_kind ?? ''}`),
-    ...[...parse<IpRoute>(routes4), ...parse<IpRoute>(routes6)].filter(isLasting).map(describeRoute),
-    ...parse<IpNeighbour>(neighbours)
+    ...(parse(links) as readonly IpLink[]).map(({ ifname, linkinfo }) => `link ${ifname} ${linkinfo?.info_kind ?? ''}`),
+    ...[...(parse(routes4) as readonly IpRoute[]), ...(parse(routes6) as readonly IpRoute[])]
+      .filter(isLasting)
+      .map(describeRoute),
+    ...(parse(neighbours) as readonly IpNeighbour[])
       .filter(({ state }) => state.includes('PERMANENT') || state.includes('NOARP'))
       .filter(({ dst }) => !isMulticast(dst))
       .map(({ dst, dev, lladdr, state }) => `neighbour ${dst} ${dev} ${lladdr ?? ''} ${state.join(',')}`),
-    ...parse<IpNexthop>(nexthops).map(({ id, gateway, dev }) => `nexthop ${id} ${gateway ?? ''} ${dev ?? ''}`),
+    ...(parse(nexthops) as readonly IpNexthop[]).map(
+      ({ id, gateway, dev }) => `nexthop ${id} ${gateway ?? ''} ${dev ?? ''}`,
+    ),
     ...linesOf(files).map((path) => `file ${path}`),
     ...linesOf(nft).map((table) => `nft ${table}`),
-    ...parse<{ readonly nsid: number }>(namespaces).map(({ nsid }) => `nsid ${nsid}`),
+    ...(parse(namespaces) as readonly { readonly nsid: number }[]).map(({ nsid }) => `nsid ${nsid}`),
   ]);
 }
 
 /** iproute2 prints nothing for an empty list of some kinds. */
-function parse<T>(json = ''): readonly T[] {
-  return JSON.parse(json.trim() || '[]') as readonly T[];
+function parse(json = ''): unknown {
+  return JSON.parse(json.trim() || '[]');
 }
 
 function linesOf(text: string): string[] {

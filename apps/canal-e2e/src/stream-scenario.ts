@@ -13,11 +13,11 @@ export async function podOnEachNode({ world, pods }: ScenarioContext): Promise<r
 }
 
 /** Ends the traffic and expects that nothing was lost; the note has the figures. */
-export async function expectNoLoss({ note }: ScenarioContext, traffic: Traffic): Promise<void> {
+export async function expectNoLoss(context: ScenarioContext, traffic: Traffic): Promise<void> {
   const report = await traffic.stop();
   const sent = report.streams.reduce((sum, stream) => sum + stream.sent, 0);
   const rate = `${report.streams.length} streams, ${report.packetsPerSecond.toFixed(0)}/s each`;
-  note('packets lost', `${lostPackets(report)} of ${sent} (${rate})`);
+  context.note('packets lost', `${lostPackets(report)} of ${sent} (${rate})`);
   const text = describeTraffic(report);
   const dropped = Object.entries(report.dropped).filter(([, count]) => count > 0);
   expect(dropped, `the meter itself dropped packets\n${text}`).toEqual([]);

@@ -9,6 +9,8 @@ import { type Ip, ipFamily, parseIp, unwrap } from 'net-types';
 import { StreamTally } from './stream-tally.ts';
 import type { TrafficReport, WorkerInput, WorkerMessage } from './traffic-stream.ts';
 
+type Input = AsyncIterator<Buffer, undefined>;
+
 interface Stream {
   readonly from: string;
   readonly to: string;
@@ -40,7 +42,7 @@ const arrived = new Uint8Array(PACKET_BYTES);
 const arrivedWords = new DataView(arrived.buffer);
 
 async function main(): Promise<void> {
-  const stdin = process.stdin[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  const stdin = process.stdin[Symbol.asyncIterator]() as Input;
   const input = JSON.parse(await readLine(stdin)) as WorkerInput;
   setPriority(NICE);
   const { endpoints, streams } = open(input);
@@ -51,12 +53,14 @@ async function main(): Promise<void> {
   }
   tell({ type: 'flowing' });
   const stop = { asked: false };
-  void untilEnd(stdin).then(() => (stop.asked = true));
+  void untilEnd(stdin).then(() => {
+    stop.asked = true;
+  });
   tell({ type: 'report', report: await measure(endpoints, streams, input.packetsPerSecond, stop) });
   process.exit(0);
 }
 
-async function readLine(stdin: AsyncIterator<Buffer>): Promise<string> {
+async function readLine(stdin: Input): Promise<string> {
   let text = '';
   while (!text.includes('\n')) {
     const { value, done } = await stdin.next();
@@ -66,7 +70,7 @@ async function readLine(stdin: AsyncIterator<Buffer>): Promise<string> {
   return text;
 }
 
-async function untilEnd(stdin: AsyncIterator<Buffer>): Promise<void> {
+async function untilEnd(stdin: Input): Promise<void> {
   while ((await stdin.next()).done !== true);
 }
 

@@ -34,6 +34,9 @@ export type NodeComponent = 'kubelet' | 'containerd' | 'kube-proxy';
 /** Runs a command, arguments as given, without a shell. */
 export type Exec = (command: readonly string[], options?: CommandOptions) => Promise<CommandResult>;
 
+/** As root on a node, arguments as given, without a shell. */
+export type NodeExec = (node: string, command: readonly string[], options?: CommandOptions) => Promise<CommandResult>;
+
 /** A machine on the underlay that is no node and knows no pod network. */
 export interface Outside {
   readonly exec: Exec;
@@ -45,7 +48,7 @@ export interface Outside {
 /** Power over the machines; a cluster of tools/cluster alone has it. Every call returns when what it names has happened. */
 export interface NodeControl {
   /** As root in the node's network, mount and UTS namespaces. */
-  exec(node: string, command: readonly string[], options?: CommandOptions): Promise<CommandResult>;
+  readonly exec: NodeExec;
   /** Adds a machine and gives its name; its Node object exists then, not necessarily Ready. */
   addNode(): Promise<string>;
   /** The machine is gone with all that was on it, and its Node object is deleted. */
@@ -77,10 +80,10 @@ export interface WorldSettings {
   readonly backend: Readonly<Record<string, unknown>>;
   /** `bridge` has flannel's layout of pods: a bridge cni0. */
   readonly podMode: 'routed' | 'bridge';
-  /** Path of the manifest to apply. */
+  /** Path of what is applied: deploy/canal.yaml, its ConfigMap edited to these settings. */
   readonly manifest: string;
-  /** Path of the image archive; undefined where the cluster has it or pulls it. */
-  readonly imageTar?: string;
+  /** By others, before the scenarios: nothing is applied then. */
+  readonly isInstalled: boolean;
 }
 
 export interface World {
@@ -89,14 +92,16 @@ export interface World {
   /** Afresh from the API server, by name. */
   nodes(): Promise<readonly WorldNode[]>;
   kubectl(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
+  /** The command line of kubectl with these arguments, for what is to run on. */
+  kubectlCommand(args: readonly string[]): readonly string[];
   /** As root on a node. Present in every world with control, and with `--node-exec`. */
-  readonly nodeExec?: NodeControl['exec'];
+  readonly nodeExec?: NodeExec;
   readonly outside?: Outside;
   readonly control?: NodeControl;
 }
 
 /** What a scenario can ask for beyond a kubeconfig. */
-export type Need = 'node-exec' | 'node-control' | 'outside' | 'ipv4' | 'ipv6' | 'two-nodes';
+export type Need = 'node-exec' | 'node-control' | 'outside' | 'ipv4' | 'ipv6';
 
 /** Why a world does not offer what is needed; undefined when it does. */
 export function missing(world: World, need: Need): string | undefined {
@@ -110,7 +115,5 @@ export function missing(world: World, need: Need): string | undefined {
     case 'ipv4':
     case 'ipv6':
       return world.settings.families.includes(need) ? undefined : `the cluster has no ${need} pods`;
-    case 'two-nodes':
-      return undefined;
   }
 }

@@ -1,0 +1,173 @@
+/** Runs groups of scenario files: cluster up, image in, files one after another, cluster down. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ClusterStatus, clusterTool, readClusterStatus } from './cluster-control.ts';
+import { runCommand } from './command.ts';
+import { ANY_CLUSTER_FILES, type ClusterShape, familiesOf, type Group } from './groups.ts';
+import { writeManifest } from './manifest.ts';
+import { parseNodes, type WorldConfig } from './open-world.ts';
+import { familyOf } from './pods.ts';
+import type { GroupResult } from './report.ts';
+import type { ScenarioResult } from './results.ts';
+import { DIST, ROOT, runFiles } from './run-files.ts';
+import type { WorldSettings } from './world.ts';
+
+export interface RunOptions {
+  readonly all: boolean;
+  /** Leaves the cluster up after a failure, and ends the run there. */
+  readonly keep: boolean;
+  /** Only these files, beside the installation; empty: all of the group. */
+  readonly files: readonly string[];
+  /** Path of what to install; `none`: that is done already. */
+  readonly manifest: string;
+}
+
+/** A cluster that others brought up, as the options of the command line describe it. */
+export interface ForeignCluster {
+  readonly kubeconfig: string;
+  readonly backend: WorldSettings['backend'];
+  readonly podMode: WorldSettings['podMode'];
+  readonly kubeProxy: WorldSettings['kubeProxy'];
+  readonly podCidrs: readonly string[];
+  readonly nodeExec?: string | undefined;
+  readonly outsideExec?: string | undefined;
+}
+
+/** Where `npm run image` puts it. */
+const IMAGE_TAR = join(ROOT, 'dist', 'canal-image.tar');
+export const DEFAULT_MANIFEST = join(ROOT, 'deploy', 'canal.yaml');
+const UP_MS = 240_000;
+const DOWN_MS = 120_000;
+
+export async function runGroups(
+  groups: readonly Group[],
+  name: string,
+  options: RunOptions,
+): Promise<readonly GroupResult[]> {
+  const done: GroupResult[] = [];
+  for (const group of groups) {
+    say(`group ${group.name}`);
+    const startMs = performance.now();
+    const results = await runGroup(group, name, options);
+    done.push({ group: group.name, seconds: (performance.now() - startMs) / 1000, results });
+    if (options.keep && hasFailed(results)) {
+      say(`cluster ${name} stays up, see it with: npm run cluster -- status --name ${name}`);
+      break;
+    }
+  }
+  return done;
+}
+
+async function runGroup(group: Group, name: string, options: RunOptions): Promise<readonly ScenarioResult[]> {
+  const { cluster } = group;
+  rmSync(join(DIST, group.name), { recursive: true, force: true });
+  if (cluster === undefined) return await runFiles(group.name, group.files, undefined, options);
+  const results: ScenarioResult[] = [];
+  const stopOnInterrupt = onInterrupt(() => takeDown(name));
+  try {
+    results.push(await step('cluster up', () => bringUp(name, cluster)));
+    if (!hasFailed(results)) {
+      const config = ownWorld(group, await readClusterStatus(name), options);
+      results.push(...(await runFiles(group.name, group.files, config, options)));
+    }
+  } finally {
+    stopOnInterrupt();
+    if (!options.keep || !hasFailed(results)) results.push(await step('cluster down', () => takeDown(name)));
+  }
+  return results;
+}
+
+/** A step of the run as a row of its table. */
+async function step(scenario: string, work: () => Promise<void>): Promise<ScenarioResult> {
+  const startMs = performance.now();
+  try {
+    await work();
+    return { scenario, outcome: 'passed', seconds: (performance.now() - startMs) / 1000 };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    say(`${scenario}: ${reason}`);
+    return { scenario, outcome: 'failed', seconds: (performance.now() - startMs) / 1000, reason };
+  }
+}
+
+async function bringUp(name: string, shape: ClusterShape): Promise<void> {
+  await clusterTool(
+    name,
+    [
+      'up',
+      ...['--nodes', String(shape.nodes), '--kube-proxy', shape.kubeProxy, '--ip-family', shape.ipFamily],
+      ...(shape.kubernetes === undefined ? [] : ['--kubernetes', shape.kubernetes]),
+    ],
+    { timeoutMs: UP_MS },
+  );
+  await clusterTool(name, ['load-image', IMAGE_TAR], { timeoutMs: UP_MS });
+}
+
+async function takeDown(name: string): Promise<void> {
+  await clusterTool(name, ['down'], { timeoutMs: DOWN_MS });
+}
+
+function ownWorld(group: Group, status: ClusterStatus, options: RunOptions): WorldConfig {
+  const { name, backend, podMode, cluster } = group;
+  const settings = {
+    ...{ group: name, backend, podMode },
+    families: familiesOf(cluster?.ipFamily ?? 'ipv4'),
+    kubeProxy: cluster?.kubeProxy ?? 'unknown',
+  } as const;
+  return {
+    kubeconfig: status.kubeconfig,
+    kubectl: status.binaries['kubectl'] ?? 'kubectl',
+    settings: withManifest(settings, status.podCidrs, options),
+    cluster: status.name,
+  };
+}
+
+export async function runOnCluster(cluster: ForeignCluster, options: RunOptions): Promise<readonly GroupResult[]> {
+  const group = 'cluster';
+  rmSync(join(DIST, group), { recursive: true, force: true });
+  const { kubeconfig, backend, podMode, kubeProxy, podCidrs } = cluster;
+  const kubectl = process.env['KUBECTL'] ?? 'kubectl';
+  const listed = await runCommand([kubectl, '--kubeconfig', kubeconfig, 'get', 'nodes', '-o', 'json']);
+  const families = [...new Set(parseNodes(listed.stdout).flatMap((node) => node.podCidrs.map(familyOf)))];
+  const config: WorldConfig = {
+    kubeconfig,
+    kubectl,
+    settings: withManifest({ group, families, kubeProxy, backend, podMode }, podCidrs, options),
+    ...(cluster.nodeExec === undefined ? {} : { nodeExec: cluster.nodeExec }),
+    ...(cluster.outsideExec === undefined ? {} : { outsideExec: cluster.outsideExec }),
+  };
+  const startMs = performance.now();
+  const results = await runFiles(group, ANY_CLUSTER_FILES, config, options);
+  return [{ group, seconds: (performance.now() - startMs) / 1000, results }];
+}
+
+function withManifest(
+  settings: Omit<WorldSettings, 'manifest' | 'isInstalled'>,
+  podCidrs: readonly string[],
+  options: RunOptions,
+): WorldSettings {
+  const isInstalled = options.manifest === 'none';
+  const source = isInstalled ? DEFAULT_MANIFEST : options.manifest;
+  const manifest = writeManifest(source, join(DIST, settings.group, 'canal.yaml'), settings, podCidrs);
+  return { ...settings, manifest, isInstalled };
+}
+
+function hasFailed(results: readonly ScenarioResult[]): boolean {
+  return results.some(({ outcome }) => outcome === 'failed');
+}
+
+/** On an interrupt: clean up, then end. Gives what takes the handler back. */
+function onInterrupt(action: () => Promise<void>): () => void {
+  const handler = (): void => {
+    void action().finally(() => process.exit(130));
+  };
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  for (const signal of signals) process.once(signal, handler);
+  return () => {
+    for (const signal of signals) process.off(signal, handler);
+  };
+}
+
+function say(text: string): void {
+  process.stderr.write(`canal-e2e: ${text}\n`);
+}
