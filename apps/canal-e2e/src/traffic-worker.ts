@@ -148,8 +148,10 @@ async function measure(
     await Bun.sleep(1);
   }
   const seconds = (performance.now() - startMs) / 1000;
-  for (const end = performance.now() + DRAIN_MS; performance.now() < end; await Bun.sleep(10)) {
+  const drainedMs = performance.now() + DRAIN_MS;
+  while (performance.now() < drainedMs) {
     receiveAll(endpoints, streams);
+    await Bun.sleep(10);
   }
   const reports = streams.map(({ from, to, tally }) => ({ from, to, ...tally.report() }));
   return {

@@ -111,7 +111,9 @@ scenario(
     // STATUS answers from the file that the agent keeps; an agent that is held cannot put it back.
     const resume = (): Promise<CommandResult> =>
       control.exec(node.name, ['kill', '-CONT', String(agent.pid)], { allowFailure: true });
-    cleanup(async () => void (await resume()));
+    cleanup(async () => {
+      await resume();
+    });
     await control.exec(node.name, ['kill', '-STOP', String(agent.pid)]);
     await control.exec(node.name, ['rm', '/run/flannel/subnet.env']);
     let startMs = performance.now();
