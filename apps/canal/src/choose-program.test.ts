@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { chooseProgram, type Choice, type Invocation } from './choose-program.ts';
+import { chooseProgram, type Choice, type Invocation, type ProgramName } from './choose-program.ts';
 
-const program = (name: 'cni' | 'flanneld' | 'canalctl', ...args: string[]): Choice => ({ type: 'program', name, args });
+const program = (name: ProgramName, ...args: string[]): Choice => ({ type: 'program', name, args });
 const started = (given: Partial<Invocation>): Choice =>
   chooseProgram({ argv0: '/opt/cni/bin/canal', args: [], cniCommand: undefined, ...given });
 
@@ -17,6 +17,8 @@ describe('chooseProgram', () => {
       { argv0: 'canalctl', args: ['cni'] },
       program('canalctl', 'cni'),
     ],
+    ['the plugin that the installer links', { argv0: '/opt/cni/bin/loopback', cniCommand: 'ADD' }, program('loopback')],
+    ['the installer', { args: ['node-setup', 'install'] }, program('node-setup', 'install')],
     ["kubectl's plugin name", { argv0: '/usr/local/bin/kubectl-canal', args: [] }, program('canalctl')],
     ['a runtime sets CNI_COMMAND and gives no argument', { cniCommand: 'ADD' }, program('cni')],
     ['an unknown CNI_COMMAND is the plugin’s to refuse', { cniCommand: 'FROB' }, program('cni')],

@@ -2,13 +2,16 @@
 const NAMES: ReadonlyMap<string, ProgramName> = new Map([
   ['cni', 'cni'],
   ['canal-cni', 'cni'],
+  // Runtimes call this plugin by its file's name; the installer puts it where a host has none.
+  ['loopback', 'loopback'],
   ['flanneld', 'flanneld'],
   ['canalctl', 'canalctl'],
   // kubectl finds its plugins by this name: `kubectl canal …`.
   ['kubectl-canal', 'canalctl'],
+  ['node-setup', 'node-setup'],
 ]);
 
-export type ProgramName = 'cni' | 'flanneld' | 'canalctl';
+export type ProgramName = 'cni' | 'loopback' | 'flanneld' | 'canalctl' | 'node-setup';
 
 export type Choice =
   | { readonly type: 'program'; readonly name: ProgramName; readonly args: readonly string[] }

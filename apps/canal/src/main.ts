@@ -18,20 +18,29 @@ const HELP = `canal: a Kubernetes CNI, all programs in one file
 
   canal flanneld …   the node agent
   canal cni          the CNI plugin; also chosen when CNI_COMMAND is set and no argument is given
+  canal loopback     the CNI plugin "loopback", for hosts that have none
+  canal node-setup … puts the plugins on a node, takes everything of canal off it
   canal canalctl …   the command line; "canal canalctl lab up" builds a cluster on this machine
 
 A link named after a program runs it. Each program takes --help.
 `;
+
+/** What ends before optimised code would pay for its compilation. */
+const PLUGINS: ReadonlySet<ProgramName> = new Set(['cni', 'loopback']);
 
 /** The only places that load programs; `--splitting` makes a chunk of each. */
 async function load(name: ProgramName): Promise<(args: readonly string[]) => Promise<number>> {
   switch (name) {
     case 'cni':
       return (await import('@canal/cni')).main;
+    case 'loopback':
+      return (await import('@canal/cni/loopback')).main;
     case 'flanneld':
       return (await import('@canal/flanneld')).main;
     case 'canalctl':
       return (await import('@canal/canalctl')).main;
+    case 'node-setup':
+      return (await import('@canal/node-setup')).main;
   }
 }
 
@@ -44,8 +53,8 @@ async function run(): Promise<number> {
   });
   switch (choice.type) {
     case 'program': {
-      // The build has put compilation off for the plugin's sake; what runs for longer wants it.
-      if (choice.name !== 'cni') Bun.unsafe.setJITPolicy(1);
+      // The build has put compilation off for the plugins' sake; what runs for longer wants it.
+      if (!PLUGINS.has(choice.name)) Bun.unsafe.setJITPolicy(1);
       const main = await load(choice.name);
       return main(choice.args);
     }

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Kernel } from './kernel.ts';
-import { type PluginAnswer, runPlugin } from './plugin.ts';
+import type { PluginAnswer } from './plugin-input.ts';
+import { runPlugin } from './plugin.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'canal-plugin-'));
 afterAll(() => {

@@ -1,69 +1,21 @@
-/** One call of the plugin, from environment and stdin to what goes to stdout. Synchronous from start to end. */
-import {
-  type CniEnvironment,
-  CANAL_ERROR,
-  CNI_ERROR,
-  failure,
-  type CniFailure,
-  formatFailure,
-  formatVersionAnswer,
-  LATEST_SPEC_VERSION,
-  type NetworkConfig,
-  parseEnvironment,
-  parseNetworkConfig,
-  type SpecVersion,
-  versionOfInput,
-} from '@canal/cni-spec';
-import { type AttachmentKey, NodeStateError } from '@canal/node-state';
-import { isRetriable } from 'netlink-ts';
+/** The verbs of the CNI plugin, each with exactly what it needs. */
+import { CNI_ERROR, type CniEnvironment, formatVersionAnswer, type NetworkConfig } from '@canal/cni-spec';
+import type { AttachmentKey } from '@canal/node-state';
 import { add } from './add.ts';
 import { check } from './check.ts';
 import { del } from './del.ts';
 import { gc } from './gc.ts';
 import type { Kernel } from './kernel.ts';
+import { answer } from './plugin-answer.ts';
 import { parseCleanUpConfig, parsePluginConfig } from './plugin-config.ts';
 import { PluginError } from './plugin-error.ts';
+import type { PluginAnswer, PluginInput } from './plugin-input.ts';
 import type { AttachedRequest } from './request.ts';
 import { status } from './status.ts';
 
-export interface PluginInput {
-  readonly variables: Readonly<Record<string, string | undefined>>;
-  /** Called only by verbs that have a configuration. */
-  readonly readStdin: () => string;
-  readonly kernel: Kernel;
-}
-
-export interface PluginAnswer {
-  readonly exitCode: number;
-  readonly stdout: string;
-}
-
 /** Never throws: what goes wrong is an answer. */
 export function runPlugin(input: PluginInput): PluginAnswer {
-  let version: SpecVersion = LATEST_SPEC_VERSION;
-  try {
-    const environment = parseEnvironment(input.variables);
-    if (!environment.ok) return failed(version, environment.error);
-    if (environment.value.command === 'VERSION') return succeeded(formatVersionAnswer());
-    const text = readStdin(input);
-    version = versionOfInput(text) ?? version;
-    const network = parseNetworkConfig(text, environment.value.command);
-    if (!network.ok) return failed(version, network.error);
-    return succeeded(runVerb(input.kernel, environment.value, network.value));
-  } catch (error) {
-    return failed(version, failureOf(error));
-  }
-}
-
-function readStdin({ readStdin }: PluginInput): string {
-  try {
-    return readStdin();
-  } catch (error) {
-    throw new PluginError(CNI_ERROR.ioFailure, 'cannot read the network configuration from stdin', {
-      details: messageOf(error),
-      cause: error,
-    });
-  }
+  return answer(input, (environment, network) => runVerb(input.kernel, environment, network));
 }
 
 /** What the verb prints. */
@@ -102,29 +54,4 @@ function runVerb(kernel: Kernel, environment: CniEnvironment, network: NetworkCo
 
 function keyOf({ containerId, containerInterface }: AttachmentKey): AttachmentKey {
   return { containerId, containerInterface };
-}
-
-function succeeded(stdout: string): PluginAnswer {
-  return { exitCode: 0, stdout };
-}
-
-function failed(version: SpecVersion, error: CniFailure): PluginAnswer {
-  return { exitCode: 1, stdout: formatFailure(version, error) };
-}
-
-function failureOf(error: unknown): CniFailure {
-  if (error instanceof PluginError) return error.failure;
-  if (error instanceof NodeStateError) {
-    const code = error.code === 'locked' ? CNI_ERROR.tryAgainLater : CNI_ERROR.ioFailure;
-    return failure(code, error.message);
-  }
-  if (isRetriable(error)) return failure(CNI_ERROR.tryAgainLater, messageOf(error));
-  if (error instanceof Error && (error.name === 'NetlinkError' || error.name === 'LinuxError')) {
-    return failure(CANAL_ERROR.kernelRefused, error.message);
-  }
-  return failure(CNI_ERROR.internal, messageOf(error), error instanceof Error ? error.stack : undefined);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
