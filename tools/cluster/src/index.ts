@@ -1,1 +1,10 @@
-export {};
+export { ClusterError } from './failure.ts';
+export type { FailureCode } from './failure.ts';
+export { Cluster, createCluster, openCluster } from './open-cluster.ts';
+export type { CreateOptions } from './open-cluster.ts';
+export type { ClusterStatus, ComponentStatus, NodeStatus } from './status.ts';
+export type { ControlPlaneComponent, NodeComponent } from './component.ts';
+export type { IpFamily, ProxyMode, Shape } from './plan.ts';
+export type { KubernetesMinor } from './programs.ts';
+export type { ExecuteOptions, Finished } from './process.ts';
+export type { Programs, Progress } from './build.ts';
