@@ -22,7 +22,8 @@ if (values.check) {
 
 function findKubectl() {
   if (spawnSync('kubectl', ['version', '--client']).status === 0) return 'kubectl';
-  return JSON.parse(capture(bun, ['tools/cluster/src/main.ts', 'build', '--output', 'json', '--only', 'kubectl'])).kubectl;
+  return JSON.parse(capture(bun, ['tools/cluster/src/main.ts', 'build', '--output', 'json', '--only', 'kubectl']))
+    .kubectl;
 }
 
 /** What the command prints; its errors are passed through. */

@@ -103,8 +103,23 @@ describe('readiness', () => {
       input: { nodesInSync: true, firstSyncDone: true, network: { ...result, own }, rulesFault: 'nft: EPERM' },
       text: 'nft: EPERM',
     },
+    {
+      name: 'so does a runtime without configuration',
+      input: { nodesInSync: true, firstSyncDone: true, network: { ...result, own }, cniConfFault: 'not written' },
+      text: 'not written',
+    },
   ];
   test.each(table)('$name', ({ input, text }) => {
     expect(readiness(input)).toEqual({ ok: text === undefined, text: text ?? 'ok' });
+  });
+
+  test('what people should know stands behind the answer and does not decide it', () => {
+    const notes = ['05-other.conf comes before'];
+    const ready = { nodesInSync: true, firstSyncDone: true, network: { ...result, own }, notes };
+    expect(readiness(ready)).toEqual({ ok: true, text: 'ok\n05-other.conf comes before' });
+    expect(readiness({ ...ready, rulesFault: 'nft: EPERM' })).toEqual({
+      ok: false,
+      text: 'nft: EPERM\n05-other.conf comes before',
+    });
   });
 });

@@ -120,6 +120,30 @@ test('an MTU that net-conf.json changes arrives in subnet.env while the agent ru
   await waitFor('the old MTU', () => cluster.subnetEnv()?.includes('FLANNEL_MTU=1450\n'));
 });
 
+test('the runtime’s configuration comes last, and makes the node ready', async () => {
+  const confDirectory = mkdtempSync(join(tmpdir(), 'canal-net.d-'));
+  const template = join(confDirectory, 'template');
+  const conf = join(confDirectory, '10-canal.conflist');
+  await using cluster = createTestCluster([`--cni-conf-template=${template}`, `--cni-conf-dir=${confDirectory}`]);
+  await addNodes(cluster.store);
+  cluster.trafficKernel.refusals = 1_000;
+  const { agent, metrics } = cluster.start();
+  await waitFor('a turn', () => cluster.trafficKernel.refusals < 1_000);
+  expect(existsSync(conf)).toBe(false);
+  cluster.trafficKernel.refusals = 0;
+  await waitFor('the template to be missed', () => agent.readyz().text.includes(template));
+  expect(agent.readyz().ok).toBe(false);
+  expect(cluster.subnetEnv()).toContain('FLANNEL_SUBNET');
+  writeFileSync(template, '{"cniVersion": "1.0.0", "name": "canal", "plugins": [{"type": "canal"}]}');
+  await waitFor('readiness', () => agent.readyz().ok);
+  const written = readFileSync(conf, 'utf8');
+  rmSync(conf);
+  await waitFor('the file', () => existsSync(conf), 1_000);
+  expect(readFileSync(conf, 'utf8')).toBe(written);
+  expect(await metrics()).toContain('canal_dataplane_drift_repairs_total{kind="file"} 1');
+  rmSync(confDirectory, { recursive: true });
+});
+
 test('what others remove is put back, counted and told; a peer that goes takes its entries along', async () => {
   await using cluster = createTestCluster();
   await addNodes(cluster.store);

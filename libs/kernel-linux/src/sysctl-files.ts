@@ -56,10 +56,7 @@ function writeSysctl(directory: string, sysctl: DesiredSysctl): undefined {
   writeFileSync(pathOf(directory, sysctl), `${sysctl.value}\n`);
 }
 
-function pathOf(
-  directory: string,
-  { link, family, name }: Pick<DesiredSysctl, 'link' | 'family' | 'name'>,
-): string {
+function pathOf(directory: string, { link, family, name }: Pick<DesiredSysctl, 'link' | 'family' | 'name'>): string {
   return `${directory}/ipv${family}/conf/${link}/${name}`;
 }
 

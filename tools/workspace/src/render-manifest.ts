@@ -20,7 +20,9 @@ interface KubeObject {
 export function renderManifest(kubectl: string): string {
   const rendered = Bun.spawnSync([kubectl, 'kustomize', DIRECTORY], { stderr: 'inherit' });
   if (rendered.exitCode !== 0) throw new Error(`${kubectl} kustomize ended with ${rendered.exitCode}`);
-  const objects = documentsOf(rendered.stdout.toString(), `${kubectl} kustomize`).map((each) => each.toJS() as KubeObject);
+  const objects = documentsOf(rendered.stdout.toString(), `${kubectl} kustomize`).map(
+    (each) => each.toJS() as KubeObject,
+  );
   const sources = sourceDocuments();
   const texts = objects.map((object) => {
     const source = sources.find((each) => isSame(each.toJS() as KubeObject, object));
@@ -63,7 +65,9 @@ function isSame(a: KubeObject, b: KubeObject): boolean {
 function withValues(source: Document.Parsed, object: KubeObject): string {
   setValues(source, [], object);
   if (!isDeepStrictEqual(source.toJS(), object)) {
-    throw new Error(`${object.kind} ${object.metadata.name}: kustomize has taken something away, which is not provided for`);
+    throw new Error(
+      `${object.kind} ${object.metadata.name}: kustomize has taken something away, which is not provided for`,
+    );
   }
   return source.toString(FORMAT).replace(/^---\n/, '');
 }

@@ -1,0 +1,113 @@
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { CniConfFile } from './cni-conf-file.ts';
+
+const CANAL = '{"cniVersion": "1.0.0", "name": "canal", "plugins": [{"type": "canal"}]}\n';
+const BRIDGE = '{"cniVersion": "1.0.0", "name": "canal", "plugins": [{"type": "canal", "mode": "bridge"}]}\n';
+const CALICO = '{"cniVersion": "0.3.1", "name": "k8s", "plugins": [{"type": "calico"}, {"type": "portmap"}]}\n';
+const NAME = '10-canal.conflist';
+
+let root: string;
+let directory: string;
+let template: string;
+let file: CniConfFile;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'canal-cni-conf-'));
+  directory = join(root, 'net.d');
+  template = join(root, 'cni-conf.json');
+  mkdirSync(directory);
+  writeFileSync(template, CANAL);
+  file = new CniConfFile({ template, directory, name: NAME });
+});
+
+afterEach(() => {
+  rmSync(root, { recursive: true });
+});
+
+const read = (name = NAME): string => readFileSync(join(directory, name), 'utf8');
+
+test('written for root alone, as the template has it, and nothing beside it', () => {
+  expect(file.ensure()).toEqual({ outcome: 'written', complaints: [], appended: [] });
+  expect(read()).toBe(CANAL);
+  expect(statSync(join(directory, NAME)).mode & 0o777).toBe(0o600);
+  expect(readdirSync(directory)).toEqual([NAME]);
+  expect(file.ensure().outcome).toBe('same');
+});
+
+test('put back when it was deleted or changed; a new template is no repair', () => {
+  file.ensure();
+  unlinkSync(join(directory, NAME));
+  expect(file.ensure().outcome).toBe('repaired');
+  writeFileSync(join(directory, NAME), BRIDGE);
+  expect(file.ensure().outcome).toBe('repaired');
+  expect(read()).toBe(CANAL);
+  writeFileSync(template, BRIDGE);
+  expect(file.ensure().outcome).toBe('written');
+  expect(read()).toBe(BRIDGE);
+});
+
+test('a template that is wrong changes nothing and says which field', () => {
+  file.ensure();
+  writeFileSync(template, '{"cniVersion": "1.0.0", "name": "canal", "plugins": [{"type": "cannal"}]}');
+  const report = file.ensure();
+  expect(report).toMatchObject({ outcome: 'same', complaints: [{ event: 'InvalidCNIConfig', severity: 'error' }] });
+  expect(report.complaints[0]?.message).toContain('plugins: none has the type "canal"');
+  expect(report.complaints[0]?.message).toContain('the former one is in force');
+  expect(report.fault).toBeUndefined();
+  expect(read()).toBe(CANAL);
+  unlinkSync(join(directory, NAME));
+  expect(file.ensure().outcome).toBe('repaired');
+});
+
+test.each([
+  ['wrong', () => writeFileSync(template, '{}'), 'cniVersion'],
+  ['missing', () => unlinkSync(template), 'ENOENT'],
+])('from the start, a template that is %s: no file, and a fault', (_title, spoil, named) => {
+  spoil();
+  expect(file.ensure()).toMatchObject({ outcome: 'not-written', fault: expect.stringContaining(named) as string });
+  expect(readdirSync(directory)).toEqual([]);
+});
+
+test('another CNI’s file of the same name stays as it is, until it is taken away', () => {
+  writeFileSync(join(directory, NAME), CALICO);
+  const report = file.ensure();
+  expect(report).toMatchObject({ outcome: 'not-written', complaints: [{ event: 'CNIConfigConflict' }] });
+  expect(report.fault).toContain('another CNI (calico, portmap)');
+  expect(read()).toBe(CALICO);
+  unlinkSync(join(directory, NAME));
+  expect(file.ensure()).toEqual({ outcome: 'written', complaints: [], appended: [] });
+});
+
+test('a file that comes before is told and stays', () => {
+  writeFileSync(join(directory, '05-calico.conflist'), CALICO);
+  writeFileSync(join(directory, '99-calico.conflist'), CALICO);
+  const report = file.ensure();
+  expect(report).toMatchObject({
+    outcome: 'written',
+    complaints: [{ event: 'CNIConfigConflict', severity: 'warning' }],
+  });
+  expect(report.complaints).toHaveLength(1);
+  expect(report.complaints[0]?.message).toContain('05-calico.conflist (calico, portmap) comes before');
+  expect(report.fault).toBeUndefined();
+  expect([read('05-calico.conflist'), read('99-calico.conflist')]).toEqual([CALICO, CALICO]);
+});
+
+test('what a service mesh appends stays', () => {
+  file.ensure();
+  const meshed = CANAL.replace('{"type": "canal"}', '{"type": "canal"}, {"type": "linkerd-cni"}');
+  writeFileSync(join(directory, NAME), meshed);
+  expect(file.ensure()).toEqual({ outcome: 'same', complaints: [], appended: ['linkerd-cni'] });
+  expect(read()).toBe(meshed);
+});
