@@ -18,6 +18,9 @@ export interface ClusterStatus {
 }
 
 const CLUSTER_TOOL = fileURLToPath(new URL('../../../tools/cluster/src/main.ts', import.meta.url));
+const FETCH = `const answer = await fetch(process.argv.at(-1), { signal: AbortSignal.timeout(5000) });
+if (!answer.ok) throw new Error(String(answer.status));
+process.stdout.write(await answer.text());`;
 /** A node that comes back after a reboot, an API server that starts: what takes longest here. */
 const SLOW_MS = 120_000;
 
@@ -68,8 +71,10 @@ export async function openClusterControl(
     },
     program,
   };
+  const execOutside: Outside['exec'] = (command, options) => clusterTool(name, ['outside', '--', ...command], options);
   const outside: Outside = {
-    exec: (command, options) => clusterTool(name, ['outside', '--', ...command], options),
+    exec: execOutside,
+    get: async (url) => (await execOutside([process.execPath, '-e', FETCH, url])).stdout,
     ips: status.outside.ips,
     agnhost: program('agnhost'),
   };

@@ -62,7 +62,8 @@ async function prefixedOutside(prefix: string | undefined): Promise<Outside | un
   if (prefix === undefined) return undefined;
   const exec: Outside['exec'] = (command, options) => runCommand([...prefixWords(prefix), ...command], options);
   const { stdout } = await exec(['hostname', '-i']);
-  return { exec, ips: stdout.trim().split(/\s+/), agnhost: '/agnhost' };
+  const get = async (url: string) => (await exec(['curl', '-sS', '--fail', '-m', '5', url])).stdout;
+  return { exec, get, ips: stdout.trim().split(/\s+/), agnhost: '/agnhost' };
 }
 
 interface NodeObject {

@@ -40,6 +40,8 @@ export type NodeExec = (node: string, command: readonly string[], options?: Comm
 /** A machine on the underlay that is no node and knows no pod network. */
 export interface Outside {
   readonly exec: Exec;
+  /** The body of an HTTP answer; throws when there is none within 5 s. */
+  get(url: string): Promise<string>;
   readonly ips: readonly string[];
   /** The agnhost program there. */
   readonly agnhost: string;
