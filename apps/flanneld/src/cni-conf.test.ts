@@ -1,13 +1,25 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { unwrap } from 'net-types';
 import { describe, expect, test } from 'vitest';
-import { type ConfDecision, decideConf, earlierConfs, foreignTypes, parseConfTemplate } from './cni-conf.ts';
+import {
+  type ConfDecision,
+  type ConfTemplate,
+  decideConf,
+  earlierConfs,
+  foreignTypes,
+  parseConfTemplate,
+} from './cni-conf.ts';
 
 const SHIPPED = readFileSync(resolve(import.meta.dirname, '../../../deploy/cni/10-canal.conflist'), 'utf8');
 const CANAL = { type: 'canal', mode: 'routed' };
 const PORTMAP = { type: 'portmap', capabilities: { portMappings: true } };
 const MESH = { type: 'istio-cni', kubernetes: { cni_bin_dir: '/opt/cni/bin' } };
+
+function templateOf(text: string): ConfTemplate {
+  const parsed = parseConfTemplate(text);
+  if (!parsed.ok) throw new Error(parsed.error);
+  return parsed.value;
+}
 
 function list(...plugins: object[]): string {
   return JSON.stringify({ cniVersion: '1.0.0', name: 'canal', plugins });
@@ -20,7 +32,7 @@ describe('template', () => {
     ['with a plugin behind', list(CANAL, PORTMAP)],
     ['behind another', list({ type: 'first' }, CANAL)],
   ])('taken: %s', (_title, text) => {
-    expect(unwrap(parseConfTemplate(text)).text).toBe(text);
+    expect(templateOf(text).text).toBe(text);
   });
 
   test.each([
@@ -65,7 +77,7 @@ describe('what becomes of the file', () => {
     ['plugins that are no objects', '{"plugins": [null, 5, "x"]}', undefined, { action: 'write' }],
   ];
   test.each(rows)('%s', (_title, present, inForce, decision) => {
-    expect(decideConf(unwrap(parseConfTemplate(list(CANAL))), present, inForce)).toEqual(decision);
+    expect(decideConf(templateOf(list(CANAL)), present, inForce)).toEqual(decision);
   });
 });
 

@@ -111,7 +111,7 @@ async function work(signal: AbortSignal, config: FlanneldConfig, keys: Annotatio
     timeMs: () => Date.now(),
     ping: (to, pingSignal) => ping({ to, signal: pingSignal }),
     readFile: (path) => readFileSync(path, 'utf8'),
-    bootId: readBootId(),
+    bootId: readBootId(config.bootIdFile),
     version: VERSION,
   };
   started.agent = startAgent(world, config, nodeName, keys, signal);
