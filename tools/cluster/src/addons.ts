@@ -91,7 +91,7 @@ function dnsPod(labels: Manifest): Manifest {
       {
         maxSkew: 1,
         topologyKey: 'kubernetes.io/hostname',
-        whenUnsatisfiable: 'ScheduleAnyway',
+        whenUnsatisfiable: 'DoNotSchedule',
         labelSelector: { matchLabels: labels },
       },
     ],

@@ -12,19 +12,10 @@ import { prepareControlPlane, startControlPlane } from './control-plane.ts';
 import { ClusterError } from './failure.ts';
 import { nodeImages } from './images.ts';
 import { createUnderlay, netnsPath, removeHostLink, removeNetns } from './network.ts';
-import {
-  bootNode,
-  identify,
-  importImages,
-  killCgroup,
-  killNetwork,
-  prepareNode,
-  startNodeComponent,
-  until,
-} from './node.ts';
+import { bootNode, importImages, killCgroup, killNetwork, prepareNode, startNodeComponent, until } from './node.ts';
 import type { Shape } from './plan.ts';
 import { STATE_FOLDER, cgroupName, clusterCidrs, folders, hostLink, nodeName } from './plan.ts';
-import { attempt, cleanEnvironment, endProcesses, execute, hasMark, processesWhere } from './process.ts';
+import { attempt, cleanEnvironment, endProcesses, execute, hasMark, identify, processesWhere } from './process.ts';
 import type { ClusterState, NodeState } from './state.ts';
 import { claimUnderlay, claimedUnderlays, readState, releaseUnderlay, writeState } from './state.ts';
 import { addMountPoints, removeMountPoints } from './mount-points.ts';

@@ -6,7 +6,7 @@ import { apiRequest } from './api-client.ts';
 import type { Programs } from './build.ts';
 import { createCgroup, joinFiles } from './cgroup.ts';
 import type { ComponentId, ControlPlaneComponent } from './component.ts';
-import { CONTROL_PLANE, componentProcess, logFile, startComponent, stopComponent } from './component.ts';
+import { CONTROL_PLANE, hasEnded, logFile, startComponent, stopComponent } from './component.ts';
 import type { ControlPlaneInput } from './component-config.ts';
 import {
   apiServerArguments,
@@ -85,16 +85,16 @@ export async function startControlPlaneComponent(
   startComponent(id, {
     argv: [...inNetns(netnsPath(state.name, CONTROL_PLANE)), programs.path[component], ...arguments_[component](input)],
     env: cleanEnvironment(state.id),
+    supervised: true,
     cgroups: joinFiles(systemCgroup(state.name, CONTROL_PLANE)),
   });
   if (component !== 'kube-apiserver') return;
   await until('the API server is ready', logFile(id), 60_000, async () => {
-    if (componentProcess(id) === undefined)
-      throw new ClusterError('failed', `kube-apiserver ended: see ${logFile(id)}`);
+    if (hasEnded(id)) throw new ClusterError('failed', `kube-apiserver ended: see ${logFile(id)}`);
     return (await apiRequest(state, '/readyz')).status === 200;
   });
 }
 
 export async function stopControlPlaneComponent(state: ClusterState, component: ControlPlaneComponent): Promise<void> {
-  await stopComponent({ cluster: state.name, member: CONTROL_PLANE, component }, 15_000);
+  await stopComponent({ cluster: state.name, member: CONTROL_PLANE, component }, 5_000);
 }

@@ -10,12 +10,11 @@ const EXIT_STATUS: Record<FailureCode, number> = { failed: 1, usage: 2, host: 3,
 export class ClusterError extends Error {
   override readonly name = 'ClusterError';
 
-  constructor(
-    readonly code: FailureCode,
-    message: string,
-    options?: ErrorOptions,
-  ) {
+  readonly code: FailureCode;
+
+  constructor(code: FailureCode, message: string, options?: ErrorOptions) {
     super(message, options);
+    this.code = code;
   }
 
   get exitStatus(): number {

@@ -3,13 +3,13 @@
  * a folder of the machine with the node's own files. `root/` in that folder has the node's paths below it: what is in
  * `root/run` is lost with a reboot, the rest stays.
  */
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { Programs } from './build.ts';
 import { createCgroup, cgroupProcesses, joinFiles, removeCgroup } from './cgroup.ts';
 import type { NodeComponent } from './component.ts';
-import { componentProcess, logFile, startComponent, stopComponent } from './component.ts';
+import { componentProcess, hasEnded, logFile, startComponent, stopComponent } from './component.ts';
 import { containerdConfig, kubeProxyConfig, kubeletArguments, kubeletConfig } from './component-config.ts';
 import type { NodeInput } from './component-config.ts';
 import { ClusterError } from './failure.ts';
@@ -17,7 +17,7 @@ import { createMember, netnsPath, removeMember } from './network.ts';
 import { createCertificate, kubeconfig } from './pki.ts';
 import { apiServerUrl, cgroupName, clusterCidrs, folders, underlay } from './plan.ts';
 import type { ProcessId } from './process.ts';
-import { cleanEnvironment, endProcesses, execute, networkOf, processesWhere, startTime } from './process.ts';
+import { cleanEnvironment, endProcesses, execute, identify, networkOf, processesWhere } from './process.ts';
 import type { ClusterState, NodeState } from './state.ts';
 import { nodeInitScript, PRIVATE_FOLDERS } from './node-init.ts';
 
@@ -99,6 +99,7 @@ export async function bootNode(state: ClusterState, node: NodeState, programs: P
       ...['unshare', '--mount', '--uts', '--propagation', 'private', '/bin/sh', '-e', join(home, 'init.sh')],
     ],
     env: cleanEnvironment(state.id, programs.folders),
+    supervised: false,
     cgroups: joinFiles(systemCgroup(state.name, node.name)),
   });
   await until(`node ${node.name} boots`, logFile(id), 10_000, () => {
@@ -139,12 +140,12 @@ export async function startNodeComponent(
   startComponent(id, {
     argv: [...enterNode(state.name, node.name), program, ...arguments_[component]()],
     env: cleanEnvironment(state.id, programs.folders),
+    supervised: true,
     cgroups: joinFiles(systemCgroup(state.name, node.name)),
   });
   if (component !== 'containerd') return;
   await until(`containerd of ${node.name} answers`, logFile(id), 30_000, () => {
-    if (componentProcess(id) === undefined)
-      throw new ClusterError('failed', `containerd of ${node.name} ended: see ${logFile(id)}`);
+    if (hasEnded(id)) throw new ClusterError('failed', `containerd of ${node.name} ended: see ${logFile(id)}`);
     return existsSync(socket);
   });
 }
@@ -191,15 +192,8 @@ export async function killCgroup(name: string): Promise<void> {
 /** Ends every process of the network namespace that a file keeps. */
 export async function killNetwork(path: string): Promise<void> {
   if (!existsSync(path)) return;
-  const { ino } = await import('node:fs').then(({ statSync }) => statSync(path));
+  const { ino } = statSync(path);
   await endProcesses(identify(processesWhere((pid) => networkOf(pid) === `net:[${ino}]`)), 0);
-}
-
-export function identify(pids: readonly number[]): readonly ProcessId[] {
-  return pids.flatMap((pid) => {
-    const started = startTime(pid);
-    return started === undefined || pid === process.pid ? [] : [{ pid, started }];
-  });
 }
 
 export function nodeCgroup(cluster: string, node: string): string {

@@ -49,11 +49,15 @@ export async function openCluster(name: string, progress: Progress = () => undef
 }
 
 export class Cluster {
-  constructor(
-    readonly name: string,
-    readonly programs: Programs,
-    private readonly progress: Progress,
-  ) {}
+  readonly name: string;
+  readonly programs: Programs;
+  private readonly progress: Progress;
+
+  constructor(name: string, programs: Programs, progress: Progress) {
+    this.name = name;
+    this.programs = programs;
+    this.progress = progress;
+  }
 
   /** Read anew each time: another process may have added a node. */
   get state(): ClusterState {

@@ -128,6 +128,34 @@ export function startTime(pid: number): string | undefined {
   }
 }
 
+/** The children of a process that run. */
+export function childrenOf(pid: number): readonly ProcessId[] {
+  try {
+    return identify(
+      readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number),
+    );
+  } catch {
+    return [];
+  }
+}
+
+/** Those of the processes that run, this very one left out. */
+export function identify(pids: readonly number[]): readonly ProcessId[] {
+  return pids.flatMap((pid) => {
+    const started = startTime(pid);
+    return started === undefined || pid === process.pid ? [] : [{ pid, started }];
+  });
+}
+
+/** First 15 letters of the program's name, or undefined when there is no such process. */
+export function programOf(pid: number): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
+
 /** Numbers of all processes for which the question is answered with yes; those that vanish meanwhile are not in it. */
 export function processesWhere(matches: (pid: number) => boolean): number[] {
   return readdirSync('/proc')
