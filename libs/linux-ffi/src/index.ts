@@ -1,3 +1,4 @@
+export { execInRoot } from './exec-in-root.ts';
 export { lockFile, tryLockFile } from './file-lock.ts';
 export { type LegacyHook, type LegacyTable, readLegacyTable } from './legacy-iptables.ts';
 export { isLinuxError, LinuxError } from './linux-error.ts';

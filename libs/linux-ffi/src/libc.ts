@@ -3,7 +3,7 @@
  * them pays nothing. Only symbols of glibc 2.17 are listed, so that the binary runs on every host that Bun runs on.
  */
 // eslint-disable-next-line @nx/enforce-module-boundaries -- a module of the runtime, no package
-import { dlopen, FFIType, type Library, read } from 'bun:ffi';
+import { dlopen, type FFIFunction, FFIType, type Library, read } from 'bun:ffi';
 import { LinuxError } from './linux-error.ts';
 
 const { i32, u32, u64, i64_fast: ssize, ptr, void: nothing } = FFIType;
@@ -37,12 +37,13 @@ let symbols: Symbols | undefined;
 
 /** The bound functions. Throws an error that names the cause where the host forbids executable memory. */
 export function libc(): Symbols {
-  return (symbols ??= bindSymbols());
+  return (symbols ??= bindLibc(SYMBOLS));
 }
 
-function bindSymbols(): Symbols {
+/** Functions that only a few programs need, bound apart. Only symbols of glibc 2.17, here too. */
+export function bindLibc<T extends Record<string, FFIFunction>>(wanted: T): Library<T>['symbols'] {
   try {
-    return dlopen('libc.so.6', SYMBOLS).symbols;
+    return dlopen('libc.so.6', wanted).symbols;
   } catch (cause) {
     const hint = 'calling into libc needs glibc and memory that is writable and executable (no MemoryDenyWriteExecute)';
     throw new Error(`cannot bind libc.so.6: ${hint}`, { cause });
