@@ -173,6 +173,30 @@ describe('a cut watch', () => {
   });
 });
 
+describe('a page that is cut', () => {
+  const cuts = (count: number): Behaviour[] => Array.from({ length: count }, () => ({ type: 'cut', after: 1 }));
+
+  test('is asked for again by itself', async () => {
+    const server = withObjects(5, [{ type: 'bookmarks' }, ...cuts(3)]);
+    const follower = new Follower(server);
+    await follower.pass(10_000);
+    expect(follower.state).toEqual(truth(server));
+    expect(server.lists, 'three pages and three tries').toBe(6);
+    expect(follower.events.some((event) => event.type === 'connection' && !event.connected)).toBe(false);
+    await follower.stop();
+  });
+
+  test('again and again: the list begins anew, and the connection counts as lost', async () => {
+    const server = withObjects(5, [{ type: 'bookmarks' }, ...cuts(4)]);
+    const follower = new Follower(server, { pageTries: 4 });
+    await follower.pass(10_000);
+    expect(follower.state).toEqual(truth(server));
+    expect(server.lists).toBe(8);
+    expect(follower.events.filter((event) => event.type === 'connection' && !event.connected)).toHaveLength(1);
+    await follower.stop();
+  });
+});
+
 describe('a version that is gone', () => {
   test.each<{ name: string; plan: Behaviour[] }>([
     { name: 'as an answer', plan: [{ type: 'bookmarks' }, { type: 'refuse', status: 410 }] },
@@ -287,6 +311,22 @@ describe('waits', () => {
     const follower = new Follower(server);
     await follower.pass(60_000);
     expect(server.watchedFrom.length).toBeLessThan(20);
+    await follower.stop();
+  });
+
+  test('for a server that is gone are not counted against the one that is back', async () => {
+    const server = withObjects(1, [{ type: 'cut', after: 0 }]);
+    const follower = new Follower(server);
+    await follower.pass(1_000);
+    const { watch } = server;
+    server.watch = () => Promise.reject(new StoreError('unavailable', 'connection refused'));
+    server.put('o0', '2');
+    await follower.pass(HOUR_MS / 4);
+    server.compact();
+    server.watch = watch;
+    // One wait of 15 s for the server, then the 410, then a list with hardly a wait.
+    await follower.pass(16_000);
+    expect(follower.state).toEqual(truth(server));
     await follower.stop();
   });
 

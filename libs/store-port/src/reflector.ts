@@ -22,6 +22,8 @@ export interface ReflectorDeps {
 export interface ReflectorOptions {
   /** Objects a page; the default is 500. */
   readonly pageSize: number;
+  /** How often a page after the first is asked for before the list begins anew. The server may also refuse: then at once. */
+  readonly pageTries: number;
   /** Silence after which a connection counts as dead. Servers send a bookmark about every minute. */
   readonly idleTimeoutMs: number;
   /** Servers are asked to end each watch after one to two times this, so that load spreads over replicas again. */
@@ -41,6 +43,7 @@ export interface ReflectorOptions {
 
 const DEFAULTS: ReflectorOptions = {
   pageSize: 500,
+  pageTries: 10,
   idleTimeoutMs: 150_000,
   watchSeconds: 300,
   relistMs: 3 * 3_600_000,
@@ -90,6 +93,8 @@ interface Round {
   readonly relist: boolean;
   /** The server is another one than before, or was restored: equal versions need not mean equal objects. */
   readonly distrust: boolean;
+  /** The server said something, be it that it refuses. */
+  readonly answered: boolean;
   /** The watch delivered at least one frame. */
   readonly progressed: boolean;
   /** Since the server accepted the watch; minus infinity when it never did. */
@@ -115,15 +120,17 @@ class Reflector<T> {
 
   /** Resolves after abort, and never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    let attempt = 0;
+    // Counted apart: a server that is back is not waited for as long as one that is gone.
+    const attempts = { answered: 0, unanswered: 0 };
     while (!signal.aborted) {
       const round = await this.#round(signal);
       if (round.relist || this.#deps.clock.nowMs() >= this.#relistAtMs) this.#resourceVersion = undefined;
       if (round.distrust) for (const key of this.#known.keys()) this.#known.set(key, '');
       if (round.error !== undefined) this.queue.connection(false, round.error.message);
-      if (round.livedMs >= this.#options.stableMs) attempt = 0;
-      const waitMs = Math.max(this.#waitMs(round, attempt), round.error?.retryAfterMs ?? 0);
-      attempt += 1;
+      if (round.livedMs >= this.#options.stableMs) attempts.answered = attempts.unanswered = 0;
+      const kind = round.answered ? 'answered' : 'unanswered';
+      const waitMs = Math.max(this.#waitMs(round, attempts[kind]), round.error?.retryAfterMs ?? 0);
+      attempts[kind] += 1;
       // Aborting is the only way in which a sleep fails, and the loop's condition sees it.
       await this.#deps.clock.sleep(waitMs, signal).catch(() => undefined);
     }
@@ -141,6 +148,7 @@ class Reflector<T> {
     const watchdog = createWatchdog(this.#deps.clock, this.#options.idleTimeoutMs, signal);
     const state = { progressed: false, openedMs: Number.POSITIVE_INFINITY };
     const end = (relist: boolean, error?: unknown): Round => ({
+      answered: Number.isFinite(state.openedMs) || (error instanceof StoreError && error.status !== undefined),
       ...(error === undefined ? {} : { error: asStoreError(watchdog.expired ?? error) }),
       relist,
       distrust: error instanceof StoreError && error.code === 'version-ahead',
@@ -192,7 +200,7 @@ class Reflector<T> {
     while (page.continueToken !== undefined) {
       const { continueToken } = page;
       try {
-        page = await listWatch.listPage({ limit: this.#options.pageSize, continueToken }, onObject, signal);
+        page = await this.#nextPage(continueToken, onObject, signal);
       } catch (error) {
         if (!needsList(error)) throw error;
         // The snapshot behind the token is gone: we read more slowly than the server forgets. One answer cannot expire.
@@ -201,6 +209,25 @@ class Reflector<T> {
       }
     }
     return page;
+  }
+
+  /** A page that was cut is asked for again by itself: else a long list would never get through a bad network. */
+  async #nextPage(
+    continueToken: string,
+    onObject: (object: KubeObject) => void,
+    signal: AbortSignal,
+  ): Promise<ListPage> {
+    const { pageSize, pageTries, resumeMaxMs, backoff } = this.#options;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#deps.listWatch.listPage({ limit: pageSize, continueToken }, onObject, signal);
+      } catch (error) {
+        const wasCut = error instanceof StoreError && error.code === 'unavailable' && error.status === undefined;
+        if (!wasCut || signal.aborted || tries >= pageTries) throw error;
+        const wait = { baseMs: backoff.baseMs, maxMs: Math.min(resumeMaxMs, backoff.maxMs) };
+        await this.#deps.clock.sleep(backoffMs(tries - 1, wait, this.#deps.random), signal);
+      }
+    }
   }
 
   /** Takes one frame in; a returned error means that only a list can tell the state. */

@@ -9,6 +9,7 @@ import { createCertificateAuthority } from '@canal/store-embedded';
 import { type RunningProgram, startProgram } from './child-process.ts';
 import { kubeconfigText } from './kubeconfig.ts';
 import { programPath } from './programs.ts';
+import { seededName, seededNode } from './seeded-node.ts';
 
 /** A kube-apiserver with its etcd on loopback: RBAC, TLS, service account tokens; no nodes. */
 export interface RealApiServer {
@@ -26,6 +27,10 @@ export interface RealApiServer {
   killApiServer(): Promise<void>;
   /** Drops all history from etcd up to now. The API server's watch cache still has what it saw. */
   compactEtcd(): Promise<void>;
+  /** Writes Node objects past the API server, which would take a minute for 5,000: as many as in a large cluster. */
+  seedNodes(count: number): Promise<void>;
+  /** Lists and watches of nodes that the API server has served since it was started. */
+  nodeRequests(): Promise<{ readonly lists: number; readonly watches: number }>;
   /** Starts the controller that empties namespaces which are being deleted. */
   startNamespaceController(): void;
   /** Ends all programs and removes their files. */
@@ -116,10 +121,33 @@ class LoopbackApiServer implements RealApiServer {
       '--service-cluster-ip-range=10.96.0.0/16',
       // A loopback address may not be in the endpoints of the kubernetes Service.
       '--endpoint-reconciler-type=none',
+      // Config maps are watched in etcd itself: a forgotten version shows at once.
+      '--watch-cache-sizes=configmaps#0',
       '--profiling=false',
     ];
     this.#apiServer = startProgram('kube-apiserver', argv, file('apiserver.log'));
     await untilReady(this.#apiServer, () => this.request('/readyz'));
+  }
+
+  async seedNodes(count: number): Promise<void> {
+    for (let first = 0; first < count; first += NODES_PER_WRITE) {
+      const indices = Array.from({ length: Math.min(NODES_PER_WRITE, count - first) }, (_, offset) => first + offset);
+      const success = indices.map((index) => ({
+        requestPut: { key: base64(`/registry/minions/${seededName(index)}`), value: base64(seededNode(index)) },
+      }));
+      await this.#etcdCall('/v3/kv/txn', { success });
+    }
+  }
+
+  async nodeRequests(): Promise<{ readonly lists: number; readonly watches: number }> {
+    const text = await (await this.request('/metrics')).text();
+    const count = (verb: string): number =>
+      text
+        .split('\n')
+        .filter((line) => line.startsWith('apiserver_request_total{') && line.includes(`verb="${verb}"`))
+        .filter((line) => line.includes('resource="nodes"') && line.includes('scope="cluster"'))
+        .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+    return { lists: count('LIST'), watches: count('WATCH') };
   }
 
   startNamespaceController(): void {
@@ -162,6 +190,10 @@ class LoopbackApiServer implements RealApiServer {
     if (!response.ok) throw new Error(`etcd ${path}: ${String(response.status)} ${JSON.stringify(answer)}`);
     return typeof answer === 'object' && answer !== null ? answer : {};
   }
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
 }
 
 function revisionOf(header: unknown): string {
@@ -208,3 +240,6 @@ function openPort(): Promise<{ readonly port: number; readonly close: () => void
 }
 
 const READY_MS = 60_000;
+
+/** etcd takes 128 operations and 1.5 MB at once. */
+const NODES_PER_WRITE = 100;

@@ -56,7 +56,7 @@ describeStoreContract({
         },
         clock: REAL_CLOCK,
       },
-      { requestTimeoutMs: 2_000, reflector: { idleTimeoutMs: 1_500 } },
+      { requestTimeoutMs: 2_000, reflector: { idleTimeoutMs: 1_500, backoff: { baseMs: 250, maxMs: 2_000 } } },
     );
     return {
       store,
