@@ -147,7 +147,8 @@ export function kubeProxyConfig({ name, home, cidrs, kubeProxy }: NodeInput): st
   });
 }
 
-export function containerdConfig(): string {
+/** `baseSpec` is the file with the OCI spec that containers are made from. */
+export function containerdConfig(baseSpec: string): string {
   return `version = 3
 root = '/var/lib/containerd'
 state = '/run/containerd'
@@ -169,6 +170,7 @@ conf_dir = '/etc/cni/net.d'
 
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
 runtime_type = 'io.containerd.runc.v2'
+base_runtime_spec = '${baseSpec}'
 
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
 SystemdCgroup = false

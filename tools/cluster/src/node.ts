@@ -14,6 +14,7 @@ import { containerdConfig, kubeProxyConfig, kubeletArguments, kubeletConfig } fr
 import type { NodeInput } from './component-config.ts';
 import { ClusterError } from './failure.ts';
 import { createMember, netnsPath, removeMember } from './network.ts';
+import { baseRuntimeSpec } from './oci-base.ts';
 import { createCertificate, kubeconfig } from './pki.ts';
 import { apiServerUrl, cgroupName, clusterCidrs, folders, underlay } from './plan.ts';
 import type { ProcessId } from './process.ts';
@@ -73,7 +74,8 @@ export async function prepareNode(state: ClusterState, node: NodeState, programs
   config('kube-proxy.kubeconfig', kubeconfig(pki, 'kube-proxy', server, state.name));
   config('kubelet.yaml', kubeletConfig(input));
   config('kube-proxy.yaml', kubeProxyConfig(input));
-  config('containerd.toml', containerdConfig());
+  config('containerd.toml', containerdConfig(join(home, 'config/oci-base.json')));
+  config('oci-base.json', baseRuntimeSpec(await execute(programs.path.ctr, ['oci', 'spec']), join(home, 'boot_id')));
   config('resolv.conf', '# This cluster has no resolver but its own DNS.\n');
   config('kubelet.args', kubeletArguments(input).join('\n'));
   for (const name of state.shape.cniPlugins)
