@@ -17,11 +17,16 @@ export class CommandError extends Error {
   }
 }
 
+export interface RunOptions extends CommandOptions {
+  /** The whole environment. Default: this process's. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Runs a program without a shell. Throws a CommandError on failure unless `allowFailure`, on a timeout always. */
-export async function runCommand(command: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+export async function runCommand(command: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
   const [program = '', ...args] = command;
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: options.env ?? process.env });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));

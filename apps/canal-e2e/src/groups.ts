@@ -1,4 +1,5 @@
 /** Which scenarios run on which kind of cluster. Each group has a fresh one, and installs on it first. */
+import type { KubernetesMinor } from '@canal/cluster';
 import type { IpFamily, WorldSettings } from './world.ts';
 
 export interface ClusterShape {
@@ -6,7 +7,7 @@ export interface ClusterShape {
   readonly kubeProxy: 'iptables' | 'nftables';
   readonly ipFamily: 'ipv4' | 'dual';
   /** Minor version; default: the newest that tools/cluster pins. */
-  readonly kubernetes?: string;
+  readonly kubernetes?: KubernetesMinor;
 }
 
 export interface Group {
@@ -67,7 +68,7 @@ export const GROUPS: readonly Group[] = [
     long: false,
     files: ['scenarios/install', 'scenarios/disruption', 'scenarios/node-life', 'scenarios/load'],
   }),
-  { name: 'store', long: false, backend: VXLAN, podMode: 'routed', files: ['store/real-api'] },
+  { name: 'store', long: false, backend: VXLAN, podMode: 'routed', files: ['store/real-api', 'store/disruptions'] },
   network('vxlan-direct', { nodes: 3 }, VXLAN_DIRECT),
   network('vxlan-dual', { nodes: 3, ipFamily: 'dual' }, VXLAN),
   network('vxlan-direct-dual-nftables', { kubeProxy: 'nftables', ipFamily: 'dual' }, VXLAN_DIRECT),

@@ -48,7 +48,12 @@ async function runFile(
   const [recordsFile, reportFile] = [`${base}.jsonl`, `${base}.vitest.json`];
   mkdirSync(join(DIST, group), { recursive: true });
   await runVitest(
-    [join(SOURCES, `${file}.e2e.ts`), '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`],
+    [
+      join(SOURCES, `${file}.e2e.ts`),
+      ...['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`],
+      // The rest of an installation that failed is no news.
+      ...(file === INSTALL ? ['--bail=1'] : []),
+    ],
     {
       [RESULTS_VARIABLE]: recordsFile,
       ...(world === undefined ? {} : { [WORLD_VARIABLE]: JSON.stringify(world) }),

@@ -1,7 +1,7 @@
 /** Runs groups of scenario files: cluster up, image in, files one after another, cluster down. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ClusterStatus, clusterTool, readClusterStatus } from './cluster-control.ts';
+import { type ClusterStatus, createCluster, openCluster } from '@canal/cluster';
 import { runCommand } from './command.ts';
 import { ANY_CLUSTER_FILES, type ClusterShape, familiesOf, type Group } from './groups.ts';
 import { writeManifest } from './manifest.ts';
@@ -36,8 +36,6 @@ export interface ForeignCluster {
 /** Where `npm run image` puts it. */
 const IMAGE_TAR = join(ROOT, 'dist', 'canal-image.tar');
 export const DEFAULT_MANIFEST = join(ROOT, 'deploy', 'canal.yaml');
-const UP_MS = 240_000;
-const DOWN_MS = 120_000;
 
 export async function runGroups(
   groups: readonly Group[],
@@ -67,7 +65,7 @@ async function runGroup(group: Group, name: string, options: RunOptions): Promis
   try {
     results.push(await step('cluster up', () => bringUp(name, cluster)));
     if (!hasFailed(results)) {
-      const config = ownWorld(group, await readClusterStatus(name), options);
+      const config = ownWorld(group, await ownStatus(name), options);
       results.push(...(await runFiles(group.name, group.files, config, options)));
     }
   } finally {
@@ -91,20 +89,17 @@ async function step(scenario: string, work: () => Promise<void>): Promise<Scenar
 }
 
 async function bringUp(name: string, shape: ClusterShape): Promise<void> {
-  await clusterTool(
-    name,
-    [
-      'up',
-      ...['--nodes', String(shape.nodes), '--kube-proxy', shape.kubeProxy, '--ip-family', shape.ipFamily],
-      ...(shape.kubernetes === undefined ? [] : ['--kubernetes', shape.kubernetes]),
-    ],
-    { timeoutMs: UP_MS },
-  );
-  await clusterTool(name, ['load-image', IMAGE_TAR], { timeoutMs: UP_MS });
+  const { kubernetes, ...rest } = shape;
+  const cluster = await createCluster({ name, ...rest, ...(kubernetes === undefined ? {} : { kubernetes }), progress });
+  await cluster.loadImage(IMAGE_TAR);
 }
 
 async function takeDown(name: string): Promise<void> {
-  await clusterTool(name, ['down'], { timeoutMs: DOWN_MS });
+  await (await openCluster(name)).down();
+}
+
+async function ownStatus(name: string): Promise<ClusterStatus> {
+  return await (await openCluster(name)).status();
 }
 
 function ownWorld(group: Group, status: ClusterStatus, options: RunOptions): WorldConfig {
@@ -170,4 +165,8 @@ function onInterrupt(action: () => Promise<void>): () => void {
 
 function say(text: string): void {
   process.stderr.write(`canal-e2e: ${text}\n`);
+}
+
+function progress(line: string): void {
+  say(`cluster: ${line}`);
 }
