@@ -23,9 +23,10 @@ const SCRIPT = `server="$1"; ca="$2"; token="$3"; shift 3
 for request; do
   printf '%s' "$request" | {
     IFS=$(printf '\\037') read -r method path type body header1 header2
-    curl -sS --max-time 10 --cacert "$ca" -X "$method" -H "Authorization: Bearer $token" -H "Content-Type: $type" \\
+    status=$(curl -sS --max-time 10 --cacert "$ca" -X "$method" -H "Authorization: Bearer $token" -H "Content-Type: $type" \\
       \${header1:+-H "$header1"} \${header2:+-H "$header2"} \${body:+-d "$body"} \\
-      -o /tmp/e2e-answer.$$ -w '%{http_code}\\037' "$server$path" 2>&1
+      -o /tmp/e2e-answer.$$ -w '%{http_code}' "$server$path" 2>&1)
+    printf '%s\\037' "$status"
     head -c ${SHOWN_BYTES} /tmp/e2e-answer.$$ 2>/dev/null; rm -f /tmp/e2e-answer.$$
     printf '\\036'
   }

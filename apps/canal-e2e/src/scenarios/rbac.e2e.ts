@@ -68,7 +68,13 @@ function isAllowed({ answer }: Row): boolean {
   return answer.status >= 200 && answer.status < 300;
 }
 
-function describe(expected: string, { request, answer }: Row): string {
-  const why = answer.status >= 300 || answer.status === 0 ? `  ${answer.text.slice(0, 140)}` : '';
-  return `${expected.padEnd(8)} ${answer.status}  ${request.method.padEnd(6)} ${request.what}${why}`;
+function describe(expected: string, row: Row): string {
+  const { method, what } = row.request;
+  return `${expected.padEnd(8)} ${row.answer.status} ${byWhom(row).padEnd(9)} ${method.padEnd(6)} ${what}`;
+}
+
+function byWhom(row: Row): string {
+  if (isAllowed(row)) return '';
+  if (row.answer.text.includes('ValidatingAdmissionPolicy')) return 'admission';
+  return row.answer.text.includes(' cannot ') ? 'RBAC' : row.answer.text.slice(0, 140);
 }
