@@ -1,4 +1,5 @@
 /** From the sources to the archive of one variant. */
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -54,9 +55,10 @@ function compile(variant: Variant): Uint8Array {
 function revision(): Pick<ImageSource, 'revision' | 'created'> {
   const epoch = process.env['SOURCE_DATE_EPOCH'];
   const given = epoch === undefined || epoch === '' ? undefined : Number(epoch);
-  const log = Bun.spawnSync(['git', 'log', '-1', '--format=%H %ct'], { cwd: ROOT, stderr: 'ignore' });
-  const [commit, time] = log.stdout.toString().trim().split(' ');
-  if (log.exitCode !== 0 || commit === undefined) return { created: given ?? 0 };
+  // Fails without git and outside of a clone.
+  const log = spawnSync('git', ['log', '-1', '--format=%H %ct'], { cwd: ROOT, encoding: 'utf8' });
+  if (log.status !== 0) return { created: given ?? 0 };
+  const [commit, time] = log.stdout.trim().split(' ');
   const changed = command('git', ['status', '--porcelain', '--untracked-files=no'], { cwd: ROOT }) !== '';
-  return { revision: changed ? `${commit}-dirty` : commit, created: given ?? Number(time) };
+  return { revision: `${String(commit)}${changed ? '-dirty' : ''}`, created: given ?? Number(time) };
 }
