@@ -91,7 +91,7 @@ function requireProof(proof: HostProof, path: string, log: Logger): void {
     case 'looked-at':
       log.warn(
         { path },
-        'not run on the host, only its files were looked at: that takes CAP_SYS_CHROOT, which this process lacks',
+        'not run on the host, only its files were looked at: it takes CAP_SYS_CHROOT and the whole of / below the host root',
       );
       return;
     case 'fault':

@@ -18,14 +18,14 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     const { code, cure, message, cause } = error;
+    if (code === 'usage') {
+      // To a person at a terminal; everything else is read in logs.
+      writeSync(2, `node-setup: ${message}\n${cure}\n`);
+      return EXIT_USAGE;
+    }
     log.error({ code, cure, ...(cause instanceof Error && { cause: cause.message }) }, message);
-    return exitCodeOf(error);
+    return code === 'pods' ? EXIT_PODS : EXIT_FAILURE;
   }
-}
-
-function exitCodeOf({ code }: SetupError): number {
-  if (code === 'usage') return EXIT_USAGE;
-  return code === 'pods' ? EXIT_PODS : EXIT_FAILURE;
 }
 
 async function run(command: SetupCommand, log: Logger): Promise<number> {

@@ -1,5 +1,6 @@
 /** Runs a program of the host with the host's C library, and says why it cannot. */
-import { readFileSync, writeSync } from 'node:fs';
+import { existsSync, readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { execInRoot, isLinuxError, openNetlinkConnection } from '@canal/linux-ffi';
 import { expectedRun, type Fault, hostFault, type HostFacts, type HostRun, newestGlibc } from './host-fault.ts';
 import { hostPathOf, resolveInRoot } from './host-path.ts';
@@ -12,11 +13,13 @@ const EXIT_NOT_STARTED = 97;
 export type HostProof =
   | { readonly type: 'proven' }
   | { readonly type: 'fault'; readonly fault: Fault }
-  /** Without CAP_SYS_CHROOT: the host's files alone were looked at, and they say nothing against it. */
+  /** Without CAP_SYS_CHROOT, or /proc there: the host's files alone were looked at, and they say nothing against it. */
   | { readonly type: 'looked-at' };
 
 /** Whether the host runs the binary as a plugin and with all that plugins need. `root`: where the host's / is. */
 export function proveOnHost(root: string, path: string): HostProof {
+  // A compiled program finds itself by /proc/self/exe.
+  if (!existsSync(join(root, 'proc/self/exe'))) return lookAtHost(root, path);
   for (const { args, env, isGood } of ATTEMPTS) {
     const run = runOnHost(root, path, args, env);
     if (run.notPermitted) return lookAtHost(root, path);
