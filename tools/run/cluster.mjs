@@ -1,5 +1,7 @@
 /** `npm run cluster -- ARGS`: a real Kubernetes on this machine. */
-import { bun, installPackages, run } from './setup.mjs';
+import { bun, installClusterTools, installPackages, run } from './setup.mjs';
 
+const words = process.argv.slice(2);
 installPackages();
-process.exit(run(bun, ['tools/cluster/src/main.ts', ...process.argv.slice(2)]));
+if (words.includes('up')) installClusterTools();
+process.exit(run(bun, ['tools/cluster/src/main.ts', ...words]));

@@ -68,18 +68,28 @@ const TEST_TOOLS = {
   '/usr/lib/cni/bridge': 'containernetworking-plugins',
 };
 
-/** Installs what is missing with apt-get as root; otherwise names the command that does. */
+/** Installs what tests lack. */
 export function installTestTools() {
+  installTools('a test run', TEST_TOOLS);
+}
+
+/** Installs what a cluster of real components lacks. */
+export function installClusterTools() {
+  installTools('a cluster', JSON.parse(readFileSync(join(root, 'tools/cluster/host-tools.json'), 'utf8')));
+}
+
+/** Installs with apt-get as root what is missing of `tools` (program or path to Debian package); otherwise names the command that does. */
+function installTools(purpose, tools) {
   const missing = [
     ...new Set(
-      Object.entries(TEST_TOOLS)
+      Object.entries(tools)
         .filter(([tool]) => !present(tool))
         .map(([, debian]) => debian),
     ),
   ];
   if (missing.length === 0) return;
   const command = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
-  if (!isRoot() || !present('apt-get')) fail(`tests need ${missing.join(', ')}: run "${command}" as root`);
+  if (!isRoot() || !present('apt-get')) fail(`${purpose} needs ${missing.join(', ')}: run "${command}" as root`);
   step(`installing Debian packages: ${missing.join(' ')}`);
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
   const quiet = (args) => run('apt-get', ['-qq', '-o', 'Dpkg::Use-Pty=0', ...args], env) === 0;

@@ -98,8 +98,8 @@ async function buildModule(located: Located, done: number, total: number, option
       await go([...flags, ...packages], source, label, options);
       options.progress(`built ${label} in ${seconds(start)} s`);
     }
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(partial, folder);
+    // Another clone may have built the same meanwhile, and use it.
+    if (!existsSync(folder)) renameSync(partial, folder);
   } finally {
     rmSync(partial, { recursive: true, force: true });
   }

@@ -13,11 +13,22 @@ export interface Hierarchy {
   readonly version: 1 | 2;
 }
 
-/** The machine's hierarchies; a version-2 one beside version-1 ones (hybrid) is not used by runc and left out. */
-export function hierarchies(): readonly Hierarchy[] {
-  return parseHierarchies(readFileSync('/proc/self/mounts', 'utf8'));
+/** The machine's hierarchies that take processes. */
+function hierarchies(): readonly Hierarchy[] {
+  return used(parseHierarchies(mounted()));
 }
 
+/** A version-2 hierarchy beside version-1 ones (hybrid) controls nothing, but runc makes groups in it. */
+export function used(all: readonly Hierarchy[]): readonly Hierarchy[] {
+  const first = all.filter(({ version }) => version === 1);
+  return first.length > 0 ? first : all;
+}
+
+function mounted(): string {
+  return readFileSync('/proc/self/mounts', 'utf8');
+}
+
+/** All hierarchies in a list of mounts (`/proc/self/mounts`), version 1 first. */
 export function parseHierarchies(mounts: string): readonly Hierarchy[] {
   const of = (type: string): string[] =>
     mounts
@@ -25,9 +36,8 @@ export function parseHierarchies(mounts: string): readonly Hierarchy[] {
       .map((line) => line.split(' '))
       .filter((fields) => fields[2] === type && (fields[1] === ROOT || fields[1]?.startsWith(`${ROOT}/`) === true))
       .map((fields) => fields[1] ?? '');
-  const v1 = [...new Set(of('cgroup'))];
-  if (v1.length > 0) return v1.map((path) => ({ path, version: 1 }));
-  return [...new Set(of('cgroup2'))].map((path) => ({ path, version: 2 }));
+  const all = (type: string, version: 1 | 2): Hierarchy[] => [...new Set(of(type))].map((path) => ({ path, version }));
+  return [...all('cgroup', 1), ...all('cgroup2', 2)];
 }
 
 /** Makes a group in every hierarchy. `name` is a path without leading slash. */
@@ -52,7 +62,7 @@ export function joinFiles(name: string): readonly string[] {
 /** Numbers of the processes in a group and all groups below it. */
 export function cgroupProcesses(name: string): readonly number[] {
   const found = new Set<number>();
-  for (const { path } of hierarchies())
+  for (const { path } of parseHierarchies(mounted()))
     for (const folder of tree(join(path, name)))
       for (const pid of read(join(folder, 'cgroup.procs')).split('\n')) if (pid !== '') found.add(Number(pid));
   return [...found];
@@ -61,7 +71,7 @@ export function cgroupProcesses(name: string): readonly number[] {
 /** Removes a group and all below it, when no process is left in them; true when nothing is left. */
 export function removeCgroup(name: string): boolean {
   let gone = true;
-  for (const { path } of hierarchies()) {
+  for (const { path } of parseHierarchies(mounted())) {
     for (const folder of tree(join(path, name)).reverse()) {
       try {
         rmdirSync(folder);
@@ -74,7 +84,7 @@ export function removeCgroup(name: string): boolean {
 }
 
 export function cgroupExists(name: string): boolean {
-  return hierarchies().some(({ path }) => existsSync(join(path, name)));
+  return parseHierarchies(mounted()).some(({ path }) => existsSync(join(path, name)));
 }
 
 /** A folder and the folders below it, parents first. */

@@ -1,21 +1,31 @@
 /** Clusters of this machine: brought up, opened, taken down. */
-import { existsSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 
 import { listNodes } from './api-client.ts';
 import { addons } from './addons.ts';
 import type { Programs, Progress } from './build.ts';
 import { buildPrograms } from './build.ts';
 import { cgroupExists } from './cgroup.ts';
-import { CONTROL_PLANE } from './component.ts';
 import { prepareControlPlane, startControlPlane } from './control-plane.ts';
 import { ClusterError } from './failure.ts';
+import { checkHost } from './host-tools.ts';
 import { nodeImages } from './images.ts';
 import { createUnderlay, netnsPath, removeHostLink, removeNetns } from './network.ts';
 import { bootNode, importImages, killCgroup, killNetwork, prepareNode, startNodeComponent, until } from './node.ts';
 import type { Shape } from './plan.ts';
 import { STATE_FOLDER, cgroupName, clusterCidrs, folders, hostLink, nodeName } from './plan.ts';
-import { attempt, cleanEnvironment, endProcesses, execute, hasMark, identify, processesWhere } from './process.ts';
+import {
+  attempt,
+  cleanEnvironment,
+  endProcesses,
+  execute,
+  hasMark,
+  identify,
+  isAlive,
+  processesWhere,
+} from './process.ts';
+import type { ProcessId } from './process.ts';
 import type { ClusterState, NodeState } from './state.ts';
 import { claimUnderlay, claimedUnderlays, readState, releaseUnderlay, writeState } from './state.ts';
 import { addMountPoints, removeMountPoints } from './mount-points.ts';
@@ -29,63 +39,74 @@ export interface UpOptions {
 /** Brings a cluster up; one of the same shape that is up already is left as it is. Gives its state. */
 export async function bringUp({ name, shape, progress }: UpOptions): Promise<ClusterState> {
   const existing = readState(name);
-  if (existing?.phase === 'up') {
-    const same = JSON.stringify(existing.shape) === JSON.stringify(shape);
-    if (!same)
-      throw new ClusterError(
-        'conflict',
-        `cluster ${name} is up with ${JSON.stringify(existing.shape)}, asked for ${JSON.stringify(shape)}: ` +
-          `run "npm run cluster -- down --name ${name}" first, or choose another --name`,
-      );
-    progress(`cluster ${name} is up already`);
-    return existing;
-  }
-  if (existing !== undefined || existsSync(folders(name).home)) {
-    progress(`cluster ${name} was cut off while it came up: taking it down first`);
+  if (existing?.phase === 'up') return sameCluster(existing, shape, progress);
+  if (existing?.starter !== undefined && isAlive(existing.starter))
+    throw new ClusterError('conflict', `process ${existing.starter.pid} is bringing cluster ${name} up: wait for it`);
+  checkHost();
+  if (existsSync(folders(name).home)) {
+    progress(`cluster ${name} was cut off while it came up`);
     await takeDown(name, progress);
   }
-  const id = crypto.randomUUID();
   const programs = await buildPrograms({ kubernetes: shape.kubernetes, progress });
   const start = Date.now();
   const since = (): string => `${((Date.now() - start) / 1000).toFixed(1)} s`;
-  const nodes = Array.from({ length: shape.nodes }, (_, i): NodeState => ({
-    index: i + 1,
-    name: nodeName(name, i + 1),
-  }));
-  const underlay = claimUnderlay(name, (number) => existsSync(`/sys/class/net/${hostLink(number)}`));
-  const starting: ClusterState = {
-    name,
-    id,
-    shape,
-    kubernetesVersion: programs.kubernetesVersion,
-    underlay,
-    nodes,
-    phase: 'starting',
-  };
-  writeState(starting);
+  const starting = beginState(name, shape, programs);
   addMountPoints();
-  const images = nodeImages(programs);
+  const { underlay, nodes } = starting;
   progress(`starting the control plane (Kubernetes ${programs.kubernetesVersion}, underlay 172.30.${underlay}.0/24)`);
-  await Promise.all([prepareControlPlane(starting), createUnderlay(name, underlay, shape.ipFamily)]);
-  const booted = bootNodes(starting, programs, images);
+  await Promise.all([prepareControlPlane(starting), createUnderlay(starting)]);
+  const images = nodeImages(programs);
+  const joined = Promise.all(nodes.map((node) => joinNode(starting, node, programs, images)));
   // Looked at below; until then its failure must not count as one that nobody handles.
-  booted.catch(() => undefined);
+  joined.catch(() => undefined);
   await startControlPlane(starting, programs);
   progress(`API server ready after ${since()}`);
-  await booted;
+  await joined;
   await applyAddons(starting, programs);
   await waitRegistered(
     starting,
     nodes.map((node) => node.name),
   );
   progress(`${nodes.length} nodes registered after ${since()}`);
-  const state: ClusterState = { ...starting, phase: 'up' };
+  const { starter: _, ...rest } = starting;
+  const state: ClusterState = { ...rest, phase: 'up' };
   writeState(state);
   return state;
 }
 
-async function bootNodes(state: ClusterState, programs: Programs, images: string): Promise<void> {
-  await Promise.all(state.nodes.map((node) => joinNode(state, node, programs, images)));
+function sameCluster(existing: ClusterState, shape: Shape, progress: Progress): ClusterState {
+  const { name } = existing;
+  if (!isDeepStrictEqual(existing.shape, shape))
+    throw new ClusterError(
+      'conflict',
+      `cluster ${name} is up with ${JSON.stringify(existing.shape)}, asked for ${JSON.stringify(shape)}: ` +
+        `run "npm run cluster -- down --name ${name}" first, or choose another --name`,
+    );
+  progress(`cluster ${name} is up already`);
+  return existing;
+}
+
+/** The cluster's first trace: from here on `down` has something to take away. */
+function beginState(name: string, shape: Shape, programs: Programs): ClusterState {
+  const underlay = claimUnderlay(name, (number) => existsSync(`/sys/class/net/${hostLink(number)}`));
+  const [starter] = identify([process.pid]);
+  const starting: ClusterState = {
+    name,
+    id: crypto.randomUUID(),
+    shape,
+    kubernetesVersion: programs.kubernetesVersion,
+    underlay,
+    nodes: Array.from({ length: shape.nodes }, (_, i) => ({ index: i + 1, name: nodeName(name, i + 1) })),
+    phase: 'starting',
+    ...(starter === undefined ? {} : { starter }),
+  };
+  try {
+    mkdirSync(folders(name).home);
+  } catch (cause) {
+    throw new ClusterError('conflict', `another process has begun to bring cluster ${name} up: wait for it`, { cause });
+  }
+  writeState(starting);
+  return starting;
 }
 
 /** Prepares and boots a node, starts its components, imports the images. */
@@ -130,9 +151,10 @@ export async function takeDown(name: string, progress: Progress): Promise<boolea
   if (!existsSync(home) && !cgroupExists(cgroupName(name)) && underlays.length === 0) return false;
   const state = readState(name);
   progress(`taking cluster ${name} down`);
+  // First those that would start more.
+  if (state?.starter !== undefined) await endProcesses(others([state.starter]), 1000);
+  if (state !== undefined) await endProcesses(others(identify(processesWhere((pid) => hasMark(pid, state.id)))), 0);
   const members = existsSync(netns) ? readdirSync(netns) : [];
-  // Marked ones first: `up` itself may still be starting more.
-  if (state !== undefined) await endProcesses(identify(processesWhere((pid) => hasMark(pid, state.id))), 0);
   await killCgroup(cgroupName(name));
   for (const member of members) await killNetwork(netnsPath(name, member));
   for (const number of underlays) await removeHostLink(number);
@@ -149,14 +171,14 @@ export async function takeDown(name: string, progress: Progress): Promise<boolea
   return true;
 }
 
+function others(processes: readonly ProcessId[]): readonly ProcessId[] {
+  return processes.filter(({ pid }) => pid !== process.pid);
+}
+
 async function unmountBelow(folder: string): Promise<void> {
   const mounts = (await Bun.file('/proc/self/mounts').text())
     .split('\n')
     .map((line) => line.split(' ')[1] ?? '')
     .filter((path) => path.startsWith(`${folder}/`));
   for (const path of mounts.reverse()) await attempt('umount', ['-l', path]);
-}
-
-export function controlPlaneNetns(name: string): string {
-  return join(folders(name).netns, CONTROL_PLANE);
 }

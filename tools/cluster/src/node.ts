@@ -89,7 +89,7 @@ export async function bootNode(state: ClusterState, node: NodeState, programs: P
   for (const folder of ['run/lock', 'run/netns']) mkdirSync(join(home, 'root', folder), { recursive: true });
   writeFileSync(join(home, 'boot_id'), `${crypto.randomUUID()}\n`, { mode: 0o444 });
   createCgroup(systemCgroup(state.name, node.name));
-  await createMember(state.name, node.name, nodeIps(state, node), state.underlay, state.shape.ipFamily);
+  await createMember(state, node.name, nodeIps(state, node));
 
   const ready = join(home, 'ready');
   rmSync(ready, { force: true });

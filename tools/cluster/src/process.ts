@@ -8,7 +8,7 @@ import { ClusterError } from './failure.ts';
 /** Every process of a cluster carries this variable with the cluster's random id; `down` finds them by it. */
 export const MARK = 'CANAL_CLUSTER_ID';
 
-const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Environment of a program of the cluster: nothing of the caller's but the time zone. */
 export function cleanEnvironment(id: string, folders: readonly string[] = []): Record<string, string> {
@@ -139,11 +139,11 @@ export function childrenOf(pid: number): readonly ProcessId[] {
   }
 }
 
-/** Those of the processes that run, this very one left out. */
+/** Those of the processes that run. */
 export function identify(pids: readonly number[]): readonly ProcessId[] {
   return pids.flatMap((pid) => {
     const started = startTime(pid);
-    return started === undefined || pid === process.pid ? [] : [{ pid, started }];
+    return started === undefined ? [] : [{ pid, started }];
   });
 }
 

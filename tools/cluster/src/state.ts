@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { ClusterError } from './failure.ts';
 import type { Shape } from './plan.ts';
 import { STATE_FOLDER, folders } from './plan.ts';
+import type { ProcessId } from './process.ts';
 
 export interface NodeState {
   readonly index: number;
@@ -22,6 +23,8 @@ export interface ClusterState {
   readonly nodes: readonly NodeState[];
   /** `starting` until `up` is through; a cluster that stays so was cut off. */
   readonly phase: 'starting' | 'up';
+  /** The process that brings it up, while it does. */
+  readonly starter?: ProcessId;
 }
 
 export function readState(name: string): ClusterState | undefined {
