@@ -4,10 +4,15 @@ import { openCluster } from '@canal/cluster';
 import { runCommand } from './command.ts';
 import type { NodeControl, Outside } from './world.ts';
 
-/** What one fetch says, as a program: nothing else is sure to be there for it. */
-const FETCH = `const answer = await fetch(process.argv.at(-1), { signal: AbortSignal.timeout(5000) });
-if (!answer.ok) throw new Error(String(answer.status));
-process.stdout.write(await answer.text());`;
+/** Requests as a program: nothing else is sure to be there for them. Arguments: the URL and how often. */
+const FETCH = `const [url, times] = process.argv.slice(-2);
+const bodies = [];
+for (let index = 0; index < Number(times); index += 1) {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(5000), keepalive: false });
+  if (!answer.ok) throw new Error(String(answer.status));
+  bodies.push(await answer.text());
+}
+process.stdout.write(JSON.stringify(bodies));`;
 
 export async function openClusterControl(
   name: string,
@@ -43,7 +48,10 @@ export async function openClusterControl(
     runCommand(cluster.outsideCommand(command), { ...options, env });
   const outside: Outside = {
     exec: execOutside,
-    get: async (url) => (await execOutside([process.execPath, '-e', FETCH, url])).stdout,
+    async get(url, times = 1) {
+      const { stdout } = await execOutside([process.execPath, '-e', FETCH, url, String(times)]);
+      return JSON.parse(stdout) as readonly string[];
+    },
     ips: (await cluster.status()).outside.ips,
     agnhost: program('agnhost'),
   };

@@ -62,7 +62,12 @@ async function prefixedOutside(prefix: string | undefined): Promise<Outside | un
   if (prefix === undefined) return undefined;
   const exec: Outside['exec'] = (command, options) => runCommand([...prefixWords(prefix), ...command], options);
   const { stdout } = await exec(['hostname', '-i']);
-  const get = async (url: string) => (await exec(['curl', '-sS', '--fail', '-m', '5', url])).stdout;
+  const get: Outside['get'] = async (url, times = 1) => {
+    const bodies: string[] = [];
+    const command = ['curl', '-sS', '--fail', '-m', '5', url];
+    for (let index = 0; index < times; index += 1) bodies.push((await exec(command)).stdout);
+    return bodies;
+  };
   return { exec, get, ips: stdout.trim().split(/\s+/), agnhost: '/agnhost' };
 }
 

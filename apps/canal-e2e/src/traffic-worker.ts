@@ -32,7 +32,7 @@ const WARM_UP = 0xffff_ffff;
 /** Longer than any queue on the way holds a packet back; a tunnel's neighbour that is being resolved: a second. */
 const DRAIN_MS = 1_500;
 /** A meter that had no processor does not send all that it missed at once: that would fill queues. */
-const BURST = 50;
+const BURST = 200;
 const NICE = -15;
 
 const run = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;

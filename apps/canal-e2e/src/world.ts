@@ -40,8 +40,8 @@ export type NodeExec = (node: string, command: readonly string[], options?: Comm
 /** A machine on the underlay that is no node and knows no pod network. */
 export interface Outside {
   readonly exec: Exec;
-  /** The body of an HTTP answer; throws when there is none within 5 s. */
-  get(url: string): Promise<string>;
+  /** Bodies of the answers to that many requests, one connection each; throws when one has none within 5 s. */
+  get(url: string, times?: number): Promise<readonly string[]>;
   readonly ips: readonly string[];
   /** The agnhost program there. */
   readonly agnhost: string;

@@ -60,7 +60,7 @@ scenario(
       const binaries = (await run('ls', '/opt/cni/bin')).split('\n');
       expect(binaries).toEqual(expect.arrayContaining(['canal', 'loopback']));
       // A token starts with the base64 of {"alg": a kubeconfig names its clusters; a key says so.
-      const secrets = String.raw`grep -rlE 'eyJhbGciOi|^clusters:|PRIVATE KEY' "$@" 2>/dev/null; true`;
+      const secrets = String.raw`grep -rIlE 'eyJhbGciOi|^clusters:|PRIVATE KEY' "$@" 2>/dev/null; true`;
       const places = ['/etc/cni', '/opt/cni', '/run/flannel', '/run/canal', '/var/lib/canal', '/var/lib/cni'];
       expect(await run('sh', '-c', secrets, 'secrets', ...places)).toBe('');
     }
