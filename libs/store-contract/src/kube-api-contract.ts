@@ -6,6 +6,7 @@ import { describeCustomResources } from './api/custom-resource-contract.ts';
 import { describeDiscovery } from './api/discovery-contract.ts';
 import { describeFields } from './api/field-contract.ts';
 import { describeLists } from './api/list-contract.ts';
+import { describePatches } from './api/patch-contract.ts';
 import type { ApiContractOptions, ApiSubject } from './api/subject.ts';
 import { describeWatches } from './api/watch-contract.ts';
 import { describeWrites } from './api/write-contract.ts';
@@ -34,6 +35,9 @@ export function describeKubeApiContract(options: ApiContractOptions): void {
     });
     describe('writes', () => {
       describeWrites(context);
+    });
+    describe('patches', () => {
+      describePatches(context);
     });
     describe('lists', () => {
       describeLists(context);

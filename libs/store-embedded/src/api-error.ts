@@ -124,6 +124,11 @@ export function invalid(about: About, name: string, causes: readonly StatusCause
   });
 }
 
+/** A well-formed patch that does not fit the object. */
+export function unprocessable(message: string): ApiError {
+  return new ApiError(422, 'Invalid', message);
+}
+
 export function versionTooLarge(asked: number, current: number): ApiError {
   return new ApiError(504, 'Timeout', `Too large resource version: ${String(asked)}, current: ${String(current)}`, {
     causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],

@@ -99,19 +99,16 @@ describe('who may come in', () => {
 });
 
 describe('bodies', () => {
-  const patchTypes = [
-    'application/strategic-merge-patch+json',
-    'application/apply-patch+yaml',
-    'application/json-patch+json',
-    '',
-  ];
-  test.each(patchTypes)('a patch of type "%s" is 415 and says what works', async (type) => {
-    const server = start();
-    await call(server, NODES, { method: 'POST', body: { metadata: { name: 'a' } } });
-    const { status, body } = await call(server, `${NODES}/a`, { method: 'PATCH', text: '{}', type });
-    expect([status, body['reason']]).toEqual([415, 'UnsupportedMediaType']);
-    expect(String(body['message'])).toContain('application/merge-patch+json');
-  });
+  test.each(['application/apply-patch+yaml', 'application/apply-patch+cbor', ''])(
+    'a patch of type "%s" is 415 and says what works',
+    async (type) => {
+      const server = start();
+      await call(server, NODES, { method: 'POST', body: { metadata: { name: 'a' } } });
+      const { status, body } = await call(server, `${NODES}/a`, { method: 'PATCH', text: '{}', type });
+      expect([status, body['reason']]).toEqual([415, 'UnsupportedMediaType']);
+      expect(String(body['message'])).toContain('application/strategic-merge-patch+json');
+    },
+  );
 
   test.each(['application/vnd.kubernetes.protobuf', 'application/yaml'])('a body of type %s is 415', async (type) => {
     const { status } = await call(start(), NODES, { method: 'POST', text: 'x', type });

@@ -10,7 +10,7 @@ import {
   matchesLabels,
   parseLabelSelector,
 } from './label-selector.ts';
-import { mergePatch } from './merge-patch.ts';
+import { mergePatch } from './patch/merge-patch.ts';
 
 /** The examples of RFC 7386, appendix A. */
 describe('merge patch', () => {

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 
 import { alreadyExists, badRequest, forbidden, invalid, notFound } from './api-error.ts';
 import { childOf, isJson, type Json, textOf } from './json.ts';
-import { mergePatch } from './merge-patch.ts';
 import { metadataErrors } from './metadata-rules.ts';
 import type { ObjectDatabase, StoredObject } from './object-database.ts';
 import { checkPreconditions, checkUid, checkVersion, keepSystemMetadata, type Preconditions } from './object-update.ts';
@@ -92,12 +91,12 @@ export class ObjectApi {
     return this.#replace(target, stored, object, options);
   }
 
-  mergePatch(target: Target, patch: unknown, options: WriteOptions): string {
+  /** `change` makes the new object from a copy of the current one, in the version of the path. */
+  patch(target: Target, change: (current: Json) => unknown, options: WriteOptions): string {
     const { resource, namespace, name } = target;
-    if (!isJson(patch)) throw badRequest('a merge patch must be a JSON object');
     const stored = this.#require(resource, namespace, name);
     const current = { ...parse(stored.body), apiVersion: apiVersionOf(resource) };
-    const object = decode(resource, namespace, mergePatch(current, patch));
+    const object = decode(resource, namespace, change(current));
     if (textOf(childOf(object, 'metadata'), 'name') !== name) {
       throw badRequest(`the name of the object must stay ${JSON.stringify(name)}`);
     }

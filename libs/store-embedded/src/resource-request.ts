@@ -1,9 +1,11 @@
 import { badRequest, unsupportedMediaType } from './api-error.ts';
-import { childOf, isJson, textOf } from './json.ts';
+import { childOf, isJson, type Json, textOf } from './json.ts';
 import { checkVersionKept, readFilter, readList, readVersion } from './list-query.ts';
 import type { DeleteOptions, Target, WriteOptions } from './object-api.ts';
 import type { Preconditions } from './object-update.ts';
 import { type ObjectView, plainView, tableView } from './object-view.ts';
+import { jsonPatch } from './patch/json-patch.ts';
+import { mergePatch } from './patch/merge-patch.ts';
 import { mediaType, readJsonBody } from './request-body.ts';
 import type { HandlerDeps } from './request-handler.ts';
 import type { ResourcePath } from './request-path.ts';
@@ -62,7 +64,7 @@ export class ResourceRequest {
       case 'update':
         return this.#answer(objects.update(this.#target, await this.#body(), this.#writeOptions()), 200);
       case 'patch':
-        return this.#answer(objects.mergePatch(this.#target, await this.#patch(), this.#writeOptions()), 200);
+        return this.#answer(objects.patch(this.#target, await this.#patch(), this.#writeOptions()), 200);
       case 'delete':
         return await this.#delete();
       case 'deletecollection':
@@ -139,15 +141,22 @@ export class ResourceRequest {
     return await readJsonBody(this.#request, [JSON_TYPE], this.#deps.limits);
   }
 
-  async #patch(): Promise<unknown> {
+  /** What the patch of this request makes of an object. */
+  async #patch(): Promise<(current: Json) => unknown> {
+    const { strategicMerge } = this.#resource.schema;
     const type = mediaType(this.#request);
-    if (type !== MERGE_PATCH) {
+    const supported = [JSON_PATCH, MERGE_PATCH, ...(strategicMerge === undefined ? [] : [STRATEGIC_MERGE_PATCH])];
+    if (!supported.includes(type)) {
       throw unsupportedMediaType(
-        `patches of type ${JSON.stringify(type)} are not supported - accepted media types include: ${MERGE_PATCH} ` +
-          '(kubectl replace, or kubectl patch --type=merge)',
+        `patches of type ${JSON.stringify(type)} are not supported - accepted media types include: ${supported.join(', ')}` +
+          (type === APPLY_PATCH ? ' (kubectl apply without --server-side works)' : ''),
       );
     }
-    return await readJsonBody(this.#request, [MERGE_PATCH], this.#deps.limits);
+    const patch = await readJsonBody(this.#request, [type], this.#deps.limits);
+    if (type === JSON_PATCH) return (current) => jsonPatch(current, patch);
+    if (!isJson(patch)) throw badRequest('the patch must be a JSON object');
+    if (type === MERGE_PATCH) return (current) => mergePatch(current, patch);
+    return (current) => strategicMerge?.(current, patch);
   }
 
   async #deleteOptions(): Promise<DeleteOptions> {
@@ -198,7 +207,10 @@ function readPreconditions(value: unknown): Preconditions {
 }
 
 const JSON_TYPE = 'application/json';
+const JSON_PATCH = 'application/json-patch+json';
 const MERGE_PATCH = 'application/merge-patch+json';
+const STRATEGIC_MERGE_PATCH = 'application/strategic-merge-patch+json';
+const APPLY_PATCH = 'application/apply-patch+yaml';
 const PROPAGATION = ['Background', 'Foreground', 'Orphan'];
 const FIELD_VALIDATION = ['', 'Ignore', 'Warn', 'Strict'];
 const DELETE_OPTIONS = [

@@ -40,6 +40,8 @@ export interface ObjectSchema {
   readonly check: (object: Json) => { readonly unknown: readonly string[]; readonly mistyped: readonly string[] };
   /** Fills in what was left out, in place. */
   readonly setDefaults?: (object: Json) => void;
+  /** Strategic merge patch; kinds that users define have none. */
+  readonly strategicMerge?: (object: Json, patch: Json) => Json;
 }
 
 const NAME_AND_NAMESPACE: readonly string[] = ['metadata.name', 'metadata.namespace'];

@@ -22,7 +22,7 @@ const GROWTH_MB = 12;
 let server: RealApiServer;
 
 beforeAll(async () => {
-  server = await startRealApiServer();
+  server = await startRealApiServer({ uncached: ['configmaps'] });
   await server.seedNodes(NODE_COUNT);
 }, 90_000);
 afterAll(async () => {

@@ -37,10 +37,15 @@ export interface RealApiServer {
   close(): Promise<void>;
 }
 
-export async function startRealApiServer(): Promise<RealApiServer> {
+export interface RealApiServerOptions {
+  /** Resources that are watched in etcd itself, not in the API server's cache: a forgotten version shows at once. */
+  readonly uncached?: readonly string[];
+}
+
+export async function startRealApiServer(options: RealApiServerOptions = {}): Promise<RealApiServer> {
   const directory = mkdtempSync(join(tmpdir(), `canal-api-${String(process.pid)}-`));
-  const [port, clientPort, peerPort] = await freePorts();
-  const server = new LoopbackApiServer(directory, port, clientPort, peerPort);
+  const ports = await freePorts();
+  const server = new LoopbackApiServer(directory, ports, options);
   try {
     await server.startEtcd();
     await server.startApiServer();
@@ -57,14 +62,20 @@ class LoopbackApiServer implements RealApiServer {
   readonly ca: string;
   readonly adminToken = 'admin-of-the-test';
   readonly #directory: string;
+  readonly #uncached: readonly string[];
   readonly #etcdUrl: string;
   readonly #peerUrl: string;
   #etcd: RunningProgram | undefined;
   #apiServer: RunningProgram | undefined;
   #controllers: RunningProgram | undefined;
 
-  constructor(directory: string, port: number, clientPort: number, peerPort: number) {
+  constructor(
+    directory: string,
+    [port, clientPort, peerPort]: readonly [number, number, number],
+    { uncached = [] }: RealApiServerOptions,
+  ) {
     this.#directory = directory;
+    this.#uncached = uncached;
     this.port = port;
     this.url = `https://127.0.0.1:${String(port)}`;
     this.#etcdUrl = `http://127.0.0.1:${String(clientPort)}`;
@@ -121,8 +132,7 @@ class LoopbackApiServer implements RealApiServer {
       '--service-cluster-ip-range=10.96.0.0/16',
       // A loopback address may not be in the endpoints of the kubernetes Service.
       '--endpoint-reconciler-type=none',
-      // Config maps are watched in etcd itself: a forgotten version shows at once.
-      '--watch-cache-sizes=configmaps#0',
+      ...this.#uncached.map((resource) => `--watch-cache-sizes=${resource}#0`),
       '--profiling=false',
     ];
     this.#apiServer = startProgram('kube-apiserver', argv, file('apiserver.log'));

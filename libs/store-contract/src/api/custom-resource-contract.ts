@@ -98,6 +98,17 @@ export function describeCustomResources(context: ContractContext): void {
     expect(changed.body).toMatchObject({ spec: { order: 3 }, status: { ready: true }, metadata: { generation: 2 } });
   });
 
+  test('is patched by merge patch and JSON patch; a strategic one is 415', async () => {
+    await context.api().create(path(), rule({ order: 1 }, { name: 'p' }));
+    const merged = await context.api().patch(`${path()}/p`, { spec: { order: 2 } });
+    expect(merged.body['spec']).toMatchObject({ order: 2 });
+    const operations = [{ op: 'replace', path: '/spec/order', value: 3 }];
+    const replaced = await context.api().patch(`${path()}/p`, operations, 'application/json-patch+json');
+    expect(replaced.body['spec']).toMatchObject({ order: 3 });
+    const strategic = await context.api().patch(`${path()}/p`, {}, 'application/strategic-merge-patch+json');
+    expect([strategic.status, strategic.body['reason']]).toEqual([415, 'UnsupportedMediaType']);
+  });
+
   test('an update must name the version it replaces', async () => {
     await context.api().create(path(), rule({ order: 1 }, { name: 'u' }));
     const answer = await context.api().put(`${path()}/u`, rule({ order: 2 }, { name: 'u' }));

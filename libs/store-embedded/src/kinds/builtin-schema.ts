@@ -1,6 +1,7 @@
 import { checkFields } from '../fields/check-fields.ts';
 import { readFieldTables } from '../fields/field-table.ts';
 import type { Json } from '../json.ts';
+import { strategicMergePatch } from '../patch/strategic-merge-patch.ts';
 import type { ObjectSchema } from '../resource.ts';
 
 export type SchemaMaker = (kind: string, setDefaults?: (object: Json) => void) => ObjectSchema;
@@ -10,6 +11,7 @@ export function createBuiltinSchemas(): SchemaMaker {
   const tables = readFieldTables();
   return (kind, setDefaults) => ({
     check: (object) => checkFields(tables, kind, object),
+    strategicMerge: (object, patch) => strategicMergePatch(tables, kind, object, patch),
     ...(setDefaults === undefined ? {} : { setDefaults }),
   });
 }

@@ -1,4 +1,4 @@
-import { isJson, type Json } from './json.ts';
+import { isJson, type Json } from '../json.ts';
 
 /** RFC 7386: `null` removes, objects merge, everything else replaces. The inputs are left as they are. */
 export function mergePatch(target: unknown, patch: unknown): unknown {

@@ -1,0 +1,40 @@
+/**
+ * Lists that a strategic merge patch merges instead of replacing them: `type.field` and the member that identifies an item;
+ * none for lists of plain values. From `x-kubernetes-patch-merge-key` of the API's OpenAPI document; the end-to-end tests
+ * hold it to the document of a real server.
+ */
+export const MERGE_KEYS: ReadonlyMap<string, string> = new Map([
+  ['Container.env', 'name'],
+  ['Container.ports', 'containerPort'],
+  ['Container.volumeDevices', 'devicePath'],
+  ['Container.volumeMounts', 'mountPath'],
+  ['ContainerStatus.allocatedResourcesStatus', 'name'],
+  ['ContainerStatus.volumeMounts', 'mountPath'],
+  ['EphemeralContainer.env', 'name'],
+  ['EphemeralContainer.ports', 'containerPort'],
+  ['EphemeralContainer.volumeDevices', 'devicePath'],
+  ['EphemeralContainer.volumeMounts', 'mountPath'],
+  ['JSONSchemaProps.x-kubernetes-validations', 'rule'],
+  ['NamespaceStatus.conditions', 'type'],
+  ['NodeSpec.podCIDRs', ''],
+  ['NodeStatus.addresses', 'type'],
+  ['NodeStatus.conditions', 'type'],
+  ['ObjectMeta.finalizers', ''],
+  ['ObjectMeta.ownerReferences', 'uid'],
+  ['PodSpec.containers', 'name'],
+  ['PodSpec.ephemeralContainers', 'name'],
+  ['PodSpec.hostAliases', 'ip'],
+  ['PodSpec.imagePullSecrets', 'name'],
+  ['PodSpec.initContainers', 'name'],
+  ['PodSpec.resourceClaims', 'name'],
+  ['PodSpec.schedulingGates', 'name'],
+  ['PodSpec.topologySpreadConstraints', 'topologyKey'],
+  ['PodSpec.volumes', 'name'],
+  ['PodStatus.conditions', 'type'],
+  ['PodStatus.hostIPs', 'ip'],
+  ['PodStatus.podIPs', 'ip'],
+  ['PodStatus.resourceClaimStatuses', 'name'],
+  ['ServiceAccount.secrets', 'name'],
+  ['ServiceSpec.ports', 'port'],
+  ['ServiceStatus.conditions', 'type'],
+]);
