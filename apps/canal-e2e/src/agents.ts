@@ -6,6 +6,7 @@ import type { NodeControl, World } from './world.ts';
 export const AGENT_NAMESPACE = 'canal-system';
 export const AGENT_DAEMON_SET = 'canal-node';
 const AGENT_CONTAINER = 'flanneld';
+const HEALTH_PORT = 9096;
 
 export interface AgentPod {
   readonly name: string;
@@ -83,4 +84,16 @@ export async function agentContainer(
     if (container.name === AGENT_CONTAINER && pid !== undefined) return { ...container, pid };
   }
   return undefined;
+}
+
+/** The agent's own word, asked on its node: the API server may still have an old one. */
+export async function inSync(control: NodeControl, node: string, withinMs: number): Promise<void> {
+  await eventually(
+    `the agent on ${node} to be in sync`,
+    async () => {
+      await control.exec(node, ['curl', '-fsS', '--max-time', '3', `http://127.0.0.1:${HEALTH_PORT}/readyz`]);
+      return true;
+    },
+    { withinMs },
+  );
 }

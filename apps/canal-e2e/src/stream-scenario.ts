@@ -17,7 +17,7 @@ export async function expectNoLoss(context: ScenarioContext, traffic: Traffic): 
   const report = await traffic.stop();
   const sent = report.streams.reduce((sum, stream) => sum + stream.sent, 0);
   const rate = `${report.streams.length} streams, ${report.packetsPerSecond.toFixed(0)}/s each`;
-  context.note('packets lost', `${lostPackets(report)} of ${sent} (${rate})`);
+  context.note('packets lost', `${lostPackets(report)} of ${sent} (${rate}, ${report.seconds.toFixed(0)} s)`);
   const text = describeTraffic(report);
   const dropped = Object.entries(report.dropped).filter(([, count]) => count > 0);
   expect(dropped, `the meter itself dropped packets\n${text}`).toEqual([]);

@@ -6,7 +6,7 @@
 import { type Ip, parseIp, unwrap } from 'net-types';
 import { ping, withNetns } from '@canal/linux-ffi';
 import { expect } from 'vitest';
-import { AGENT_DAEMON_SET, AGENT_NAMESPACE, agentContainer, allReady, listAgents } from '../agents.ts';
+import { AGENT_DAEMON_SET, AGENT_NAMESPACE, agentContainer, allReady, inSync, listAgents } from '../agents.ts';
 import { eventually } from '../eventually.ts';
 import { listContainers, sandboxOf } from '../node-containers.ts';
 import { identifyPods, netnsOf, trafficEndpoints } from '../pod-identity.ts';
@@ -144,8 +144,8 @@ async function withoutApiServer(context: ScenarioContext, forMs: number): Promis
   await control.stopApiServer();
   const startMs = performance.now();
   const sinceStart = (): string => `${((performance.now() - startMs) / 1000).toFixed(1)} s`;
-  await control.exec(first.name, ['kill', '-9', String(agent?.pid)]);
   await control.exec(second.name, ['kill', '-9', String(sandbox.pid)]);
+  await control.exec(first.name, ['kill', '-9', String(agent?.pid)]);
   await eventually(
     'the kubelet to start the agent again, without the API server',
     async () => {
@@ -175,6 +175,9 @@ async function withoutApiServer(context: ScenarioContext, forMs: number): Promis
   });
   await control.startApiServer();
   note('API server away', sinceStart());
+  const backMs = performance.now();
+  await inSync(control, first.name, 60_000);
+  note('restarted agent in sync after', `${((performance.now() - backMs) / 1000).toFixed(1)} s`);
   await allReady(world);
   await expectNoLoss(context, traffic);
   const reported = await eventually(
