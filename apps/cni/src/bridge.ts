@@ -1,5 +1,6 @@
 /** The bridge of bridge mode: made by whichever ADD comes first, kept for all others. */
 import { CNI_ERROR } from '@canal/cni-spec';
+import { LINK_ALIAS } from '@canal/model';
 import {
   delAddress,
   IFF,
@@ -56,7 +57,8 @@ function createBridge(kernel: Kernel, netlink: NetlinkConnection, plan: BridgePl
   if (link === undefined)
     throw new PluginError(CNI_ERROR.tryAgainLater, `bridge ${name} was deleted while it was made`);
   const inet = { conf: { [IPV4_DEVCONF.FORWARDING]: 1 } };
-  executeAll(netlink, [setLink({ index: link.index, afSpec: { inet } })]);
+  // The alias tells an uninstall that it is ours.
+  executeAll(netlink, [setLink({ index: link.index, alias: LINK_ALIAS, afSpec: { inet } })]);
   return link;
 }
 

@@ -1,8 +1,8 @@
 /** `flanneld cleanup`: takes away each object of the node agent, and says what. Pods keep their own links and routes. */
-import { describeOperation, diffNetwork, isOwnLinkName } from '@canal/delta';
+import { describeOperation } from '@canal/delta';
 import type { NetworkKernel, TrafficKernel } from '@canal/kernel-port';
-import { NETWORK_NFT_TABLE, NODE_ROUTE_PROTOCOL } from '@canal/model';
-import { EMPTY_STATE } from '@canal/network-compile';
+import { NETWORK_NFT_TABLE } from '@canal/model';
+import { planRemoval, removeNetwork } from '@canal/reconcile';
 import type { SubnetFile } from './subnet-file.ts';
 
 export interface CleanupDeps {
@@ -32,10 +32,13 @@ export async function cleanup(deps: CleanupDeps, dryRun: boolean): Promise<numbe
   await step('annotations', async () => (await deps.annotations?.remove(dryRun)) ?? []);
   await step('subnet.env', () => Promise.resolve(removeFile(deps, dryRun)));
   await step('network', async () => {
-    const { done, failed } = await removeNetwork(deps.kernel, dryRun);
+    const operations = await planRemoval(deps.kernel, { pods: false });
+    if (dryRun) return operations.map(describeOperation);
+    const removals = await removeNetwork(deps.kernel, operations);
+    const failed = removals.filter(({ problem }) => problem !== undefined);
     failures += failed.length;
-    for (const text of failed) print(`failed: ${text}`);
-    return done;
+    for (const { text, problem = '' } of failed) print(`failed: ${text}: ${problem}`);
+    return removals.filter(({ problem }) => problem === undefined).map(({ text }) => text);
   });
   await step('nftables', () => removeTable(deps.trafficKernel, dryRun));
   return failures;
@@ -51,28 +54,4 @@ async function removeTable(kernel: CleanupDeps['trafficKernel'], dryRun: boolean
     ? (await kernel.compare({ name: NETWORK_NFT_TABLE, chains: [] })).differences.length > 0
     : await kernel.remove(NETWORK_NFT_TABLE);
   return present ? [`nft table inet ${NETWORK_NFT_TABLE}`] : [];
-}
-
-/** What the diff to an empty node deletes is exactly what is ours. */
-async function removeNetwork(
-  kernel: NetworkKernel,
-  dryRun: boolean,
-): Promise<{ readonly done: readonly string[]; readonly failed: readonly string[] }> {
-  const snapshot = await kernel.readSnapshot({
-    links: isOwnLinkName,
-    routeProtocols: [NODE_ROUTE_PROTOCOL],
-  });
-  const { operations } = diffNetwork(EMPTY_STATE, snapshot, { inSync: true });
-  const texts = operations.map(describeOperation);
-  if (dryRun || operations.length === 0) return { done: texts, failed: [] };
-  const results = await kernel.apply(operations);
-  const failed = results.flatMap((result, index) =>
-    // Gone with the device that went before it.
-    result.ok || isGone(result.error.code) ? [] : [`${texts[index] ?? ''}: ${result.error.message}`],
-  );
-  return { done: texts.filter((_, index) => results[index]?.ok === true), failed };
-}
-
-function isGone(code: string): boolean {
-  return code === 'ESRCH' || code === 'ENOENT' || code === 'ENODEV' || code === 'EADDRNOTAVAIL';
 }

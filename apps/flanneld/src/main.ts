@@ -4,7 +4,7 @@ import { type AnnotationKeys, annotationKeys } from '@canal/api-schema';
 import { type FlanneldConfig, parseFlanneldCommand } from '@canal/config';
 import { createLinuxKernel, createNftTrafficKernel } from '@canal/kernel-linux';
 import { ping } from '@canal/linux-ffi';
-import { readBootId } from '@canal/node-state';
+import { createSysctlRecord, readBootId, recordingSysctls } from '@canal/node-state';
 import type { Logger } from '@canal/runtime-port';
 import { createJsonLogger, createPrometheusMetrics, createSystemClock, writeStderr } from '@canal/telemetry';
 import { connectStore } from './connect-store.ts';
@@ -100,9 +100,13 @@ async function work(signal: AbortSignal, config: FlanneldConfig, keys: Annotatio
     waitsFor = `the name of this node is not known yet: ${problem}`;
   };
   const nodeName = await findNodeName(config.node, { store, clock, log, onProblem }, signal);
+  const bootId = readBootId();
   const kernel = createLinuxKernel({ sysctlNetDirectory: config.sysctlNetDir });
+  const sysctls = createSysctlRecord({ stateDir: config.cniStateDir, netDir: config.sysctlNetDir, bootId });
   const world: AgentWorld = {
-    kernel,
+    kernel: recordingSysctls(kernel, sysctls, (error) =>
+      log.warn({ error }, 'what this host’s sysctls were could not be recorded: an uninstall will not put them back'),
+    ),
     trafficKernel: createNftTrafficKernel(),
     store,
     clock,
@@ -111,7 +115,7 @@ async function work(signal: AbortSignal, config: FlanneldConfig, keys: Annotatio
     timeMs: () => Date.now(),
     ping: (to, pingSignal) => ping({ to, signal: pingSignal }),
     readFile: (path) => readFileSync(path, 'utf8'),
-    bootId: readBootId(config.bootIdFile),
+    bootId,
     version: VERSION,
   };
   started.agent = startAgent(world, config, nodeName, keys, signal);

@@ -21,6 +21,7 @@ export {
 } from './node-addresses.ts';
 export { NodeStateError, type NodeStateErrorCode } from './node-state-error.ts';
 export { createStaleAddresses, type StaleAddresses, type StaleAddressesOptions } from './stale-addresses.ts';
+export { createSysctlRecord, recordingSysctls, type SysctlChange, type SysctlRecord } from './sysctl-record.ts';
 export {
   formatSubnetEnv,
   parseSubnetEnv,

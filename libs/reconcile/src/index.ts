@@ -16,3 +16,4 @@ export {
   type Turn,
   type TurnOutcome,
 } from './reconciler.ts';
+export { planRemoval, type Removal, type RemovalScope, removeNetwork } from './remove-network.ts';
