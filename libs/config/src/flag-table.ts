@@ -164,12 +164,6 @@ export const FLAGS = [
     initial: '/proc/sys/net',
     help: 'where /proc/sys/net is writable; containers that are not privileged have it elsewhere or nowhere',
   },
-  {
-    name: 'boot-id-file',
-    kind: 'text',
-    initial: '/proc/sys/kernel/random/boot_id',
-    help: 'what tells one boot from another, as the CNI plugin sees it on the host',
-  },
   { name: 'help', kind: 'switch', initial: 'false', help: 'print this text' },
   { name: 'version', kind: 'switch', initial: 'false', help: 'print the version' },
 ] as const satisfies readonly FlagSpec[];

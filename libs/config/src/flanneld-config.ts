@@ -38,7 +38,6 @@ export interface FlanneldConfig {
   /** Absent: somebody else writes the runtime's CNI configuration. */
   readonly cniConf?: CniConfOptions;
   readonly sysctlNetDir: string;
-  readonly bootIdFile: string;
 }
 
 export interface CniConfOptions {
@@ -122,7 +121,6 @@ function readConfig(flags: FlagValues, environment: Environment): FlanneldConfig
     cniCacheDir: flags.text('cni-cache-dir'),
     ...(cniConf !== undefined && { cniConf }),
     sysctlNetDir: readSysctlNetDir(flags),
-    bootIdFile: flags.text('boot-id-file'),
   };
 }
 
