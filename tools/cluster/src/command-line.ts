@@ -35,7 +35,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
       else words.push(word);
       continue;
     }
-    const [option = '', inline] = split(word.slice(2));
+    const [option, inline] = split(word.slice(2));
     const value = inline ?? argv[++i];
     if (value === undefined) throw new ClusterError('usage', `--${option} needs a value`);
     if (option === 'name') name = parseName(value);

@@ -8,21 +8,13 @@ import { createHash } from 'node:crypto';
 export const KUBERNETES_MINORS = ['1.36', '1.35', '1.34'] as const;
 export type KubernetesMinor = (typeof KUBERNETES_MINORS)[number];
 
-const KUBERNETES_PROGRAMS = [
-  'kube-apiserver',
-  'kube-controller-manager',
-  'kube-scheduler',
-  'kubelet',
-  'kube-proxy',
-  'kubectl',
-  'agnhost',
-] as const;
-
-const OTHER_PROGRAMS = ['etcd', 'containerd', 'containerd-shim-runc-v2', 'ctr', 'cnitool', 'coredns'] as const;
+type KubernetesProgram =
+  'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'kubelet' | 'kube-proxy' | 'kubectl' | 'agnhost';
 
 export const CNI_PLUGINS = ['loopback', 'bridge', 'ptp', 'host-local', 'portmap', 'bandwidth'] as const;
 
-export type Program = (typeof KUBERNETES_PROGRAMS)[number] | (typeof OTHER_PROGRAMS)[number];
+export type Program =
+  KubernetesProgram | 'etcd' | 'containerd' | 'containerd-shim-runc-v2' | 'ctr' | 'cnitool' | 'coredns';
 
 /** One run of `go build`: the programs that it makes and what it is called with. */
 export interface BuildStep {
@@ -48,7 +40,7 @@ export interface GoModule {
 const strip = (): string => '-s -w';
 
 function kubernetesModule(minor: KubernetesMinor): GoModule {
-  const step = (...programs: readonly (typeof KUBERNETES_PROGRAMS)[number][]): BuildStep => ({
+  const step = (...programs: readonly KubernetesProgram[]): BuildStep => ({
     title: programs.join(', '),
     programs,
     packages: programs.map(
