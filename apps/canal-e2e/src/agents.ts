@@ -86,6 +86,12 @@ export async function agentContainer(
   return undefined;
 }
 
+/** The image that the agents run, by the name that the DaemonSet gives it. */
+export async function agentImage(world: World): Promise<string> {
+  const path = 'jsonpath={.spec.template.spec.containers[0].image}';
+  return (await world.kubectl(['get', 'ds', '-n', AGENT_NAMESPACE, AGENT_DAEMON_SET, '-o', path])).stdout;
+}
+
 /** The agent's own word, asked on its node: the API server may still have an old one. */
 export async function inSync(control: NodeControl, node: string, withinMs: number): Promise<void> {
   await eventually(

@@ -1,4 +1,7 @@
 /** What containerd says of a node's sandboxes and containers, by its own client: a second opinion to canal's records. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { NodeControl } from './world.ts';
 
 export interface NodeContainer {
@@ -93,4 +96,17 @@ export async function sandboxOf(
     if (sandbox.pod === name && pid !== undefined) return { ...sandbox, pid };
   }
   throw new Error(`pod ${namespace}/${name} has no running sandbox on ${node}`);
+}
+
+/** Gives a node an image that another one has, as a registry would. */
+export async function copyImage(control: NodeControl, image: string, from: string, to: string): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'canal-e2e-image-'));
+  try {
+    const tar = join(folder, 'image.tar');
+    const command = [control.program('ctr'), '-a', SOCKET, '-n', 'k8s.io', 'images', 'export', tar, image];
+    await control.exec(from, command, { timeoutMs: 60_000 });
+    await control.loadImage(tar, to);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }

@@ -1,7 +1,8 @@
 /** The life of a node: it comes, is drained, loses its Node object, goes, reboots; its kubelet and runtime restart. */
 import { expect } from 'vitest';
-import { allReady, readyByNode } from '../agents.ts';
+import { agentImage, allReady, readyByNode } from '../agents.ts';
 import { eventually } from '../eventually.ts';
+import { copyImage } from '../node-containers.ts';
 import { accountOf, doubledInApi, faultsOf } from '../pod-addresses.ts';
 import { identifyPods, trafficEndpoints } from '../pod-identity.ts';
 import type { Pod } from '../pods.ts';
@@ -63,6 +64,7 @@ scenario(
     context.cleanup(async () => {
       if (isThere) await control.removeNode(node);
     });
+    await copyImage(control, await agentImage(world), first.name, node);
     await allReady(world, 90_000);
     note('added to Ready', seconds(startMs));
     const [young] = await pods.create([{ name: 'young', node }]);
