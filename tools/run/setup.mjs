@@ -65,6 +65,8 @@ const TEST_TOOLS = {
   ping: 'iputils-ping',
   conntrack: 'conntrack',
   strace: 'strace',
+  readelf: 'binutils',
+  openssl: 'openssl',
   '/usr/lib/cni/bridge': 'containernetworking-plugins',
 };
 
