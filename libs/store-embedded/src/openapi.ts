@@ -2,8 +2,8 @@ import { noSuchPath } from './api-error.ts';
 import { apiVersionOf, type ResourceDefinition } from './resource.ts';
 
 /**
- * As much of OpenAPI v3 as `kubectl` needs to learn that this server judges fields itself (`fieldValidation`): for each
- * kind a PATCH operation with that parameter. Schemas are not published; what is wrong is said in the answer.
+ * As much of OpenAPI v3 as `kubectl` needs: for each kind a PATCH operation that tells that this server judges fields itself
+ * (`fieldValidation`), and schemas of types without texts, for `kubectl explain`.
  */
 export function openApiIndex(resources: readonly ResourceDefinition[]): object {
   const roots = [...new Set(resources.map(rootOf))];
@@ -19,8 +19,15 @@ export function openApiDocument(resources: readonly ResourceDefinition[], root: 
     openapi: '3.0.0',
     info: { title: 'canal embedded API server', version: 'v1' },
     paths: Object.fromEntries(served.map((resource) => [objectPath(resource), { patch: patchOperation(resource) }])),
-    components: { schemas: {} },
+    components: { schemas: Object.assign({}, ...served.map(schemasOf)) as object },
   };
+}
+
+function schemasOf(resource: ResourceDefinition): Readonly<Record<string, object>> {
+  const { group, version, kind } = resource;
+  const published = resource.schema.published();
+  const own = { ...published[kind], 'x-kubernetes-group-version-kind': [{ group, version, kind }] };
+  return { ...published, [kind]: own };
 }
 
 function rootOf(resource: ResourceDefinition): string {

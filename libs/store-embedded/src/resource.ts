@@ -40,6 +40,8 @@ export interface ObjectSchema {
   readonly check: (object: Json) => { readonly unknown: readonly string[]; readonly mistyped: readonly string[] };
   /** Fills in what was left out, in place. */
   readonly setDefaults?: (object: Json) => void;
+  /** OpenAPI v3 schemas by name, for `kubectl explain`: the kind's own under the name of the kind. */
+  readonly published: () => Readonly<Record<string, object>>;
   /** Strategic merge patch; kinds that users define have none. */
   readonly strategicMerge?: (object: Json, patch: Json) => Json;
 }

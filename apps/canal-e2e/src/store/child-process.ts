@@ -37,11 +37,4 @@ export function startProgram(name: string, argv: readonly string[], logPath: str
   };
 }
 
-/** Runs a program to its end; the answer holds what it wrote, whatever its exit code. */
-export interface Finished {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 const LAST_LINES = 30;

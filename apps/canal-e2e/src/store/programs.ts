@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { buildPrograms, type Programs } from '@canal/cluster';
 
-/** Where `npm run cluster -- build` puts the programs; CANAL_KUBE_BIN names another directory. */
-export function programPath(name: 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kubectl'): string {
-  const directory = process.env['CANAL_KUBE_BIN'] ?? '/root/.cache/canal-warm/bin';
-  const path = join(directory, name);
-  if (!existsSync(path)) throw new Error(`${path} is missing: build it with npm run cluster -- build (needs Go)`);
-  return path;
+let built: Promise<Programs> | undefined;
+
+/** Path of a program of the newest Kubernetes that tools/cluster pins; it is built when it is not there (needs Go). */
+export async function programPath(name: keyof Programs['path']): Promise<string> {
+  built ??= buildPrograms({ kubernetes: '1.36', progress: (line) => process.stderr.write(`${line}\n`) });
+  return (await built).path[name];
 }

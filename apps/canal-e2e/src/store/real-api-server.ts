@@ -32,7 +32,7 @@ export interface RealApiServer {
   /** Lists and watches of nodes that the API server has served since it was started. */
   nodeRequests(): Promise<{ readonly lists: number; readonly watches: number }>;
   /** Starts the controller that empties namespaces which are being deleted. */
-  startNamespaceController(): void;
+  startNamespaceController(): Promise<void>;
   /** Ends all programs and removes their files. */
   close(): Promise<void>;
 }
@@ -99,7 +99,7 @@ class LoopbackApiServer implements RealApiServer {
 
   async startEtcd(): Promise<void> {
     const argv = [
-      programPath('etcd'),
+      await programPath('etcd'),
       `--data-dir=${join(this.#directory, 'etcd')}`,
       `--listen-client-urls=${this.#etcdUrl}`,
       `--advertise-client-urls=${this.#etcdUrl}`,
@@ -117,7 +117,7 @@ class LoopbackApiServer implements RealApiServer {
   async startApiServer(): Promise<void> {
     const file = (name: string): string => join(this.#directory, name);
     const argv = [
-      programPath('kube-apiserver'),
+      await programPath('kube-apiserver'),
       `--etcd-servers=${this.#etcdUrl}`,
       '--bind-address=127.0.0.1',
       `--secure-port=${String(this.port)}`,
@@ -160,11 +160,11 @@ class LoopbackApiServer implements RealApiServer {
     return { lists: count('LIST'), watches: count('WATCH') };
   }
 
-  startNamespaceController(): void {
+  async startNamespaceController(): Promise<void> {
     const kubeconfig = join(this.#directory, 'kubeconfig');
     writeFileSync(kubeconfig, kubeconfigText(this), { mode: 0o600 });
     const argv = [
-      programPath('kube-controller-manager'),
+      await programPath('kube-controller-manager'),
       `--kubeconfig=${kubeconfig}`,
       '--controllers=namespace-controller',
       '--leader-elect=false',

@@ -21,7 +21,7 @@ function started(): RealApiServer {
 
 beforeAll(async () => {
   running = await startRealApiServer();
-  running.startNamespaceController();
+  await running.startNamespaceController();
 }, 90_000);
 afterAll(async () => {
   await running?.close();

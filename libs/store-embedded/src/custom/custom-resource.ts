@@ -42,6 +42,7 @@ function defineVersion(spec: Json, version: Json, storage: Json): ResourceDefini
         setDefaults: (object) => {
           applyDefaults(object, schema);
         },
+        published: () => ({ [type.kind]: schema }),
       },
       validate: (object) => {
         // Judged by the metadata rules of every kind.

@@ -1,6 +1,7 @@
 import { checkFields } from '../fields/check-fields.ts';
 import { readFieldTables } from '../fields/field-table.ts';
 import type { Json } from '../json.ts';
+import { publishedSchemas } from '../fields/published-schema.ts';
 import { strategicMergePatch } from '../patch/strategic-merge-patch.ts';
 import type { ObjectSchema } from '../resource.ts';
 
@@ -11,6 +12,7 @@ export function createBuiltinSchemas(): SchemaMaker {
   const tables = readFieldTables();
   return (kind, setDefaults) => ({
     check: (object) => checkFields(tables, kind, object),
+    published: () => publishedSchemas(tables, kind),
     strategicMerge: (object, patch) => strategicMergePatch(tables, kind, object, patch),
     ...(setDefaults === undefined ? {} : { setDefaults }),
   });
