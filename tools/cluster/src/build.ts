@@ -1,6 +1,6 @@
 /** Builds the programs that are not built yet, with Go's own cache below; one line of progress per run of the compiler. */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -85,6 +85,7 @@ async function buildModule(located: Located, done: number, total: number, option
   const { module, source, folder, version } = located;
   mkdirSync(dirname(folder), { recursive: true });
   const partial = mkdtempSync(`${folder}.partial-`);
+  chmodSync(partial, 0o755);
   let step = done;
   try {
     for (const { title, packages, output } of module.steps) {

@@ -14,7 +14,7 @@ import { openCluster } from './open-cluster.ts';
 import type { Shape } from './plan.ts';
 import { DEFAULT_SHAPE, IP_FAMILIES, MAX_NODES, PROXY_MODES, STATE_FOLDER } from './plan.ts';
 import { CNI_PLUGINS, KUBERNETES_MINORS } from './programs.ts';
-import { clusterNames } from './state.ts';
+import { clusterNames, readState } from './state.ts';
 import { formatStatus } from './status.ts';
 
 type Command = (line: CommandLine) => Promise<number>;
@@ -48,7 +48,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     return Promise.resolve(0);
   },
   up: async ({ name, options }) => {
-    await bringUp({ name, shape: parseShape(options), progress });
+    await bringUp({ name, shape: parseShape(options), progress }).catch((error: unknown) => {
+      if (readState(name)?.phase === 'starting')
+        progress(`what came up stays for a look; "npm run cluster -- down --name ${name}" takes it away`);
+      throw error;
+    });
     const cluster = await openCluster(name, progress);
     process.stdout.write(formatStatus(await cluster.status()));
     return 0;
