@@ -2,7 +2,7 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import type { InstallOptions } from './install.ts';
 import { SetupError } from './setup-error.ts';
-import type { UninstallOptions } from './uninstall-options.ts';
+import type { UninstallOptions } from './uninstall/options.ts';
 
 export type SetupCommand =
   | { readonly type: 'help'; readonly text: string }

@@ -40,7 +40,8 @@ async function run(command: SetupCommand, log: Logger): Promise<number> {
       return EXIT_OK;
     }
     case 'uninstall': {
-      return EXIT_OK;
+      const { runUninstall } = await import('./uninstall/run-uninstall.ts');
+      return (await runUninstall(command.options)) ? EXIT_OK : EXIT_FAILURE;
     }
     case 'self-test': {
       const { selfTest } = await import('./run-on-host.ts');

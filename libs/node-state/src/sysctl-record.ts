@@ -49,8 +49,17 @@ export function createSysctlRecord({ stateDir, netDir, bootId }: SysctlRecordOpt
   let known: Values | undefined;
   const values = (): Values => (known ??= readValues(readIfPresent(path), bootId));
   const present = (key: string): string | undefined => readSwitch(`${netDir}/${key}`);
+  const changes = (): readonly SysctlChange[] =>
+    Object.entries(values())
+      .flatMap(([key, original]): SysctlChange[] => {
+        const now = present(key);
+        return now === undefined || now === original ? [] : [{ name: nameOf(key), original, present: now }];
+      })
+      .sort(byReach);
+  const write = ({ name, original }: SysctlChange): void => writeFileSync(`${netDir}/${keyOf(name)}`, `${original}\n`);
   return {
     path,
+    changes,
     beforeChange(sysctls) {
       const keys = new Set(sysctls.flatMap((sysctl) => affectedKeys(netDir, sysctl)));
       const fresh = [...keys].flatMap((key): [string, string][] => {
@@ -64,15 +73,11 @@ export function createSysctlRecord({ stateDir, netDir, bootId }: SysctlRecordOpt
       writeFileAtomic(stateDir, FILE, text, { mode: 0o600, survives: 'process' });
       known = next;
     },
-    changes: () =>
-      Object.entries(values())
-        .flatMap(([key, original]): SysctlChange[] => {
-          const now = present(key);
-          return now === undefined || now === original ? [] : [{ name: nameOf(key), original, present: now }];
-        })
-        .sort(byReach),
-    restore({ name, original }) {
-      writeFileSync(`${netDir}/${keyOf(name)}`, `${original}\n`);
+    restore(change) {
+      write(change);
+      if (rank(change.name) > 0) return;
+      // It has changed others, some of which were right until now.
+      for (const other of changes()) if (rank(other.name) > 0) write(other);
     },
     remove: () => removeIfPresent(path),
   };

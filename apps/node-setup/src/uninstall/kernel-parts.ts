@@ -1,0 +1,78 @@
+/** What is in the kernel: devices, routes, nexthops, neighbours, the bridge, the nft table. canal makes no `ip rule`. */
+import { describeOperation } from '@canal/delta';
+import type { NetworkKernel, TrafficKernel } from '@canal/kernel-port';
+import { BRIDGE_NAME, LINK_ALIAS, NETWORK_NFT_TABLE, type NetworkOperation } from '@canal/model';
+import { planRemoval, removeNetwork } from '@canal/reconcile';
+import { delLink, isNotFound, type Link, listLinks, type NetlinkConnection } from 'netlink-ts';
+import { HOST_VETH_PREFIX } from '@canal/model';
+import type { Found, Part } from './part.ts';
+
+/** Pods' links and routes among it. */
+export function networkPart(kernel: NetworkKernel): Part {
+  return {
+    kind: 'network',
+    find: async () => {
+      const operations = await planRemoval(kernel, { pods: true });
+      const removal = batchOf(kernel, operations);
+      return operations.map((operation, index) => ({
+        kind: 'network',
+        name: describeOperation(operation),
+        act: async () => {
+          const problem = (await removal())[index]?.problem;
+          if (problem !== undefined) throw new Error(problem);
+        },
+      }));
+    },
+  };
+}
+
+/** All in one go, when the first is asked for: one by one, 110 pods would cost as many dumps. */
+function batchOf(
+  kernel: NetworkKernel,
+  operations: readonly NetworkOperation[],
+): () => ReturnType<typeof removeNetwork> {
+  let running: ReturnType<typeof removeNetwork> | undefined;
+  return () => (running ??= removeNetwork(kernel, operations));
+}
+
+/** `usedByRecords`: pods were attached to a bridge of that name, before bridges carried our mark. */
+export function bridgePart(netlink: NetlinkConnection, usedByRecords: boolean): Part {
+  return {
+    kind: 'bridge',
+    find: () =>
+      listLinks(netlink, { kind: 'bridge' })
+        .filter(({ alias, name }) => alias === LINK_ALIAS || (usedByRecords && name === BRIDGE_NAME))
+        .map((bridge) => findBridge(netlink, bridge)),
+  };
+}
+
+function findBridge(netlink: NetlinkConnection, { index, name = '' }: Link): Found {
+  const found = { kind: 'bridge', name: `link delete ${name}` } as const;
+  const foreign = listLinks(netlink, { master: index }).filter(
+    (port) => port.master === index && port.name?.startsWith(HOST_VETH_PREFIX) !== true,
+  );
+  if (foreign.length > 0) {
+    return { ...found, note: `others are attached to it: ${foreign.map((port) => port.name ?? '?').join(', ')}` };
+  }
+  return {
+    ...found,
+    act: () => {
+      const [error] = netlink.batch([delLink({ index })]);
+      if (error !== undefined && !isNotFound(error)) throw error;
+    },
+  };
+}
+
+export function nftPart(kernel: Pick<TrafficKernel, 'compare' | 'remove'>): Part {
+  return {
+    kind: 'nft-table',
+    find: async () => {
+      const { differences } = await kernel.compare({ name: NETWORK_NFT_TABLE, chains: [] });
+      if (differences.length === 0) return [];
+      const remove = async (): Promise<void> => {
+        await kernel.remove(NETWORK_NFT_TABLE);
+      };
+      return [{ kind: 'nft-table', name: `inet ${NETWORK_NFT_TABLE}`, act: remove }];
+    },
+  };
+}
