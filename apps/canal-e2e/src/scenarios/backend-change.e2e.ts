@@ -7,9 +7,10 @@ import { AGENT_DAEMON_SET, AGENT_NAMESPACE, allReady } from '../agents.ts';
 import { eventually } from '../eventually.ts';
 import { editNetConf } from '../manifest.ts';
 import { identifyPods, trafficEndpoints } from '../pod-identity.ts';
+import type { Pod } from '../pods.ts';
 import { scenario, type ScenarioContext, world } from '../scenario.ts';
 import { expectNoLoss, podOnEachNode } from '../stream-scenario.ts';
-import { lostPackets, startTraffic, type TrafficReport } from '../traffic-stream.ts';
+import { startTraffic, type TrafficReport } from '../traffic-stream.ts';
 import type { WorldSettings } from '../world.ts';
 
 type Backend = WorldSettings['backend'];
@@ -33,7 +34,7 @@ async function editBackend(backend: Backend): Promise<void> {
 /** What each node says of itself to the others. */
 async function announcedTypes(): Promise<readonly string[]> {
   const key = String.raw`{.metadata.annotations.flannel\.alpha\.coreos\.com/backend-type}`;
-  const { stdout } = await world.kubectl(['get', 'nodes', '-o', `jsonpath={range .items[*]}${key}{"\n"}{end}`]);
+  const { stdout } = await world.kubectl(['get', 'nodes', '-o', `jsonpath={range .items[*]}${key}{"\\n"}{end}`]);
   return stdout.trim().split('\n');
 }
 
@@ -62,9 +63,13 @@ function longestGapMs(streams: TrafficReport['streams']): number {
 }
 
 /** Changes to the backend under traffic, then sees that all is well on the new one. */
-async function change(context: ScenarioContext, backend: Backend, apply: () => Promise<void>): Promise<void> {
+async function change(
+  context: ScenarioContext,
+  streams: readonly Pod[],
+  backend: Backend,
+  apply: () => Promise<void>,
+): Promise<void> {
   const { control, note } = context;
-  const streams = await podOnEachNode(context);
   const before = await identifyPods(control, streams);
   const endpoints = await trafficEndpoints(control, streams);
   const name = `${(await announcedTypes())[0] ?? ''} to ${String(backend['Type'])}`;
@@ -88,12 +93,13 @@ scenario(
   { limitMs: 240_000, needs: ['node-control'] },
   async (context) => {
     const own = world.settings.backend;
+    const streams = await podOnEachNode(context);
     context.cleanup(async () => {
       await editBackend(own);
       await restartAgents();
       await waitAnnounced(own, 30_000);
     });
-    await change(context, HOST_GW, async () => {
+    await change(context, streams, HOST_GW, async () => {
       await editBackend(HOST_GW);
       await restartAgents();
       await waitAnnounced(HOST_GW, 30_000);
@@ -101,7 +107,7 @@ scenario(
     const [first] = await world.nodes();
     const { stdout } = await context.control.exec(first?.name ?? '', ['ip', 'route']);
     expect(stdout, 'routes to other nodes are direct').toMatch(/^10\.244\.\d+\.0\/24 .*dev eth0/m);
-    await change(context, own, async () => {
+    await change(context, streams, own, async () => {
       await editBackend(own);
       await restartAgents();
       await waitAnnounced(own, 30_000);
@@ -114,11 +120,12 @@ scenario(
   { limitMs: 480_000, needs: ['node-control'], long: true },
   async (context) => {
     const own = world.settings.backend;
+    const streams = await podOnEachNode(context);
     context.cleanup(async () => {
       await editBackend(own);
       await waitAnnounced(own, FOLLOWED_WITHIN_MS);
     });
-    await change(context, HOST_GW, async () => {
+    await change(context, streams, HOST_GW, async () => {
       await editBackend(HOST_GW);
       await waitAnnounced(HOST_GW, FOLLOWED_WITHIN_MS);
     });
