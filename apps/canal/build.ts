@@ -1,8 +1,8 @@
 /**
- * Builds dist/canal. `bun apps/canal/build.ts [--outfile PATH] [--runtime FILE --target bun-linux-arm64]`; the tests
- * build variants through `buildCanal`. The same sources and runtime give the same bytes, whatever the directory.
+ * Builds dist/canal. `bun apps/canal/build.ts [--outfile PATH] [--runtime FILE --target bun-linux-arm64] [--metafile
+ * PATH]`; the tests build variants through `buildCanal`. The same sources and runtime give the same bytes, whatever the directory.
  */
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import manifest from './package.json' with { type: 'json' };
@@ -67,12 +67,15 @@ if (import.meta.main) {
       outfile: { type: 'string', default: join(ROOT, 'dist/canal') },
       runtime: { type: 'string' },
       target: { type: 'string' },
+      metafile: { type: 'string' },
     },
   });
-  const { outfile, runtime, target } = values;
+  const { outfile, runtime, target, metafile } = values;
   if ((runtime === undefined) !== (target === undefined)) throw new Error('--runtime and --target go together');
-  await buildCanal({
+  const record = await buildCanal({
     outfile,
     ...(runtime !== undefined && { runtime: { executable: runtime, target: target as Bun.Build.CompileTarget } }),
   });
+  // Which sources and packages are inside.
+  if (metafile !== undefined) writeFileSync(metafile, JSON.stringify(record));
 }

@@ -10,6 +10,7 @@ import { dockerArchive, type DockerArchive } from './docker-archive.ts';
 import { REPOSITORY, type ImageSource } from './image-config.ts';
 import { imageFiles } from './image-files.ts';
 import type { TarEntry } from './tar-archive.ts';
+import { type BundleRecord, thirdPartyNotices } from './third-party.ts';
 import { tagSuffix, type Variant } from './variant.ts';
 
 export const ROOT = resolve(import.meta.dirname, '../../..');
@@ -23,12 +24,12 @@ export interface ImageTree {
 
 /** Compiles the binary and collects the files around it. */
 export function imageTree(variant: Variant): ImageTree {
-  const binary = compile(variant);
+  const { binary, notices } = compile(variant);
   using debian = unpackDebianPackages(variant.architecture, ['libc6', 'ca-certificates']);
   const [libc, certificates] = debian.packages;
   if (libc === undefined || certificates === undefined) throw new Error('two packages were asked for');
   const license = readFileSync(join(ROOT, 'LICENSE'));
-  const files = imageFiles({ architecture: variant.architecture, binary, license, libc, certificates });
+  const files = imageFiles({ architecture: variant.architecture, binary, license, notices, libc, certificates });
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
   const parts = { bun: BUN_VERSION, [libc.name]: libc.version, [certificates.name]: certificates.version };
   return { files, name: `${REPOSITORY}:${version}${tagSuffix(variant)}`, source: { version, parts, ...revision() } };
@@ -38,14 +39,16 @@ export function archiveOf(variant: Variant, { files, name, source }: ImageTree):
   return dockerArchive({ architecture: variant.architecture, name, source, files });
 }
 
-function compile(variant: Variant): Uint8Array {
+function compile(variant: Variant): { readonly binary: Uint8Array; readonly notices: string } {
   const directory = mkdtempSync(join(tmpdir(), 'canal-image-'));
   try {
     const { executable, target } = bunRuntime(variant);
-    const outfile = join(directory, 'canal');
-    const args = ['apps/canal/build.ts', '--outfile', outfile, '--runtime', executable, '--target', target];
+    const [outfile, metafile] = [join(directory, 'canal'), join(directory, 'metafile.json')];
+    const runtime = ['--runtime', executable, '--target', target];
+    const args = ['apps/canal/build.ts', '--outfile', outfile, '--metafile', metafile, ...runtime];
     command(process.execPath, args, { cwd: ROOT });
-    return readFileSync(outfile);
+    const bundle = JSON.parse(readFileSync(metafile, 'utf8')) as BundleRecord;
+    return { binary: readFileSync(outfile), notices: thirdPartyNotices(bundle, ROOT) };
   } finally {
     rmSync(directory, { recursive: true });
   }

@@ -1,4 +1,4 @@
-/** The command line as a download: the one binary under the name by which it is canalctl, with the licence. */
+/** The command line as a download: the one binary under the name by which it is canalctl, with the licences. */
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import type { ImageTree } from './build-image.ts';
@@ -22,6 +22,7 @@ export function canalctlDownload(variant: Variant, { files, source }: ImageTree)
   const chunks = tarArchive([
     { type: 'file', path: 'canalctl', mode: 0o755, content: contentOf('usr/local/bin/canal') },
     { type: 'file', path: 'LICENSE', mode: 0o644, content: contentOf('usr/share/doc/canal/LICENSE') },
+    { type: 'file', path: 'THIRD-PARTY', mode: 0o644, content: contentOf('usr/share/doc/canal/THIRD-PARTY') },
   ]);
   const content = gzipSync(Buffer.concat(chunks), { level: 9 });
   return {

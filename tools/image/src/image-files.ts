@@ -14,6 +14,8 @@ export interface ImageFilesInput {
   readonly binary: Uint8Array;
   /** The text of canal's own licence. */
   readonly license: Uint8Array;
+  /** The licences of what is compiled in. */
+  readonly notices: string;
   readonly libc: DebianPackage;
   readonly certificates: DebianPackage;
 }
@@ -22,7 +24,7 @@ export interface ImageFilesInput {
 const LINKS = ['canalctl', 'flanneld'];
 
 export function imageFiles(input: ImageFilesInput): readonly TarEntry[] {
-  const { binary, license, libc, certificates } = input;
+  const { binary, license, notices, libc, certificates } = input;
   const files: TarEntry[] = [
     file('usr/local/bin/canal', binary, 0o755),
     ...LINKS.map((name) => link(`usr/local/bin/${name}`, 'canal')),
@@ -32,6 +34,7 @@ export function imageFiles(input: ImageFilesInput): readonly TarEntry[] {
     file('etc/nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files dns\n'),
     file('etc/ssl/certs/ca-certificates.crt', certificateBundle(certificates.directory)),
     file('usr/share/doc/canal/LICENSE', license),
+    file('usr/share/doc/canal/THIRD-PARTY', notices),
     ...[libc, certificates].flatMap(packageRecord),
     file('etc/os-release', 'PRETTY_NAME="canal"\nNAME="Debian GNU/Linux"\nID=debian\nVERSION_ID="12"\n'),
   ];

@@ -63,6 +63,7 @@ test('the binary, its C library, certificates, a user and records; below 130 MB'
     'etc/ssl/certs/ca-certificates.crt',
     'usr/share/doc/ca-certificates/copyright',
     'usr/share/doc/canal/LICENSE',
+    'usr/share/doc/canal/THIRD-PARTY',
     'usr/share/doc/libc6/copyright',
     'var/lib/dpkg/status.d/ca-certificates',
     'var/lib/dpkg/status.d/libc6',
