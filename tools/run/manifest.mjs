@@ -3,10 +3,11 @@
  * nothing and fails when the committed file is another. kubectl: as given, else the one in PATH, else the cluster tool's.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { bun, fail, installPackages, root } from './setup.mjs';
+import { bun, fail, installPackages, root, run } from './setup.mjs';
 
 const target = join(root, 'deploy', 'canal.yaml');
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false }, kubectl: { type: 'string' } } });
@@ -22,8 +23,18 @@ if (values.check) {
 
 function findKubectl() {
   if (spawnSync('kubectl', ['version', '--client']).status === 0) return 'kubectl';
-  return JSON.parse(capture(bun, ['tools/cluster/src/main.ts', 'build', '--output', 'json', '--only', 'kubectl']))
-    .kubectl;
+  const built = builtKubectl();
+  if (built !== undefined) return built;
+  if (run(bun, ['tools/cluster/src/main.ts', 'build']) !== 0) fail('no kubectl: install one, or name it by --kubectl');
+  return builtKubectl() ?? fail('the cluster tool has built no kubectl');
+}
+
+/** Any of them does: what is rendered depends on the kustomize in it alone. */
+function builtKubectl() {
+  const cache = join(process.env.CANAL_CACHE || join(homedir(), '.cache', 'canal'), 'cluster');
+  if (!existsSync(cache)) return undefined;
+  const folders = readdirSync(cache).filter((name) => name.startsWith('kubernetes-'));
+  return folders.map((name) => join(cache, name, 'kubectl')).find((path) => existsSync(path));
 }
 
 /** What the command prints; its errors are passed through. */

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { type Document, parseAllDocuments } from 'yaml';
+import { type Document, parse, parseAllDocuments } from 'yaml';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const DIRECTORY = join(ROOT, 'deploy/kustomize');
@@ -17,19 +17,23 @@ interface KubeObject {
   readonly metadata: { readonly name: string };
 }
 
-export function renderManifest(kubectl: string): string {
+function renderManifest(kubectl: string): string {
   const rendered = Bun.spawnSync([kubectl, 'kustomize', DIRECTORY], { stderr: 'inherit' });
   if (rendered.exitCode !== 0) throw new Error(`${kubectl} kustomize ended with ${rendered.exitCode}`);
-  const objects = documentsOf(rendered.stdout.toString(), `${kubectl} kustomize`).map(
-    (each) => each.toJS() as KubeObject,
-  );
-  const sources = sourceDocuments();
+  return header() + mergeManifest(sourceText(), rendered.stdout.toString());
+}
+
+/** The text of `sources` with the values of `rendered`, both YAML streams. Throws when they do not fit. */
+export function mergeManifest(sources: string, rendered: string): string {
+  const documents = documentsOf(sources, 'the sources');
+  const objects = documentsOf(rendered, 'what kustomize printed').map((each) => each.toJS() as KubeObject);
   const texts = objects.map((object) => {
-    const source = sources.find((each) => isSame(each.toJS() as KubeObject, object));
-    if (source === undefined) throw new Error(`${object.kind} ${object.metadata.name} is in no file of ${DIRECTORY}`);
+    const source = documents.find((each) => isSame(each.toJS() as KubeObject, object));
+    if (source === undefined)
+      throw new Error(`${object.kind} ${object.metadata.name} is in no file of deploy/kustomize`);
     return withValues(source, object);
   });
-  return `${header()}${texts.join('---\n')}`;
+  return texts.join('---\n');
 }
 
 function header(): string {
@@ -43,10 +47,11 @@ function header(): string {
   ].join('\n');
 }
 
-function sourceDocuments(): Document.Parsed[] {
-  const kustomization = documentsOf(readFileSync(join(DIRECTORY, 'kustomization.yaml'), 'utf8'), 'kustomization.yaml');
-  const { resources } = kustomization[0]?.toJS() as { readonly resources: readonly string[] };
-  return resources.flatMap((name) => documentsOf(readFileSync(join(DIRECTORY, name), 'utf8'), name));
+function sourceText(): string {
+  const { resources } = parse(readFileSync(join(DIRECTORY, 'kustomization.yaml'), 'utf8')) as {
+    readonly resources: readonly string[];
+  };
+  return resources.map((name) => readFileSync(join(DIRECTORY, name), 'utf8')).join('---\n');
 }
 
 function documentsOf(text: string, name: string): Document.Parsed[] {

@@ -1,0 +1,259 @@
+/** deploy/canal.yaml as it is committed: what it grants, what people edit in it, and that our own programs take it. */
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { annotationKeys, DEFAULT_ANNOTATION_PREFIX, parseNetConf, renderWithdrawnAnnotations } from '@canal/api-schema';
+import { parseConfList } from '@canal/cni-spec';
+import { parseFlanneldCommand } from '@canal/config';
+import { unwrap } from 'net-types';
+import { describe, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { mergeManifest } from './render-manifest.ts';
+
+const ROOT = resolve(import.meta.dirname, '../../..');
+const TEXT = readFileSync(join(ROOT, 'deploy/canal.yaml'), 'utf8');
+const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { readonly version: string };
+
+interface KubeObject {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels: Record<string, string> };
+  readonly [field: string]: unknown;
+}
+
+interface EnvVar {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: { readonly configMapKeyRef?: { name: string; key: string; optional?: boolean } };
+}
+
+interface Container {
+  readonly name: string;
+  readonly image: string;
+  readonly imagePullPolicy: string;
+  readonly args: readonly string[];
+  readonly env: readonly EnvVar[];
+  readonly envFrom?: unknown;
+  readonly securityContext: {
+    readonly capabilities: { readonly add: readonly string[]; readonly drop: readonly string[] };
+  };
+  readonly volumeMounts: readonly {
+    readonly name: string;
+    readonly subPathExpr?: string;
+    readonly readOnly?: boolean;
+  }[];
+  readonly livenessProbe?: { readonly httpGet: { readonly host: string; readonly port: number } };
+  readonly readinessProbe?: { readonly httpGet: { readonly host: string; readonly port: number } };
+}
+
+interface PodSpec {
+  readonly containers: readonly [Container];
+  readonly initContainers: readonly [Container];
+  readonly [field: string]: unknown;
+}
+
+const documents = parseAllDocuments(TEXT);
+const objects = documents.map((document) => document.toJS() as KubeObject);
+
+function objectOf(kind: string, name: string): KubeObject {
+  const found = objects.find((object) => object.kind === kind && object.metadata.name === name);
+  if (found === undefined) throw new Error(`no ${kind} ${name}`);
+  return found;
+}
+
+const daemonSet = objectOf('DaemonSet', 'canal-node')['spec'] as {
+  readonly selector: unknown;
+  readonly template: { readonly metadata: { readonly labels: Record<string, string> }; readonly spec: PodSpec };
+};
+const pod = daemonSet.template.spec;
+const agent = pod.containers[0];
+const installer = pod.initContainers[0];
+const config = objectOf('ConfigMap', 'canal-config')['data'] as Readonly<Record<string, string>>;
+
+test('one file of at most 1,000 lines without faults, in the order in which it can be applied', () => {
+  expect(TEXT.split('\n').length).toBeLessThanOrEqual(1_000);
+  expect(documents.flatMap(({ errors, warnings }) => [...errors, ...warnings])).toEqual([]);
+  expect(objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([
+    'Namespace canal-system',
+    'ServiceAccount canal-node',
+    'ClusterRole canal-node',
+    'ClusterRoleBinding canal-node',
+    'Role canal-node',
+    'RoleBinding canal-node',
+    'ValidatingAdmissionPolicy canal-node',
+    'ValidatingAdmissionPolicyBinding canal-node',
+    'ValidatingAdmissionPolicy canal-node-events',
+    'ValidatingAdmissionPolicyBinding canal-node-events',
+    'ConfigMap canal-config',
+    'DaemonSet canal-node',
+  ]);
+});
+
+test('labels, of which the selector takes the one that never changes', () => {
+  const common = {
+    'app.kubernetes.io/name': 'canal',
+    'app.kubernetes.io/part-of': 'canal',
+    'app.kubernetes.io/version': version,
+    'app.kubernetes.io/managed-by': 'kustomize',
+  };
+  for (const { metadata } of objects) expect(metadata.labels).toMatchObject(common);
+  expect(daemonSet.selector).toEqual({ matchLabels: { 'k8s-app': 'canal' } });
+  expect(daemonSet.template.metadata.labels).toMatchObject({ ...common, 'k8s-app': 'canal' });
+});
+
+describe('rights', () => {
+  test('by name, never by wildcard, and these alone', () => {
+    const rulesOf = (kind: string): unknown => objectOf(kind, 'canal-node')['rules'];
+    expect(rulesOf('ClusterRole')).toEqual([
+      { apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch'] },
+      { apiGroups: [''], resources: ['nodes/status'], verbs: ['patch'] },
+    ]);
+    expect(objectOf('Role', 'canal-node').metadata.namespace).toBe('default');
+    expect(rulesOf('Role')).toEqual([{ apiGroups: [''], resources: ['events'], verbs: ['create'] }]);
+    expect(TEXT).not.toMatch(/['"[ ]\*['",\] ]/);
+  });
+
+  test('the admission policies deny, also when they cannot be asked, and speak of this service account', () => {
+    for (const name of ['canal-node', 'canal-node-events']) {
+      expect(objectOf('ValidatingAdmissionPolicy', name)['spec']).toMatchObject({
+        failurePolicy: 'Fail',
+        matchConditions: [
+          { expression: "request.userInfo.username == 'system:serviceaccount:canal-system:canal-node'" },
+        ],
+      });
+      const binding = objectOf('ValidatingAdmissionPolicyBinding', name)['spec'];
+      expect(binding).toEqual({ policyName: name, validationActions: ['Deny'] });
+    }
+  });
+
+  test('the annotations that may be written are those that the agent writes', () => {
+    const { variables } = objectOf('ValidatingAdmissionPolicy', 'canal-node')['spec'] as {
+      readonly variables: readonly { readonly name: string; readonly expression: string }[];
+    };
+    const expression = variables.find(({ name }) => name === 'written')?.expression ?? '';
+    const [list = '', prefix = ''] = expression.split('.map(');
+    const names = [...list.matchAll(/'([^']+)'/g)].map(([, name]) => `${/'([^']+)'/.exec(prefix)?.[1]}${name}`);
+    const keys = unwrap(annotationKeys(DEFAULT_ANNOTATION_PREFIX));
+    expect(names.sort()).toEqual(Object.keys(renderWithdrawnAnnotations(keys)).sort());
+  });
+});
+
+describe('pod', () => {
+  test('a part of each node, whatever its state', () => {
+    expect(pod).toMatchObject({
+      hostNetwork: true,
+      dnsPolicy: 'Default',
+      priorityClassName: 'system-node-critical',
+      nodeSelector: { 'kubernetes.io/os': 'linux' },
+      enableServiceLinks: false,
+      securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+    });
+    expect(pod['tolerations']).toEqual([
+      { operator: 'Exists', effect: 'NoSchedule' },
+      { operator: 'Exists', effect: 'NoExecute' },
+      { operator: 'Exists', key: 'CriticalAddonsOnly' },
+    ]);
+  });
+
+  test.each([
+    ['install-cni', installer, ['SYS_CHROOT']],
+    ['flanneld', agent, ['NET_ADMIN', 'NET_RAW']],
+  ])('%s: this version, not privileged, each capability with its reason', (name, container, capabilities) => {
+    expect(container).toMatchObject({
+      name,
+      image: `docker.io/canalcni/canal:${version}`,
+      imagePullPolicy: 'IfNotPresent',
+      resources: { requests: { cpu: expect.any(String) as string, memory: expect.any(String) as string } },
+      securityContext: {
+        privileged: false,
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        seLinuxOptions: { type: 'spc_t' },
+        capabilities: { drop: ['ALL'], add: capabilities },
+      },
+    });
+    expect(container).not.toHaveProperty(['resources', 'limits', 'cpu']);
+    for (const capability of capabilities) expect(TEXT).toMatch(new RegExp(`# .+\\n +- ${capability}\\n`));
+  });
+
+  test('the token is mounted into the agent alone, and expires', () => {
+    expect(pod['automountServiceAccountToken']).toBe(false);
+    expect(objectOf('ServiceAccount', 'canal-node')['automountServiceAccountToken']).toBe(false);
+    const mounts = (container: Container): string[] => container.volumeMounts.map(({ name }) => name);
+    expect(mounts(agent)).toContain('api-access');
+    expect(mounts(installer)).toEqual(['host']);
+  });
+
+  test('the agent sees one directory of the host’s root, and no more', () => {
+    expect(agent.volumeMounts.filter(({ name }) => name === 'host')).toEqual([
+      { name: 'host', subPathExpr: '.$(CNI_CONF_DIR)', mountPath: '/etc/cni/net.d' },
+    ]);
+  });
+
+  test('variables one by one, none that the runtime obeys', () => {
+    for (const container of [agent, installer]) {
+      expect(container.envFrom).toBeUndefined();
+      for (const { name } of container.env) expect(name).not.toMatch(/^(?:BUN_|NODE_OPTIONS|LD_)/);
+    }
+  });
+
+  test('the installer’s and the agent’s keys are in the ConfigMap, others are optional', () => {
+    const references = [agent, installer].flatMap(({ env }) =>
+      env.flatMap((each) => each.valueFrom?.configMapKeyRef ?? []),
+    );
+    for (const { name, key, optional } of references) {
+      if (name === 'canal-config') expect(Object.keys(config)).toContain(key);
+      else expect({ name, optional }).toEqual({ name: 'kubernetes-services-endpoint', optional: true });
+    }
+    const read = new Set(references.filter(({ name }) => name === 'canal-config').map(({ key }) => key));
+    expect([...read, 'net-conf.json', 'cni-conf.json'].sort()).toEqual(Object.keys(config).sort());
+  });
+});
+
+describe('our programs take it', () => {
+  test('flanneld its arguments and variables; probes ask where it serves', () => {
+    const values = agent.env.map(({ name, value, valueFrom }): [string, string] => {
+      const { name: map, key = '' } = valueFrom?.configMapKeyRef ?? {};
+      return [name, value ?? (map === 'canal-config' ? (config[key] ?? '') : 'node-1')];
+    });
+    const [program, ...args] = agent.args;
+    expect(program).toBe('flanneld');
+    const command = parseFlanneldCommand(args, Object.fromEntries(values));
+    if (command.type !== 'run') throw new Error(JSON.stringify(command));
+    expect(command.warnings).toEqual([]);
+    expect(command.config.node).toEqual({ type: 'name', name: 'node-1' });
+    const { health } = command.config;
+    for (const probe of [agent.livenessProbe, agent.readinessProbe]) {
+      expect(probe?.httpGet).toMatchObject({ host: '127.0.0.1', port: health?.port });
+    }
+    expect(config['healthz-ip']).toBe('127.0.0.1');
+  });
+
+  test('net-conf.json', () => {
+    expect(parseNetConf(config['net-conf.json'] ?? '')).toMatchObject({ ok: true, value: { warnings: [] } });
+  });
+
+  test('cni-conf.json is the conflist that is shipped by itself', () => {
+    const shipped = readFileSync(join(ROOT, 'deploy/cni/10-canal.conflist'), 'utf8');
+    expect(config['cni-conf.json']).toBe(shipped);
+    expect(parseConfList(shipped)).toMatchObject({ ok: true, value: { name: 'canal', cniVersion: '1.1.0' } });
+  });
+});
+
+describe('rendering', () => {
+  const source =
+    '# why\nkind: A\nmetadata:\n  name: a\nspec:\n  # which\n  image: x # here\n---\nkind: B\nmetadata:\n  name: b\n';
+
+  test('values are kustomize’s; comments and the order of keys are the source’s', () => {
+    const rendered =
+      'kind: A\nmetadata:\n  labels: {v: 1}\n  name: a\nspec:\n  image: x:2\n---\nkind: B\nmetadata: {name: b}\n';
+    expect(mergeManifest(source, rendered)).toBe(
+      '# why\nkind: A\nmetadata:\n  name: a\n  labels:\n    v: 1\nspec:\n  # which\n  image: x:2 # here\n---\nkind: B\nmetadata:\n  name: b\n',
+    );
+  });
+
+  test.each([
+    ['an object that no source has', 'kind: C\nmetadata: {name: c}\n', 'C c is in no file'],
+    ['a field that kustomize removed', 'kind: A\nmetadata: {name: a}\nspec: {}\n', 'taken something away'],
+  ])('refuses %s', (_title, rendered, message) => {
+    expect(() => mergeManifest(source, rendered)).toThrow(message);
+  });
+});
