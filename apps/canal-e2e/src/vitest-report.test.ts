@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest';
+import { parseResults, type ScenarioResult } from './results.ts';
+import { resultsOfFile, type VitestReport } from './vitest-report.ts';
+
+function report(status: string, tests: readonly [string, string][], message = ''): VitestReport {
+  return {
+    testResults: [
+      {
+        ...{ name: 'x.e2e.ts', status, message, startTime: 1_000, endTime: 3_500 },
+        assertionResults: tests.map(([fullName, outcome]) => ({
+          fullName,
+          status: outcome,
+          failureMessages: outcome === 'failed' ? [`Error: ${fullName} broke\n at x.ts:1`] : [],
+        })),
+      },
+    ],
+  };
+}
+
+const PASSED: ScenarioResult = { scenario: 'a', outcome: 'passed', seconds: 1 };
+const FAILED: ScenarioResult = { scenario: 'b', outcome: 'failed', seconds: 1 };
+
+describe('results of a file', () => {
+  test('are those that its scenarios recorded', () => {
+    const recorded = [PASSED, FAILED];
+    expect(
+      resultsOfFile(
+        'x',
+        report('failed', [
+          ['a', 'passed'],
+          ['b', 'failed'],
+        ]),
+        recorded,
+      ),
+    ).toEqual(recorded);
+  });
+
+  test('count a failure that no scenario recorded', () => {
+    expect(resultsOfFile('x', report('failed', [['a', 'failed']]), [PASSED])).toEqual([
+      PASSED,
+      { scenario: 'x', outcome: 'failed', reason: 'a: Error: a broke' },
+    ]);
+  });
+
+  test('are one row, and one for each failure, where tests are no scenarios', () => {
+    expect(
+      resultsOfFile(
+        'x',
+        report('passed', [
+          ['a', 'passed'],
+          ['b', 'passed'],
+        ]),
+        [],
+      ),
+    ).toEqual([{ scenario: 'x', outcome: 'passed', seconds: 2.5, notes: { tests: '2 passed, 0 failed' } }]);
+    expect(
+      resultsOfFile(
+        'x',
+        report('failed', [
+          ['a', 'passed'],
+          ['b', 'failed'],
+        ]),
+        [],
+      ),
+    ).toEqual([
+      { scenario: 'x', outcome: 'failed', seconds: 2.5, notes: { tests: '1 passed, 1 failed' } },
+      { scenario: 'b', outcome: 'failed', reason: 'Error: b broke' },
+    ]);
+  });
+
+  test('have failed when the file could not be loaded, had no test, or left no report', () => {
+    expect(resultsOfFile('x', report('failed', [], 'SyntaxError: no\n at y'), [])).toEqual([
+      { scenario: 'x', outcome: 'failed', reason: 'SyntaxError: no' },
+    ]);
+    expect(resultsOfFile('x', report('passed', []), [])[0]?.outcome).toBe('failed');
+    expect(resultsOfFile('x', undefined, [PASSED])).toEqual([
+      PASSED,
+      { scenario: 'x', outcome: 'failed', reason: 'vitest gave no report' },
+    ]);
+  });
+
+  test('that were left out alone are no pass', () => {
+    const leftOut: ScenarioResult = { scenario: 'a', outcome: 'left-out', reason: 'long: runs with --all' };
+    expect(resultsOfFile('x', report('passed', [['a', 'skipped']]), [leftOut])).toEqual([leftOut]);
+  });
+});
+
+test('records are one JSON line each', () => {
+  expect(parseResults(`${JSON.stringify(PASSED)}\n${JSON.stringify(FAILED)}\n`)).toEqual([PASSED, FAILED]);
+});
