@@ -1,12 +1,12 @@
 /** Builds the programs that are not built yet, with Go's own cache below; one line of progress per run of the compiler. */
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { ClusterError } from './failure.ts';
-import type { GoModule, KubernetesMinor, Program } from './programs.ts';
+import type { GoModule, KubernetesMinor, Program, Target } from './programs.ts';
 import { CNI_PLUGINS, buildKey, goModules, requiredVersion } from './programs.ts';
 
 const GO_FOLDER = join(dirname(fileURLToPath(import.meta.url)), '..', 'go');
@@ -27,8 +27,8 @@ export type Progress = (line: string) => void;
 export interface BuildOptions {
   readonly kubernetes: KubernetesMinor;
   readonly progress: Progress;
-  /** Added to the compiler's environment. */
-  readonly env?: Readonly<Record<string, string>>;
+  /** Builds this program alone; the others' paths may then lead to nothing. */
+  readonly only?: string;
 }
 
 export function cacheFolder(): string {
@@ -42,18 +42,25 @@ export function cacheFolder(): string {
 /** Makes what is missing and gives the paths. Throws `host` without Go (only when something is missing), `failed` else. */
 export async function buildPrograms(options: BuildOptions): Promise<Programs> {
   const modules = goModules(options.kubernetes).map((module) => locate(module));
-  const missing = modules.filter(({ folder }) => !existsSync(folder));
-  if (missing.length > 0) {
-    checkGo();
-    const start = Date.now();
-    const steps = missing.reduce((sum, { module }) => sum + module.steps.length, 0);
-    let step = 0;
-    for (const located of missing) step = await buildModule(located, step, steps, options);
-    options.progress(`built ${steps} of ${steps} in ${seconds(start)} s`);
-  }
   const path: Record<string, string> = {};
   for (const { module, folder } of modules)
-    for (const program of module.steps.flatMap((step) => step.programs)) path[program] = join(folder, program);
+    for (const { program } of module.steps.flat()) path[program] = join(folder, program);
+  if (options.only !== undefined && path[options.only] === undefined)
+    throw new ClusterError('usage', `no program ${options.only}: expected one of ${Object.keys(path).join(', ')}`);
+
+  const runs = modules.flatMap((located) =>
+    located.module.steps
+      .map((step) => step.filter(({ program }) => isWanted(program, located.folder, options)))
+      .filter((targets) => targets.length > 0)
+      .map((targets) => ({ located, targets })),
+  );
+  if (runs.length > 0) {
+    checkGo();
+    const start = Date.now();
+    for (const [index, { located, targets }] of runs.entries())
+      await buildTargets(located, targets, `[${index + 1}/${runs.length}]`, options);
+    options.progress(`built all that was missing in ${seconds(start)} s`);
+  }
   const kubernetes = modules.find(({ module }) => module.pinned === 'k8s.io/kubernetes');
   return {
     kubernetesVersion: kubernetes?.version ?? '',
@@ -61,6 +68,10 @@ export async function buildPrograms(options: BuildOptions): Promise<Programs> {
     cniPlugins: Object.fromEntries(CNI_PLUGINS.map((name) => [name, path[name] ?? ''])),
     folders: modules.map(({ folder }) => folder),
   };
+}
+
+function isWanted(program: string, folder: string, { only }: BuildOptions): boolean {
+  return (only === undefined || only === program) && !existsSync(join(folder, program));
 }
 
 interface Located {
@@ -77,39 +88,50 @@ function locate(module: GoModule): Located {
   const version = requiredVersion(goMod, module.pinned);
   if (version === undefined)
     throw new ClusterError('failed', `${join(source, 'go.mod')} does not require ${module.pinned}: restore the file`);
-  return { module, source, folder: join(cacheFolder(), buildKey(module, goMod, goSum, process.arch)), version };
+  return {
+    module,
+    source,
+    folder: join(cacheFolder(), buildKey(module, goMod, goSum, process.arch)),
+    version,
+  };
 }
 
-/** Builds into a folder of its own and renames it, so that a build that was cut off is never taken for a whole one. */
-async function buildModule(located: Located, done: number, total: number, options: BuildOptions): Promise<number> {
-  const { module, source, folder, version } = located;
-  mkdirSync(dirname(folder), { recursive: true });
-  const partial = mkdtempSync(`${folder}.partial-`);
-  chmodSync(partial, 0o755);
-  let step = done;
+/** Builds into a folder of its own and moves what is whole: a program that is there is never half written. */
+async function buildTargets(
+  { module, source, folder, version }: Located,
+  targets: readonly Target[],
+  count: string,
+  options: BuildOptions,
+): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  const partial = mkdtempSync(join(folder, '.partial-'));
   try {
-    for (const { title, packages, output } of module.steps) {
-      step += 1;
-      const start = Date.now();
-      const label = `[${step}/${total}] ${title} (${module.folder} ${version})`;
-      options.progress(`building ${label}`);
-      const target = output === undefined ? `${partial}/` : join(partial, output);
-      const tags = module.tags === '' ? [] : ['-tags', module.tags];
-      const flags = ['build', '-p', '2', '-trimpath', ...tags, '-ldflags', module.ldflags(version), '-o', target];
-      await go([...flags, ...packages], source, label, options);
-      options.progress(`built ${label} in ${seconds(start)} s`);
-    }
-    // Another clone may have built the same meanwhile, and use it.
-    if (!existsSync(folder)) renameSync(partial, folder);
+    const start = Date.now();
+    const label = `${count} ${targets.map(({ program }) => program).join(', ')} (${module.folder} ${version})`;
+    options.progress(`building ${label}`);
+    const [first] = targets;
+    const output = targets.length === 1 && first !== undefined ? join(partial, first.program) : `${partial}/`;
+    const tags = module.tags === '' ? [] : ['-tags', module.tags];
+    const flags = ['build', '-p', '2', '-trimpath', ...tags, '-ldflags', module.ldflags(version), '-o', output];
+    await go([...flags, ...targets.map((target) => target.package)], source, label, options);
+    for (const { program } of targets) renameSync(join(partial, program), join(folder, program));
+    options.progress(`built ${label} in ${seconds(start)} s`);
   } finally {
     rmSync(partial, { recursive: true, force: true });
   }
-  return step;
 }
 
-function go(args: readonly string[], cwd: string, label: string, options: BuildOptions): Promise<void> {
-  const env = { ...process.env, ...options.env, GOFLAGS: '-buildvcs=false', CGO_ENABLED: '0' };
-  const child = spawn('nice', ['go', ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+function go(args: readonly string[], cwd: string, label: string, { progress }: BuildOptions): Promise<void> {
+  const env = {
+    ...process.env,
+    GOFLAGS: '-buildvcs=false',
+    CGO_ENABLED: '0',
+  };
+  const child = spawn('nice', ['go', ...args], {
+    cwd,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   const collect = (chunk: Buffer): void => {
     output = (output + chunk.toString()).slice(-4000);
@@ -117,7 +139,7 @@ function go(args: readonly string[], cwd: string, label: string, options: BuildO
   child.stdout.on('data', collect);
   child.stderr.on('data', collect);
   const start = Date.now();
-  const alive = setInterval(() => options.progress(`still building ${label}: ${seconds(start)} s`), 30_000);
+  const alive = setInterval(() => progress(`still building ${label}: ${seconds(start)} s`), 30_000);
   return new Promise<void>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (status) => {

@@ -11,10 +11,14 @@ export interface CommandLine {
 }
 
 /** Number of own words after which the rest is another program's. */
-const PASS_ON: Readonly<Record<string, number>> = { kubectl: 0, node: 1, outside: 0 };
+const PASS_ON: Readonly<Record<string, number>> = {
+  kubectl: 0,
+  node: 1,
+  outside: 0,
+};
 const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   up: ['nodes', 'kube-proxy', 'ip-family', 'kubernetes', 'cni-plugins'],
-  build: ['kubernetes'],
+  build: ['kubernetes', 'only', 'output'],
   status: ['output'],
   'load-image': ['node'],
 };
@@ -49,7 +53,12 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     throw new ClusterError('usage', `${command} has no option --${unknown}; it has ${list}`);
   }
   const rest = argv.slice(i);
-  return { command, name, options, words: [...words, ...(rest[0] === '--' ? rest.slice(1) : rest)] };
+  return {
+    command,
+    name,
+    options,
+    words: [...words, ...(rest[0] === '--' ? rest.slice(1) : rest)],
+  };
 }
 
 function split(text: string): readonly [string, string | undefined] {

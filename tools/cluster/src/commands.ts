@@ -23,7 +23,8 @@ const HELP = `Usage: npm run cluster -- COMMAND [--name NAME] …      a real Ku
 
   up [--nodes 2] [--kube-proxy ${PROXY_MODES.join('|')}] [--ip-family ${IP_FAMILIES.join('|')}]
      [--kubernetes ${KUBERNETES_MINORS.join('|')}] [--cni-plugins ${CNI_PLUGINS.join(',')}]
-  build [--kubernetes V]       only builds the programs (Go ≥ 1.26 needed)
+  build [--kubernetes V] [--only PROGRAM] [--output json]
+                               only builds the programs (Go ≥ 1.26 needed) and says where they are
   status [--output json]       what is up, addresses, paths
   kubectl ARGS…                the kubectl built here, with the cluster's kubeconfig
   node N|control-plane CMD…    runs CMD as root in a node's network, mount and UTS namespace
@@ -59,8 +60,16 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   build: async ({ options }) => {
     const kubernetes = parseChoice('--kubernetes', options['kubernetes'] ?? KUBERNETES_MINORS[0], KUBERNETES_MINORS);
-    const { kubernetesVersion, folders: built } = await buildPrograms({ kubernetes, progress });
-    process.stdout.write(`Kubernetes ${kubernetesVersion}\n${built.join('\n')}\n`);
+    const output = parseChoice('--output', options['output'] ?? 'text', ['text', 'json']);
+    const { only } = options;
+    const { path } = await buildPrograms({
+      kubernetes,
+      progress,
+      ...(only === undefined ? {} : { only }),
+    });
+    const built = Object.entries(path).filter(([program]) => only === undefined || only === program);
+    const text = built.map(([program, file]) => `${program.padEnd(24)} ${file}\n`).join('');
+    process.stdout.write(output === 'json' ? `${JSON.stringify(Object.fromEntries(built), null, 2)}\n` : text);
     return 0;
   },
   down: async ({ name }) => {

@@ -32,7 +32,7 @@ describe('pins', () => {
   );
 
   test('each program is built once', () => {
-    const built = goModules('1.36').flatMap(({ steps }) => steps.flatMap(({ programs }) => programs));
+    const built = goModules('1.36').flatMap(({ steps }) => steps.flat().map(({ program }) => program));
     expect(new Set(built).size).toBe(built.length);
     expect(built).toEqual(
       expect.arrayContaining(['kubelet', 'kubectl', 'agnhost', 'etcd', 'ctr', 'coredns', ...CNI_PLUGINS]),

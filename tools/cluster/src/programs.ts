@@ -13,17 +13,23 @@ type KubernetesProgram =
 
 export const CNI_PLUGINS = ['loopback', 'bridge', 'ptp', 'host-local', 'portmap', 'bandwidth'] as const;
 
+/** The folder of each plugin in its repository. */
+const PLUGIN_KIND: Readonly<Record<(typeof CNI_PLUGINS)[number], string>> = {
+  loopback: 'main',
+  bridge: 'main',
+  ptp: 'main',
+  'host-local': 'ipam',
+  portmap: 'meta',
+  bandwidth: 'meta',
+};
+
 export type Program =
   KubernetesProgram | 'etcd' | 'containerd' | 'containerd-shim-runc-v2' | 'ctr' | 'cnitool' | 'coredns';
 
-/** One run of `go build`: the programs that it makes and what it is called with. */
-export interface BuildStep {
-  /** Shown as progress. */
-  readonly title: string;
-  readonly programs: readonly string[];
-  readonly packages: readonly string[];
-  /** File name of the one program, when it is not the last part of its package's path. */
-  readonly output?: string;
+/** A program and the Go package that it is made from. */
+export interface Target {
+  readonly program: string;
+  readonly package: string;
 }
 
 /** A folder of Go pins and what is built from it. */
@@ -34,69 +40,73 @@ export interface GoModule {
   readonly tags: string;
   /** `-ldflags`, given the pinned version ("v1.36.3"). */
   readonly ldflags: (version: string) => string;
-  readonly steps: readonly BuildStep[];
+  /** Groups of programs; those of a group are built by one run of the compiler. */
+  readonly steps: readonly (readonly Target[])[];
 }
 
 const strip = (): string => '-s -w';
 
-function kubernetesModule(minor: KubernetesMinor): GoModule {
-  const step = (...programs: readonly KubernetesProgram[]): BuildStep => ({
-    title: programs.join(', '),
-    programs,
-    packages: programs.map(
-      (program) => `k8s.io/kubernetes/${program === 'agnhost' ? 'test/images' : 'cmd'}/${program}`,
-    ),
-  });
-  return {
-    folder: `kubernetes-${minor}`,
-    pinned: 'k8s.io/kubernetes',
-    tags: '',
-    ldflags: kubernetesLdflags,
-    steps: [
-      step('kube-apiserver', 'kubectl'),
-      step('kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy', 'agnhost'),
-    ],
-  };
-}
-
 /** The modules of a cluster, the quickest first. */
 export function goModules(minor: KubernetesMinor): readonly GoModule[] {
-  const simple = (folder: string, pinned: string, steps: readonly BuildStep[], tags = ''): GoModule => ({
-    folder,
-    pinned,
-    tags,
-    ldflags: strip,
-    steps,
-  });
   const containerd = 'github.com/containerd/containerd/v2';
-  const containerdPrograms = ['containerd', 'containerd-shim-runc-v2', 'ctr'];
+  const plugins = 'github.com/containernetworking/plugins/plugins';
+  const kubernetes = (...programs: readonly KubernetesProgram[]): readonly Target[] =>
+    programs.map((program) => ({
+      program,
+      package: `k8s.io/kubernetes/${program === 'agnhost' ? 'test/images' : 'cmd'}/${program}`,
+    }));
   return [
-    simple('etcd', 'go.etcd.io/etcd/server/v3', [
-      { title: 'etcd', programs: ['etcd'], packages: ['go.etcd.io/etcd/server/v3'], output: 'etcd' },
-    ]),
-    simple(
-      'containerd',
-      containerd,
-      [
-        {
-          title: containerdPrograms.join(', '),
-          programs: containerdPrograms,
-          packages: containerdPrograms.map((program) => `${containerd}/cmd/${program}`),
-        },
+    {
+      ...simple('etcd', 'go.etcd.io/etcd/server/v3'),
+      steps: [[{ program: 'etcd', package: 'go.etcd.io/etcd/server/v3' }]],
+    },
+    {
+      ...simple('containerd', containerd),
+      tags: 'no_btrfs,no_devmapper,no_zfs',
+      steps: [
+        ['containerd', 'containerd-shim-runc-v2', 'ctr'].map((program) => ({
+          program,
+          package: `${containerd}/cmd/${program}`,
+        })),
       ],
-      'no_btrfs,no_devmapper,no_zfs',
-    ),
-    simple('cni-plugins', 'github.com/containernetworking/plugins', [
-      { title: 'CNI plugins', programs: CNI_PLUGINS, packages: ['tool'] },
-    ]),
-    simple('cnitool', 'github.com/containernetworking/cni', [
-      { title: 'cnitool', programs: ['cnitool'], packages: ['tool'] },
-    ]),
-    simple('coredns', 'github.com/coredns/coredns', [
-      { title: 'coredns', programs: ['coredns'], packages: ['github.com/coredns/coredns'], output: 'coredns' },
-    ]),
-    kubernetesModule(minor),
+    },
+    {
+      ...simple('cni-plugins', 'github.com/containernetworking/plugins'),
+      steps: [
+        CNI_PLUGINS.map((program) => ({
+          program,
+          package: `${plugins}/${PLUGIN_KIND[program]}/${program}`,
+        })),
+      ],
+    },
+    {
+      ...simple('cnitool', 'github.com/containernetworking/cni'),
+      steps: [
+        [
+          {
+            program: 'cnitool',
+            package: 'github.com/containernetworking/cni/cnitool',
+          },
+        ],
+      ],
+    },
+    {
+      ...simple('coredns', 'github.com/coredns/coredns'),
+      steps: [[{ program: 'coredns', package: 'github.com/coredns/coredns' }]],
+    },
+    {
+      ...simple(`kubernetes-${minor}`, 'k8s.io/kubernetes'),
+      ldflags: kubernetesLdflags,
+      steps: [
+        kubernetes('kube-apiserver', 'kubectl'),
+        kubernetes('kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy', 'agnhost'),
+      ],
+    },
   ];
+}
+
+function simple(folder: string, pinned: string): Omit<GoModule, 'steps'> {
+  return { folder, pinned, tags: '', ldflags: strip };
 }
 
 /** Kubernetes' programs call themselves v0.0.0-master unless the linker writes the version into them. */
@@ -127,7 +137,7 @@ export function requiredVersion(goMod: string, module: string): string | undefin
 /** Name of the folder that a module's built programs are in: changes with every pin and flag. */
 export function buildKey(module: GoModule, goMod: string, goSum: string, arch: string): string {
   const version = requiredVersion(goMod, module.pinned) ?? '';
-  const recipe = JSON.stringify([module.tags, module.ldflags(version), module.steps, arch]);
+  const recipe = JSON.stringify([module.tags, module.ldflags(version), arch]);
   const hash = createHash('sha256').update(goMod).update(goSum).update(recipe).digest('hex');
   return `${module.folder}-${hash.slice(0, 12)}`;
 }
