@@ -47,6 +47,7 @@ interface Container {
 interface PodSpec {
   readonly containers: readonly [Container];
   readonly initContainers: readonly [Container];
+  readonly volumes: readonly { readonly name: string; readonly configMap?: { readonly name: string } }[];
   readonly [field: string]: unknown;
 }
 
@@ -195,16 +196,25 @@ describe('pod', () => {
     }
   });
 
-  test('the installer’s and the agent’s keys are in the ConfigMap, others are optional', () => {
+  test('the installer’s and the agent’s keys are in the ConfigMap; the two that need not be are optional', () => {
     const references = [agent, installer].flatMap(({ env }) =>
       env.flatMap((each) => each.valueFrom?.configMapKeyRef ?? []),
     );
-    for (const { name, key, optional } of references) {
-      if (name === 'canal-config') expect(Object.keys(config)).toContain(key);
-      else expect({ name, optional }).toEqual({ name: 'kubernetes-services-endpoint', optional: true });
+    for (const { key, optional } of references) {
+      if (key.startsWith('kubernetes-service-')) expect(optional).toBe(true);
+      else expect(Object.keys(config)).toContain(key);
     }
-    const read = new Set(references.filter(({ name }) => name === 'canal-config').map(({ key }) => key));
+    const read = new Set(references.map(({ key }) => key).filter((key) => !key.startsWith('kubernetes-service-')));
     expect([...read, 'net-conf.json', 'cni-conf.json'].sort()).toEqual(Object.keys(config).sort());
+  });
+
+  test('no variable is of a ConfigMap that the pod has not as a volume too: the kubelet forgets such', () => {
+    const volumes = pod.volumes.flatMap(({ configMap }) => (configMap === undefined ? [] : [configMap.name]));
+    for (const { env } of [agent, installer]) {
+      for (const { valueFrom } of env) {
+        if (valueFrom?.configMapKeyRef !== undefined) expect(volumes).toContain(valueFrom.configMapKeyRef.name);
+      }
+    }
   });
 });
 
