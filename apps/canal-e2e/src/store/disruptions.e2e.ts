@@ -92,6 +92,31 @@ describe.concurrent('an agent follows a kind', () => {
     expect(after.puts + after.deletes).toBe(churn.writes);
   }, 90_000);
 
+  test.runIf(LONG)(
+    'the token is revoked before the next one is there: what was known stays until then',
+    async (context) => {
+      const churn = new Churn(server, 'configmaps', 'revoked');
+      await churn.put('kept');
+      const { account, proxy, follower } = await follow(context, server, 'configmaps', 'revoked', churn.labelSelector);
+      await follower.until(({ inSync, digest }) => inSync === 1 && digest === churn.digest, 20_000);
+      await account.revoke('first', account.token);
+      proxy.cut();
+      const during = await follower.until(({ connected }) => !connected, 20_000);
+      const known = churn.digest;
+      await churn.put('kept');
+      await pause(10_000);
+      const before = await follower.report();
+      expect(before).toMatchObject({ connected: false, digest: known });
+      expect(before.lastError).toContain('401');
+      const startMs = Date.now();
+      account.mount(await account.issue('second'));
+      const after = await follower.until(({ connected, digest }) => connected && digest === churn.digest, 40_000);
+      show({ foundAfterMs: Date.now() - startMs, percent: cpuPercent(during, before, 10_000) });
+      expect(after).toMatchObject({ inSync: 1, missed: 0, backwards: 0 });
+    },
+    120_000,
+  );
+
   test(
     '5,000 nodes are listed in pages; then the watch is cut each second while nodes come and go',
     async (context) => {

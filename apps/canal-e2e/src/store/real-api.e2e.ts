@@ -4,9 +4,11 @@ import {
   describeKubeApiContract,
   describeStoreContract,
 } from '@canal/store-contract';
+import { createEmbeddedServer } from '@canal/store-embedded';
 import { createKubeStore, fixedCredentials, Secret } from '@canal/store-kube';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { mergeKeys } from './merge-keys.ts';
 import { type RealApiServer, startRealApiServer } from './real-api-server.ts';
 import { REAL_CLOCK } from './real-clock.ts';
 
@@ -42,6 +44,12 @@ describeKubeApiContract({
   },
 });
 
+test('the embedded server merges the lists that the OpenAPI document of Kubernetes names', async () => {
+  const [real, embedded] = await Promise.all([mergeKeys((path) => started().request(path)), embeddedMergeKeys()]);
+  expect(real.size).toBeGreaterThan(30);
+  expect(embedded).toEqual(real);
+});
+
 describeStoreContract({
   name: 'store-kube and kube-apiserver, through a faulty network',
   start: async () => {
@@ -73,4 +81,12 @@ async function forget(server: RealApiServer): Promise<void> {
   await server.compactEtcd();
   await server.killApiServer();
   await server.startApiServer();
+}
+
+async function embeddedMergeKeys(): Promise<ReadonlyMap<string, string>> {
+  const server = createEmbeddedServer({ tokens: [{ token: 'keys', user: 'keys' }] });
+  const headers = { Authorization: 'Bearer keys' };
+  const keys = await mergeKeys((path) => server.handle(new Request(`http://server${path}`, { headers })));
+  await server.close();
+  return keys;
 }
