@@ -1,4 +1,7 @@
-/** Network tools in a pod's namespace: the node's own where nodes can be commanded, else those of agnhost's image. */
+/**
+ * Network tools in a pod's namespace: this machine's where it has the nodes, else those of agnhost's image (a cluster of
+ * tools/cluster has agnhost's program alone, a node of kind has no ping).
+ */
 import type { Pod } from './pods.ts';
 import type { CommandResult, World } from './world.ts';
 
@@ -12,7 +15,7 @@ export interface PodPingOptions {
 export async function pingFrom(world: World, pod: Pod, to: string, options: PodPingOptions): Promise<void> {
   const { payloadBytes, dontFragment = false } = options;
   // BusyBox's ping, which the image has, knows no interval below 1 s and no -M.
-  const flags = world.nodeExec === undefined ? ['-c1'] : ['-n', '-c2', '-i0.01', ...(dontFragment ? ['-Mdo'] : [])];
+  const flags = world.control === undefined ? ['-c1'] : ['-n', '-c2', '-i0.01', ...(dontFragment ? ['-Mdo'] : [])];
   const result = await execInPod(world, pod, ['ping', ...flags, '-W3', `-s${payloadBytes}`, to]);
   if (result.status === 0 && result.stdout.includes(' 0% packet loss')) return;
   throw new Error(`ping ${pod.name} to ${to}, ${payloadBytes} bytes: ${result.stdout}${result.stderr}`);
@@ -35,6 +38,6 @@ echo "no namespace has the address $ip" >&2; exit 1`;
 
 function execInPod(world: World, pod: Pod, command: readonly string[]): Promise<CommandResult> {
   const options = { allowFailure: true };
-  if (world.nodeExec === undefined) return pod.exec(command, options);
-  return world.nodeExec(pod.node, ['sh', '-c', IN_NAMESPACE, 'in-namespace', pod.ip(), ...command], options);
+  if (world.control === undefined) return pod.exec(command, options);
+  return world.control.exec(pod.node, ['sh', '-c', IN_NAMESPACE, 'in-namespace', pod.ip(), ...command], options);
 }

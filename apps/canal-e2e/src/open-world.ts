@@ -61,14 +61,15 @@ function prefixedNodeExec(prefix: string | undefined): NodeExec | undefined {
 async function prefixedOutside(prefix: string | undefined): Promise<Outside | undefined> {
   if (prefix === undefined) return undefined;
   const exec: Outside['exec'] = (command, options) => runCommand([...prefixWords(prefix), ...command], options);
-  const { stdout } = await exec(['hostname', '-i']);
+  const { stdout } = await exec(['ip', '-o', 'addr', 'show', 'scope', 'global']);
+  const ips = [...stdout.matchAll(/ inet6? ([^/ ]+)/g)].map(([, ip = '']) => ip);
   const get: Outside['get'] = async (url, times = 1) => {
     const bodies: string[] = [];
     const command = ['curl', '-sS', '--fail', '-m', '5', url];
     for (let index = 0; index < times; index += 1) bodies.push((await exec(command)).stdout);
     return bodies;
   };
-  return { exec, get, ips: stdout.trim().split(/\s+/), agnhost: '/agnhost' };
+  return { exec, get, ips, agnhost: '/agnhost' };
 }
 
 interface NodeObject {
