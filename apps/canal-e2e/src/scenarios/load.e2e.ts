@@ -24,11 +24,16 @@ async function manyPods(context: ScenarioContext, wanted: number, limitMs: numbe
   }));
   let startMs = performance.now();
   const created = await pods.create(specs, { timeoutMs: limitMs });
-  note(`${count} pods: create to all Ready`, seconds(startMs));
+  note(`${count} pods beside the node's own: create to all Ready`, seconds(startMs));
   const account = await accountOf(control, node.name);
   expect(faultsOf(account)).toEqual({ leaked: [], unreserved: [], doubled: [] });
   expect(account.used.size).toBe(usedBefore + count * world.settings.families.length);
   expect(await doubledInApi(world)).toEqual([]);
+  // What is to be missed later is to be seen now.
+  const during = compareListings(before, await listNode(control, node.name)).added;
+  for (const kind of ['link ', 'file /var/lib/cni/', 'file /var/lib/canal/', 'file /run/netns/']) {
+    expect(during.filter((line) => line.startsWith(kind)).length, kind).toBeGreaterThanOrEqual(count);
+  }
 
   startMs = performance.now();
   await pods.delete(created, { timeoutMs: limitMs });
