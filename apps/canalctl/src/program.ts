@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { type CommandContext } from './command-context.ts';
 import { EXIT_CODE_HELP } from './exit-code.ts';
 import { labCommand } from './lab/lab-command.ts';
+import { uninstallCommand } from './uninstall/uninstall-command.ts';
 
 /** The tree of commands. Commander's own output goes to the terminal given; it throws instead of exiting. */
 export function createProgram(context: CommandContext): Command {
@@ -15,6 +16,7 @@ export function createProgram(context: CommandContext): Command {
     .showHelpAfterError('(--help lists what there is)')
     .addHelpText('after', `\n${EXIT_CODE_HELP}`);
   program.addCommand(labCommand(context));
+  program.addCommand(uninstallCommand(context));
   inherit(program);
   return program;
 }

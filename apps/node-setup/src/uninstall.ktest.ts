@@ -162,7 +162,8 @@ class Machine implements Disposable {
     const netns = `/run/netns/t${process.pid}-pod-${name}`;
     createNetns(netns);
     this.#pods.push(netns);
-    const list = unwrap(parseConfList(readFileSync(this.confPath, 'utf8')) as never) as never;
+    const list = parseConfList(readFileSync(this.confPath, 'utf8'));
+    if (!list.ok) throw new Error(list.error.message);
     const call: ContainerCall = {
       containerId: unwrap(parseContainerId(name)),
       containerInterface: unwrap(parseInterfaceName('eth0')),
@@ -173,7 +174,7 @@ class Machine implements Disposable {
         ['K8S_POD_NAME', name],
       ],
     };
-    await this.#runtime.add(list, call);
+    await this.#runtime.add(list.value, call);
   }
 
   /** `canal node-setup uninstall` in the node's network. */

@@ -99,7 +99,12 @@ test.each(['', '{', '[]', '{"bootId":"boot-1","values":{"ipv4/conf/../../../etc/
 test('the kernel records before it writes, and goes on when that fails', async () => {
   const order: string[] = [];
   const kernel = { apply: () => (order.push('apply'), Promise.resolve([])) } as unknown as NetworkKernel;
-  const failing = { beforeChange: () => (order.push('record'), rmSync(join(root, 'not there'))) };
+  const failing = {
+    beforeChange: () => {
+      order.push('record');
+      rmSync(join(root, 'not there'));
+    },
+  };
   const failures: unknown[] = [];
   const recording = recordingSysctls(kernel, failing, (error) => failures.push(error));
   await recording.apply([{ type: 'sysctl-set', sysctl: sysctl('eth0') }]);

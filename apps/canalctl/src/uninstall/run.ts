@@ -1,0 +1,129 @@
+/** `canalctl uninstall` on the cluster that a kubeconfig names. */
+import { readSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import {
+  createKubeStore,
+  type KubeConnection,
+  loadKubeconfig,
+  resourcePath,
+  send,
+  userKubeconfigPaths,
+} from '@canal/store-kube';
+import { PODS } from '@canal/store-port';
+import type { Clock } from '@canal/runtime-port';
+import { type CommandContext } from '../command-context.ts';
+import { EXIT } from '../exit-code.ts';
+import { createProgress } from '../progress.ts';
+import { safeJson } from '../printable.ts';
+import { UsageError } from '../report-error.ts';
+import { type ClusterPlan, planCluster } from './cluster-plan.ts';
+import { renderPlan, renderResult } from './render.ts';
+import type { UninstallFlags } from './uninstall-command.ts';
+import { type ClusterResult, uninstallCluster } from './uninstall-cluster.ts';
+
+/** Set by the build; a run from source has no version. */
+declare const CANAL_VERSION: string | undefined;
+
+const LOG_TIMEOUT_MS = 30_000;
+
+export async function runUninstall(context: CommandContext, flags: UninstallFlags): Promise<void> {
+  const { terminal, signal, outcome } = context;
+  const clock = systemClock();
+  const connection = await connect(flags, clock);
+  const store = createKubeStore({ connection, clock });
+  const plan = await planCluster(store, {
+    namespace: flags.namespace,
+    nodes: flags.node ?? [],
+    image: flags.image,
+    defaultImage: `docker.io/canalcni/canal:${typeof CANAL_VERSION === 'string' ? CANAL_VERSION : 'latest'}`,
+  });
+  const isPartial = flags.node !== undefined;
+  if (!flags.dryRun) {
+    if (isPartial) refuseRunningAgents(plan);
+    terminal.err(renderPlan(plan));
+    if (flags.yes !== true) confirm(context);
+  }
+  const progress = createProgress(terminal);
+  let result: ClusterResult;
+  try {
+    const deps = {
+      store,
+      clock,
+      signal,
+      now: () => new Date(),
+      podLog: (namespace: string, pod: string) => readLog(connection, namespace, pod, signal),
+      onProgress: (text: string) => progress.step(text),
+    };
+    result = await uninstallCluster(deps, plan, {
+      namespace: flags.namespace,
+      dryRun: flags.dryRun === true,
+      keepObjects: flags.keepObjects === true,
+      isPartial,
+      timeoutSeconds: flags.timeout,
+    });
+  } finally {
+    progress.done();
+  }
+  terminal.out(flags.output === 'json' ? `${safeJson(result)}\n` : renderResult(result, flags.dryRun === true));
+  outcome.exitCode = exitCodeOf(result);
+}
+
+function exitCodeOf({ nodes }: ClusterResult): number {
+  if (nodes.some((node) => node.outcome === 'failed')) return EXIT.failed;
+  return nodes.some((node) => node.outcome === 'unreachable') ? EXIT.unhealthy : EXIT.ok;
+}
+
+/** An agent would make anew what is taken away, and the DaemonSet of the other nodes must stay. */
+function refuseRunningAgents({ nodes }: ClusterPlan): void {
+  const running = nodes.filter(({ hasAgent }) => hasAgent).map(({ name }) => name);
+  if (running.length === 0) return;
+  throw new UsageError(
+    `--node: the agent runs on ${running.join(', ')}. Keep the DaemonSet canal-node off them first (nodeAffinity), ` +
+      'or uninstall canal as a whole, without --node',
+  );
+}
+
+function confirm({ terminal }: CommandContext): void {
+  if (!isatty(0))
+    throw new UsageError('nobody is there to be asked: --yes goes on without a question, --dry-run only looks');
+  terminal.err('Go on? Type "yes": ');
+  const buffer = new Uint8Array(64);
+  const answer = new TextDecoder().decode(buffer.subarray(0, readSync(0, buffer))).trim();
+  if (answer !== 'yes') throw new UsageError('not confirmed; nothing was changed');
+}
+
+async function connect(flags: UninstallFlags, clock: Clock): Promise<KubeConnection> {
+  const paths = flags.kubeconfig === undefined ? userKubeconfigPaths(process.env) : [flags.kubeconfig];
+  return await loadKubeconfig({ paths, ...(flags.context !== undefined && { context: flags.context }) }, clock);
+}
+
+async function readLog(
+  connection: KubeConnection,
+  namespace: string,
+  pod: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const path = resourcePath(PODS, namespace, pod, 'log');
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(LOG_TIMEOUT_MS)]);
+  const answer = await send(connection, { method: 'GET', path, accept: '*/*' }, limited);
+  return await answer.text();
+}
+
+function systemClock(): Clock {
+  return {
+    nowMs: () => performance.now(),
+    sleep: (delayMs, signal) =>
+      new Promise((resolve, reject) => {
+        const abort = (): void => {
+          clearTimeout(timer);
+          reject(signal?.reason instanceof Error ? signal.reason : new Error('interrupted'));
+        };
+        const timer = setTimeout(() => {
+          signal?.removeEventListener('abort', abort);
+          resolve();
+        }, delayMs);
+        if (signal?.aborted === true) abort();
+        else signal?.addEventListener('abort', abort, { once: true });
+      }),
+  };
+}
