@@ -15,7 +15,7 @@ import { MountedAccount } from './service-account.ts';
 const LONG = process.env['CANAL_E2E_ALL'] === '1';
 const NODE_COUNT = 5_000;
 const CUTTING_MS = LONG ? 300_000 : 12_000;
-const OUTAGE_MS = LONG ? 60_000 : 10_000;
+const OUTAGE_MS = LONG ? 60_000 : 6_000;
 const CPU_PERCENT = 5;
 const GROWTH_MB = 12;
 
