@@ -27,7 +27,7 @@ import {
 } from './process.ts';
 import type { ProcessId } from './process.ts';
 import type { ClusterState, NodeState } from './state.ts';
-import { claimUnderlay, claimedUnderlays, readState, releaseUnderlay, writeState } from './state.ts';
+import { claimUnderlay, claimedUnderlays, readState, releaseUnderlays, writeState } from './state.ts';
 import { addMountPoints, removeMountPoints } from './mount-points.ts';
 
 export interface UpOptions {
@@ -148,7 +148,10 @@ async function applyAddons(state: ClusterState, programs: Programs): Promise<voi
 export async function takeDown(name: string, progress: Progress): Promise<boolean> {
   const { home, netns } = folders(name);
   const underlays = claimedUnderlays(name);
-  if (!existsSync(home) && !cgroupExists(cgroupName(name)) && underlays.length === 0) return false;
+  if (!existsSync(home) && !cgroupExists(cgroupName(name)) && underlays.length === 0) {
+    tidy(name);
+    return false;
+  }
   const state = readState(name);
   progress(`taking cluster ${name} down`);
   // First those that would start more.
@@ -161,14 +164,19 @@ export async function takeDown(name: string, progress: Progress): Promise<boolea
   for (const member of members) await removeNetns(netnsPath(name, member));
   await unmountBelow(home);
   rmSync(home, { recursive: true, force: true });
-  for (const number of underlays) releaseUnderlay(number);
+  tidy(name);
+  return true;
+}
+
+/** What outlives the folder of a cluster: its claim, and, with the last cluster, what all share. */
+function tidy(name: string): void {
+  releaseUnderlays(name);
   removeMountPoints();
   try {
     rmdirSync(STATE_FOLDER);
   } catch {
-    // Other clusters are up.
+    // There are other clusters, or there never was one.
   }
-  return true;
 }
 
 function others(processes: readonly ProcessId[]): readonly ProcessId[] {

@@ -56,7 +56,10 @@ function snapshot(): Snapshot {
     'route',
     output('ip', 'route').filter((line) => line.startsWith('172.30.')),
   );
-  add('netns', output('ip', 'netns'));
+  add(
+    'netns',
+    output('ip', 'netns').filter((line) => line.includes(NAME)),
+  );
   add(
     'mount',
     output('findmnt', '-rno', 'TARGET').filter((line) => line.includes(NAME)),

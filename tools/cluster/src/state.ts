@@ -60,7 +60,7 @@ export function claimUnderlay(name: string, inUse: (number: number) => boolean):
   mkdirSync(STATE_FOLDER, { recursive: true });
   const mine = claims().find((claim) => claim.owner === name);
   if (mine !== undefined) return mine.number;
-  const text = join(STATE_FOLDER, `.claim-${name}`);
+  const text = draftFile(name);
   writeFileSync(text, name);
   try {
     for (let number = 1; number <= 250; number++) {
@@ -87,8 +87,14 @@ export function claimedUnderlays(name: string): readonly number[] {
     .map(({ number }) => number);
 }
 
-export function releaseUnderlay(number: number): void {
-  rmSync(claimFile(number), { force: true });
+export function releaseUnderlays(name: string): void {
+  for (const number of claimedUnderlays(name)) rmSync(claimFile(number), { force: true });
+  rmSync(draftFile(name), { force: true });
+}
+
+/** What a claim is linked from, so that a claim has its owner's name from the start. */
+function draftFile(name: string): string {
+  return join(STATE_FOLDER, `.claim-${name}`);
 }
 
 function claimFile(number: number): string {
