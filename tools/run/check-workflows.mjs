@@ -4,12 +4,10 @@
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { fail, root, run, step } from './setup.mjs';
+import { fail, installScriptTools, root, run, step } from './setup.mjs';
 
 if (spawnSync('go', ['version']).status !== 0) fail('checking the workflows needs Go 1.25 or newer: https://go.dev/dl');
-if (spawnSync('shellcheck', ['--version']).status !== 0) {
-  fail('checking the workflows needs shellcheck: run "apt-get install -y shellcheck" as root');
-}
+installScriptTools();
 step('actionlint and shellcheck');
 const module = join(root, 'tools', 'image', 'go', 'actionlint');
 const actionlint = run('go', ['-C', module, 'tool', 'actionlint']);

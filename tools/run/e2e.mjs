@@ -6,7 +6,8 @@ import { bun, buildBinary, fail, installPackages, installTestTools, isRoot, run,
 
 const args = process.argv.slice(2);
 const needsCluster = !args.some((arg) => arg.startsWith('--kubeconfig') || arg === '--help');
-if (needsCluster && !isRoot()) fail('end-to-end tests make machines of namespaces and need root: run "sudo npm run e2e"');
+if (needsCluster && !isRoot())
+  fail('end-to-end tests make machines of namespaces and need root: run "sudo npm run e2e"');
 installPackages();
 if (needsCluster) {
   installTestTools();

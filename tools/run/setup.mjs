@@ -80,6 +80,11 @@ export function installClusterTools() {
   installTools('a cluster', JSON.parse(readFileSync(join(root, 'tools/cluster/host-tools.json'), 'utf8')));
 }
 
+/** Installs what the check of workflows and scripts lacks. */
+export function installScriptTools() {
+  installTools('checking the scripts', { shellcheck: 'shellcheck' });
+}
+
 /** Installs with apt-get as root what is missing of `tools` (program or path to Debian package); otherwise names the command that does. */
 function installTools(purpose, tools) {
   const missing = [
