@@ -90,7 +90,7 @@ export interface NodeInput {
   readonly kubeProxy: ProxyMode;
 }
 
-export function kubeletArguments({ name, ips, home }: NodeInput): string[] {
+export function kubeletArguments({ name, ips, home }: Pick<NodeInput, 'name' | 'ips' | 'home'>): string[] {
   return [
     `--config=${home}/config/kubelet.yaml`,
     `--kubeconfig=${home}/config/kubelet.kubeconfig`,

@@ -89,7 +89,7 @@ export async function startControlPlaneComponent(
     cgroups: joinFiles(systemCgroup(state.name, CONTROL_PLANE)),
   });
   if (component !== 'kube-apiserver') return;
-  await until('the API server is ready', logFile(id), 60_000, async () => {
+  await until('the API server is ready', logFile(id), 120_000, async () => {
     if (hasEnded(id)) throw new ClusterError('failed', `kube-apiserver ended: see ${logFile(id)}`);
     return (await apiRequest(state, '/readyz')).status === 200;
   });

@@ -77,12 +77,11 @@ export async function prepareNode(state: ClusterState, node: NodeState, programs
   config('containerd.toml', containerdConfig(join(home, 'config/oci-base.json')));
   config('oci-base.json', baseRuntimeSpec(await execute(programs.path.ctr, ['oci', 'spec']), join(home, 'boot_id')));
   config('resolv.conf', '# This cluster has no resolver but its own DNS.\n');
-  config('kubelet.args', kubeletArguments(input).join('\n'));
   for (const name of state.shape.cniPlugins)
     await execute('cp', [programs.cniPlugins[name] ?? name, join(home, 'root/opt/cni/bin', name)]);
 }
 
-/** Boots the node: namespaces, then containerd. Kubelet and kube-proxy are started by `startNode`. */
+/** Boots the node: namespaces, then containerd. Kubelet and kube-proxy are the caller's. */
 export async function bootNode(state: ClusterState, node: NodeState, programs: Programs): Promise<void> {
   const home = nodeHome(state.name, node.name);
   rmSync(join(home, 'root/run'), { recursive: true, force: true });
@@ -104,7 +103,7 @@ export async function bootNode(state: ClusterState, node: NodeState, programs: P
     supervised: false,
     cgroups: joinFiles(systemCgroup(state.name, node.name)),
   });
-  await until(`node ${node.name} boots`, logFile(id), 10_000, () => {
+  await until(`node ${node.name} boots`, logFile(id), 60_000, () => {
     if (componentProcess(id) === undefined && !existsSync(ready))
       throw new ClusterError('failed', `node ${node.name} did not boot: see ${logFile(id)}`);
     return existsSync(ready);
@@ -122,19 +121,9 @@ export async function startNodeComponent(
   const home = nodeHome(state.name, node.name);
   const id = { cluster: state.name, member: node.name, component };
   const program = programs.path[component];
-  const cidrs = clusterCidrs(state.shape.ipFamily);
   const arguments_: Record<NodeComponent, () => readonly string[]> = {
     containerd: () => ['--config', join(home, 'config/containerd.toml')],
-    kubelet: () =>
-      kubeletArguments({
-        name: node.name,
-        ips: nodeIps(state, node),
-        home,
-        authority: '',
-        cgroupRoot: '',
-        cidrs,
-        kubeProxy: state.shape.kubeProxy,
-      }),
+    kubelet: () => kubeletArguments({ name: node.name, ips: nodeIps(state, node), home }),
     'kube-proxy': () => [`--config=${join(home, 'config/kube-proxy.yaml')}`],
   };
   const socket = join(home, 'root', SOCKET);
@@ -146,7 +135,7 @@ export async function startNodeComponent(
     cgroups: joinFiles(systemCgroup(state.name, node.name)),
   });
   if (component !== 'containerd') return;
-  await until(`containerd of ${node.name} answers`, logFile(id), 30_000, () => {
+  await until(`containerd of ${node.name} answers`, logFile(id), 60_000, () => {
     if (hasEnded(id)) throw new ClusterError('failed', `containerd of ${node.name} ended: see ${logFile(id)}`);
     return existsSync(socket);
   });
@@ -174,8 +163,7 @@ export async function importImages(cluster: string, node: string, archive: strin
 /** Ends all processes of a node at once, as a power cut does, and takes its links and namespaces away. */
 export async function haltNode(state: ClusterState, node: NodeState): Promise<void> {
   await killCgroup(nodeCgroup(state.name, node.name));
-  const holder = netnsPath(state.name, node.name);
-  await killNetwork(holder);
+  await killNetwork(netnsPath(state.name, node.name));
   await removeMember(state.name, node.name, nodeIps(state, node));
 }
 
