@@ -29,7 +29,7 @@ export async function planRemoval(kernel: NetworkKernel, scope: RemovalScope): P
     routeProtocols: scope.pods ? [NODE_ROUTE_PROTOCOL, POD_ROUTE_PROTOCOL] : [NODE_ROUTE_PROTOCOL],
   });
   const { operations } = diffNetwork(EMPTY_STATE, snapshot, { inSync: true });
-  // Routes and neighbours of a pod's link go with it; they are named all the same.
+  // Routes and neighbours of a pod's link go with it.
   return scope.pods ? [...operations, ...hostEnds(snapshot)] : operations;
 }
 

@@ -1,11 +1,10 @@
 /** What there is to be uninstalled: the DaemonSet, its settings, the nodes and how many pods would lose their network. */
-import { CONFIG_MAPS, type KubeObject, NAMESPACES, NODES, PODS, type Store } from '@canal/store-port';
+import { CONFIG_MAPS, type KubeObject, NODES, PODS, type Store } from '@canal/store-port';
 import { isJsonObject, textAt } from '../objects/json-object.ts';
 import { UsageError } from '../report-error.ts';
 import { DAEMON_SETS } from './resources.ts';
 
 export interface ClusterPlan {
-  readonly namespaceExists: boolean;
   readonly daemonSetExists: boolean;
   readonly image: string;
   readonly imagePullPolicy?: string | undefined;
@@ -40,17 +39,15 @@ const DEFAULT_PREFIX = 'flannel.alpha.coreos.com';
 /** Throws UsageError for a node that is not there. */
 export async function planCluster(store: Store, options: PlanOptions): Promise<ClusterPlan> {
   const { namespace } = options;
-  const [daemonSet, settings, nodes, pods, ownNamespace] = await Promise.all([
+  const [daemonSet, settings, nodes, pods] = await Promise.all([
     store.get(DAEMON_SETS, DAEMON_SET, namespace),
     store.get(CONFIG_MAPS, CONFIG_MAP, namespace),
     store.list(NODES),
     store.list(PODS),
-    store.get(NAMESPACES, namespace),
   ]);
   const podSpec = at(daemonSet, 'spec', 'template', 'spec');
   const [container] = listAt(podSpec, 'containers');
   return {
-    namespaceExists: ownNamespace !== undefined,
     daemonSetExists: daemonSet !== undefined,
     image: options.image ?? textAt(container, 'image') ?? options.defaultImage,
     imagePullPolicy: textAt(container, 'imagePullPolicy'),

@@ -46,8 +46,7 @@ export async function uninstallCluster(
   const { store, onProgress } = deps;
   const { namespace, dryRun } = options;
   const reachable = plan.nodes.filter(({ unreachable }) => unreachable === undefined);
-  const hadNamespace = plan.namespaceExists;
-  if (!hadNamespace) await store.create(NAMESPACES, privilegedNamespace(namespace));
+  const isOwnNamespace = await ensureNamespace(deps, options);
   try {
     if (!dryRun && !options.isPartial) await endAgents(deps, plan, options);
     await removeFormerJobs(store, namespace);
@@ -56,9 +55,28 @@ export async function uninstallCluster(
     const results = await runOnNodes(deps, jobs);
     const nodes = await releaseAll(deps, plan, options, [...results, ...unreachableResults(plan)]);
     const isClean = nodes.every(({ outcome }) => outcome === 'done');
-    return { nodes, byHand: commandByHand(plan), ...(await removeObjects(store, options, isClean)) };
+    return { nodes, byHand: commandByHand(plan), ...(await removeObjects(store, options, isClean, isOwnNamespace)) };
   } finally {
-    if (!hadNamespace) await ifThere(store.delete(NAMESPACES, namespace)).catch(() => undefined);
+    if (isOwnNamespace) await ifThere(store.delete(NAMESPACES, namespace)).catch(() => undefined);
+  }
+}
+
+/** True when it was made for the Jobs. One that is on its way out takes no Job: it is waited for. */
+async function ensureNamespace(
+  { store, clock, signal, onProgress }: UninstallClusterDeps,
+  { namespace, timeoutSeconds }: UninstallClusterOptions,
+): Promise<boolean> {
+  const deadlineMs = clock.nowMs() + timeoutSeconds * 1000;
+  for (;;) {
+    const present = await store.get(NAMESPACES, namespace);
+    if (present === undefined) {
+      await store.create(NAMESPACES, privilegedNamespace(namespace));
+      return true;
+    }
+    if (present.metadata.deletionTimestamp === undefined) return false;
+    if (clock.nowMs() >= deadlineMs) throw new AgentsStay(`namespace ${namespace} is still being deleted`);
+    onProgress(`waiting for namespace ${namespace} to be gone`);
+    await clock.sleep(500, signal);
   }
 }
 
@@ -125,11 +143,12 @@ async function removeObjects(
   store: Store,
   options: UninstallClusterOptions,
   isClean: boolean,
+  isOwnNamespace: boolean,
 ): Promise<Pick<ClusterResult, 'objects' | 'objectsKept'>> {
   const kept = whyKept(options, isClean);
   if (kept !== undefined) return { objects: [], objectsKept: kept };
   const objects: string[] = [];
-  for (const { type, name, namespace } of await findObjects(store, options.namespace)) {
+  for (const { type, name, namespace } of await findObjects(store, options.namespace, isOwnNamespace)) {
     if (!options.dryRun && !(await ifThere(store.delete(type, name, namespace)))) continue;
     objects.push(`${type.kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`);
   }
@@ -153,7 +172,7 @@ const OWN_NAMESPACE = 'canal-system';
 const OWN_OBJECTS = 'k8s-app=canal';
 const OWN_NAME = /^canal-/;
 
-async function findObjects(store: Store, namespace: string): Promise<readonly NamedObject[]> {
+async function findObjects(store: Store, namespace: string, isOwnNamespace: boolean): Promise<readonly NamedObject[]> {
   const found: NamedObject[] = [];
   for (const type of SCATTERED) {
     const objects = await store.list(type, { labelSelector: OWN_OBJECTS });
@@ -166,7 +185,7 @@ async function findObjects(store: Store, namespace: string): Promise<readonly Na
       });
     }
   }
-  const own = namespace === OWN_NAMESPACE ? await store.get(NAMESPACES, namespace) : undefined;
+  const own = namespace === OWN_NAMESPACE && !isOwnNamespace ? await store.get(NAMESPACES, namespace) : undefined;
   if (own !== undefined) return [...found, { type: NAMESPACES, name: namespace }];
   return found;
 }

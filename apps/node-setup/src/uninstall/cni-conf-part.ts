@@ -1,33 +1,35 @@
 /** The runtime's configuration: the file that the agent writes. Others that call our plugin were made by people. */
 import { join } from 'node:path';
 import { isJsonObject, type JsonObject, type NetworkName, parseJson, parseNetworkName } from '@canal/cni-spec';
+import { hostPathOf } from '../host-path.ts';
 import { isTemporary, namesIn, textOf, unlink } from './files.ts';
 import type { Found, Part } from './part.ts';
 
 const OWN_TYPE = 'canal';
 const EXTENSIONS = /\.(?:conf|conflist|json)$/;
 
-export function cniConfPart(directory: string, ownName: string): Part {
+export function cniConfPart(hostRoot: string, directory: string, ownName: string): Part {
   return {
     kind: 'cni-config',
-    find: () => namesIn(directory).flatMap((name) => findOne(directory, name, ownName)),
+    find: () => namesIn(directory).flatMap((name) => findOne(hostRoot, directory, name, ownName)),
   };
 }
 
-function findOne(directory: string, name: string, ownName: string): readonly Found[] {
+function findOne(hostRoot: string, directory: string, name: string, ownName: string): readonly Found[] {
   const path = join(directory, name);
-  const found: Found = { kind: 'cni-config', name: path, act: () => unlink(path) };
+  const shown = hostPathOf(hostRoot, path);
+  const found: Found = { kind: 'cni-config', name: shown, act: () => unlink(path) };
   // Half a file of an agent that was killed.
   if (isTemporary(name)) return name.endsWith(ownName) ? [found] : [];
   if (!EXTENSIONS.test(name)) return [];
   const types = typesOf(path);
   if (name === ownName) {
     if (types.includes(OWN_TYPE)) return [found];
-    return [{ kind: 'cni-config', name: path, note: `calls ${types.join(', ') || 'no plugin'}: another CNI's` }];
+    return [{ kind: 'cni-config', name: shown, note: `calls ${types.join(', ') || 'no plugin'}: another CNI's` }];
   }
   if (!types.includes(OWN_TYPE)) return [];
   return [
-    { kind: 'cni-config', name: path, note: 'calls the plugin "canal" and was not written by the agent: delete it' },
+    { kind: 'cni-config', name: shown, note: 'calls the plugin "canal" and was not written by the agent: delete it' },
   ];
 }
 

@@ -84,7 +84,7 @@ function partsOf(options: UninstallOptions, deps: UninstallDeps, node: NodeFacts
   });
   const programs = { hostRoot, record: new InstalledRecord(stateDir), ownSha256: deps.ownSha256 };
   return [
-    cniConfPart(at(options.confDir), options.confName),
+    cniConfPart(hostRoot, at(options.confDir), options.confName),
     subnetPart(hostRoot, at(options.subnetFile)),
     networkPart(deps.kernel),
     bridgePart(deps.netlink, node.hasBridgedPods),
