@@ -128,6 +128,36 @@ scenario('rolling update of the agents under traffic', { limitMs: 180_000, needs
   expect(await identifyPods(control, streams)).toEqual(before);
 });
 
+scenario(
+  'kubectl delete -f leaves the traffic of running pods alone',
+  { limitMs: 240_000, needs: NEEDS },
+  async (context) => {
+    const { world, control, note } = context;
+    const streams = await podOnEachNode(context);
+    const before = await identifyPods(control, streams);
+    const { manifest } = world.settings;
+    await using traffic = await startTraffic(await trafficEndpoints(control, streams));
+    const install = async (): Promise<void> => {
+      await world.kubectl(['apply', '-f', manifest], { timeoutMs: 60_000 });
+      await allReady(world, 90_000);
+    };
+    let isInstalled = false;
+    context.cleanup(async () => {
+      if (!isInstalled) await install();
+    });
+    await world.kubectl(['delete', '-f', manifest, '--wait', '--timeout=90s'], { timeoutMs: 95_000 });
+    for (const { name } of await world.nodes()) expect(await agentContainer(control, name)).toBeUndefined();
+    await Bun.sleep(5_000);
+    const startMs = performance.now();
+    await install();
+    isInstalled = true;
+    note('applied again', `all Ready after ${((performance.now() - startMs) / 1000).toFixed(1)} s`);
+    await Bun.sleep(1_000);
+    await expectNoLoss(context, traffic);
+    expect(await identifyPods(control, streams)).toEqual(before);
+  },
+);
+
 async function withoutApiServer(context: ScenarioContext, forMs: number): Promise<void> {
   const { world, control, note, pods } = context;
   const [first, second] = await world.nodes();
@@ -176,9 +206,8 @@ async function withoutApiServer(context: ScenarioContext, forMs: number): Promis
   await control.startApiServer();
   note('API server away', sinceStart());
   const backMs = performance.now();
-  await inSync(control, first.name, 60_000);
-  note('restarted agent in sync after', `${((performance.now() - backMs) / 1000).toFixed(1)} s`);
-  await allReady(world);
+  await Promise.all([first, second].map(({ name }) => inSync(control, name, 60_000)));
+  note('agents in sync after', `${((performance.now() - backMs) / 1000).toFixed(1)} s`);
   await expectNoLoss(context, traffic);
   const reported = await eventually(
     'the API server to know the new address of the scheduled pod',
@@ -224,34 +253,4 @@ scenario('API server away for 20 s', { limitMs: 180_000, needs: NEEDS }, (contex
 
 scenario('API server away for 5 minutes', { limitMs: 480_000, needs: NEEDS, long: true }, (context) =>
   withoutApiServer(context, 300_000),
-);
-
-scenario(
-  'kubectl delete -f leaves the traffic of running pods alone',
-  { limitMs: 240_000, needs: NEEDS },
-  async (context) => {
-    const { world, control, note } = context;
-    const streams = await podOnEachNode(context);
-    const before = await identifyPods(control, streams);
-    const { manifest } = world.settings;
-    await using traffic = await startTraffic(await trafficEndpoints(control, streams));
-    const install = async (): Promise<void> => {
-      await world.kubectl(['apply', '-f', manifest], { timeoutMs: 60_000 });
-      await allReady(world, 90_000);
-    };
-    let isInstalled = false;
-    context.cleanup(async () => {
-      if (!isInstalled) await install();
-    });
-    await world.kubectl(['delete', '-f', manifest, '--wait', '--timeout=90s'], { timeoutMs: 95_000 });
-    for (const { name } of await world.nodes()) expect(await agentContainer(control, name)).toBeUndefined();
-    await Bun.sleep(5_000);
-    const startMs = performance.now();
-    await install();
-    isInstalled = true;
-    note('applied again', `all Ready after ${((performance.now() - startMs) / 1000).toFixed(1)} s`);
-    await Bun.sleep(1_000);
-    await expectNoLoss(context, traffic);
-    expect(await identifyPods(control, streams)).toEqual(before);
-  },
 );

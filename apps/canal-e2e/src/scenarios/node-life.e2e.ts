@@ -10,6 +10,7 @@ import { listNode } from '../residue.ts';
 import { expectNoLoss, podOnEachNode } from '../stream-scenario.ts';
 import { scenario, type ScenarioContext } from '../scenario.ts';
 import { startTraffic } from '../traffic-stream.ts';
+import type { NodeControl } from '../world.ts';
 
 const NEEDS = ['node-control'] as const;
 
@@ -137,10 +138,12 @@ scenario(
     if (peer === undefined) throw new Error('no pod was made');
     const before = await accountOf(control, second.name);
     const identities = await identifyPods(control, rebooted);
+    const bootId = await bootIdOf(control, second.name);
 
     let startMs = performance.now();
     await control.reboot(second.name);
     note('down and up', seconds(startMs));
+    expect(await bootIdOf(control, second.name)).not.toBe(bootId);
     startMs = performance.now();
     await eventually(
       'the pods to run in new sandboxes',
@@ -163,6 +166,10 @@ scenario(
     for (const pod of await refreshed(context, rebooted)) await expectTalk(peer, pod);
   },
 );
+
+async function bootIdOf(control: NodeControl, node: string): Promise<string> {
+  return (await control.exec(node, ['cat', '/proc/sys/kernel/random/boot_id'])).stdout.trim();
+}
 
 /** The same pods with the addresses that they have now. */
 async function refreshed({ world }: ScenarioContext, pods: readonly Pod[]): Promise<readonly Pod[]> {
