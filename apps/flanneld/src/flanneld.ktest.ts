@@ -164,7 +164,7 @@ function kernelState(node: TestNode): Readonly<Record<string, string>> {
     neighbours: netns.run(['ip', 'neigh', 'show', 'nud', 'permanent']),
     fdb: netns.run(['bridge', 'fdb']),
     files: existsSync(subnetFile(node)) ? readFileSync(subnetFile(node), 'utf8') : '',
-    rules: netns.run(['nft', 'list', 'ruleset']),
+    rules: netns.run(['nft', '--stateless', 'list', 'ruleset']),
   };
 }
 
@@ -269,6 +269,8 @@ test('a kill and a start over the same kernel writes nothing; nodes that went me
   await ready(a, b);
   await connected(a, b);
   await kill(a, 'SIGKILL');
+  // The end of duplicate address detection is an event of the kernel's own.
+  await waitFor('no tentative address', () => a.netns.run(['ip', '-6', 'addr', 'show', 'tentative']) === '');
   const before = comparable(kernelState(a));
   const monitor = a.netns.within(() => Bun.spawn(['ip', 'monitor', 'all'], { stdout: 'pipe', stderr: 'ignore' }));
   start(a);

@@ -33,6 +33,9 @@ export const PROBE_TIMES: PeerProbeOptions = { everyMs: 30_000, spacingMs: 50 };
 /** Before it is tried again where pings cannot be sent. */
 const FAULT_PAUSE_MS = 600_000;
 
+/** A new agent's first peers are known within a moment, and asked soon after. */
+const NO_PEERS_PAUSE_MS = 1_000;
+
 /** One lost packet is no news. */
 const FAILURES_TO_TELL = 3;
 
@@ -66,8 +69,9 @@ export class PeerProbe {
       const fault = await this.#round(signal);
       if (fault !== undefined && !told) log.info({ error: fault }, 'peers are not pinged');
       told = fault !== undefined;
-      const restMs = told ? FAULT_PAUSE_MS : Math.max(spacingMs, startedMs + everyMs - clock.nowMs());
-      await clock.sleep(restMs, signal).catch(() => undefined);
+      const nextMs =
+        this.#health.size === 0 ? NO_PEERS_PAUSE_MS : Math.max(spacingMs, startedMs + everyMs - clock.nowMs());
+      await clock.sleep(told ? FAULT_PAUSE_MS : nextMs, signal).catch(() => undefined);
     }
   }
 
