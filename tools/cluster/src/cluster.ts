@@ -56,18 +56,22 @@ export async function bringUp({ name, shape, progress }: UpOptions): Promise<Clu
   progress(`starting the control plane (Kubernetes ${programs.kubernetesVersion}, underlay 172.30.${underlay}.0/24)`);
   await Promise.all([prepareControlPlane(starting), createUnderlay(starting)]);
   const images = nodeImages(programs);
-  const joined = Promise.all(nodes.map((node) => joinNode(starting, node, programs, images)));
+  const booted = Promise.all(nodes.map((node) => prepareAndBoot(starting, node, programs)));
+  const imported = booted.then(() => importEverywhere(starting, programs, images));
   // Looked at below; until then its failure must not count as one that nobody handles.
-  joined.catch(() => undefined);
+  imported.catch(() => undefined);
   await startControlPlane(starting, programs);
   progress(`API server ready after ${since()}`);
-  await joined;
-  await applyAddons(starting, programs);
+  await booted;
+  // Not before there is an API server: a kubelet that finds none waits ever longer before it asks again.
+  await Promise.all([applyAddons(starting, programs), ...nodes.map((node) => startServices(starting, node, programs))]);
   await waitRegistered(
     starting,
     nodes.map((node) => node.name),
   );
   progress(`${nodes.length} nodes registered after ${since()}`);
+  await imported;
+  progress(`images on all nodes after ${since()}`);
   const { starter: _, ...rest } = starting;
   const state: ClusterState = { ...rest, phase: 'up' };
   writeState(state);
@@ -109,18 +113,20 @@ function beginState(name: string, shape: Shape, programs: Programs): ClusterStat
   return starting;
 }
 
-/** Prepares and boots a node, starts its components, imports the images. */
-export async function joinNode(
-  state: ClusterState,
-  node: NodeState,
-  programs: Programs,
-  images: string,
-): Promise<void> {
+async function importEverywhere(state: ClusterState, programs: Programs, images: string): Promise<void> {
+  await Promise.all(state.nodes.map((node) => importImages(state.name, node.name, images, programs)));
+}
+
+/** A new node as far as containerd. */
+export async function prepareAndBoot(state: ClusterState, node: NodeState, programs: Programs): Promise<void> {
   await prepareNode(state, node, programs);
   await bootNode(state, node, programs);
+}
+
+/** What of Kubernetes runs on a node that has booted. */
+export async function startServices(state: ClusterState, node: NodeState, programs: Programs): Promise<void> {
   await startNodeComponent(state, node, 'kubelet', programs);
   await startNodeComponent(state, node, 'kube-proxy', programs);
-  await importImages(state.name, node.name, images, programs);
 }
 
 /** Waits until all of these nodes are registered and have pod CIDRs. */

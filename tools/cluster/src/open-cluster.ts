@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs';
 import { apiRequest } from './api-client.ts';
 import type { Programs, Progress } from './build.ts';
 import { buildPrograms } from './build.ts';
-import { bringUp, joinNode, takeDown, waitRegistered } from './cluster.ts';
+import { bringUp, prepareAndBoot, startServices, takeDown, waitRegistered } from './cluster.ts';
 import type { ControlPlaneComponent, NodeComponent } from './component.ts';
 import { CONTROL_PLANE, logFile } from './component.ts';
 import { startControlPlaneComponent, stopControlPlaneComponent } from './control-plane.ts';
@@ -127,7 +127,9 @@ export class Cluster {
     const node: NodeState = { index, name: nodeName(this.name, index) };
     const grown: ClusterState = { ...state, nodes: [...state.nodes, node] };
     writeState(grown);
-    await joinNode(grown, node, this.programs, nodeImages(this.programs));
+    await prepareAndBoot(grown, node, this.programs);
+    await importImages(this.name, node.name, nodeImages(this.programs), this.programs);
+    await startServices(grown, node, this.programs);
     await waitRegistered(grown, [node.name]);
     return node.name;
   }
@@ -158,8 +160,7 @@ export class Cluster {
     const found = this.find(node);
     await haltNode(state, found);
     await bootNode(state, found, this.programs);
-    await startNodeComponent(state, found, 'kubelet', this.programs);
-    await startNodeComponent(state, found, 'kube-proxy', this.programs);
+    await startServices(state, found, this.programs);
   }
 
   async stop(node: string, component: NodeComponent): Promise<void> {
