@@ -7,6 +7,7 @@ import { addons } from './addons.ts';
 import type { Programs, Progress } from './build.ts';
 import { buildPrograms } from './build.ts';
 import { cgroupExists } from './cgroup.ts';
+import { logFile } from './component.ts';
 import { prepareControlPlane, startControlPlane } from './control-plane.ts';
 import { ClusterError } from './failure.ts';
 import { checkHost } from './host-tools.ts';
@@ -28,6 +29,7 @@ import {
 import type { ProcessId } from './process.ts';
 import type { ClusterState, NodeState } from './state.ts';
 import { claimUnderlay, claimedUnderlays, readState, releaseUnderlays, writeState } from './state.ts';
+import { raiseLimits, restoreLimits } from './machine-settings.ts';
 import { addMountPoints, removeMountPoints } from './mount-points.ts';
 
 export interface UpOptions {
@@ -52,6 +54,7 @@ export async function bringUp({ name, shape, progress }: UpOptions): Promise<Clu
   const since = (): string => `${((Date.now() - start) / 1000).toFixed(1)} s`;
   const starting = beginState(name, shape, programs);
   addMountPoints();
+  raiseLimits();
   const { underlay, nodes } = starting;
   progress(`starting the control plane (Kubernetes ${programs.kubernetesVersion}, underlay 172.30.${underlay}.0/24)`);
   await Promise.all([prepareControlPlane(starting), createUnderlay(starting)]);
@@ -131,8 +134,8 @@ export async function startServices(state: ClusterState, node: NodeState, progra
 
 /** Waits until all of these nodes are registered and have pod CIDRs. */
 export async function waitRegistered(state: ClusterState, names: readonly string[]): Promise<void> {
-  const log = `${folders(state.name).logs}/NODE/kubelet.log`;
-  await until(`nodes ${names.join(', ')} are registered`, log, 90_000, async () => {
+  const log = names.map((name) => logFile({ cluster: state.name, member: name, component: 'kubelet' })).join(', ');
+  await until(`nodes ${names.join(', ')} are registered`, log, 120_000, async () => {
     const registered = (await listNodes(state)) ?? [];
     return names.every((name) => registered.some((node) => node.name === name && node.podCidrs.length > 0));
   });
@@ -178,6 +181,7 @@ export async function takeDown(name: string, progress: Progress): Promise<boolea
 function tidy(name: string): void {
   releaseUnderlays(name);
   removeMountPoints();
+  restoreLimits();
   try {
     rmdirSync(STATE_FOLDER);
   } catch {

@@ -15,6 +15,8 @@ import { startTime } from './process.ts';
 const NAME = 'crash';
 const MAIN = join(dirname(fileURLToPath(import.meta.url)), 'main.ts');
 const HOME = `/var/lib/canal-cluster/${NAME}`;
+/** Raised while any cluster is up. */
+const INOTIFY = ['fs/inotify/max_user_instances', 'fs/inotify/max_user_watches'];
 const TICKS_PER_SECOND = 100;
 const DEFAULT_MOMENTS = [50, 150, 300, 500, 800, 1200, 1800, 2500, 3500, 5000, 7000, 9000];
 
@@ -29,11 +31,15 @@ function ofOthers(): (line: string) => boolean {
     return number !== undefined && readFileSync(join(folder, file), 'utf8') !== NAME ? [number] : [];
   });
   const points = existsSync(join(folder, '.mount-points')) ? readFileSync(join(folder, '.mount-points'), 'utf8') : '';
-  const shared = numbers.length === 0 ? [] : [folder, join(folder, '.mount-points'), ...points.split('\n')];
+  const shared =
+    numbers.length === 0
+      ? []
+      : [folder, join(folder, '.mount-points'), join(folder, '.settings.json'), ...points.split('\n')];
   return (line) =>
     numbers.some((number) => [`cluster${number}`, join(folder, `.underlay-${number}`)].includes(line)) ||
     numbers.some((number) => line.startsWith(`172.30.${number}.0/`)) ||
     (line.startsWith(`${folder}/`) && !line.includes(NAME) && !line.includes('/.')) ||
+    (numbers.length > 0 && INOTIFY.some((setting) => line.startsWith(setting))) ||
     shared.includes(line);
 }
 
@@ -71,7 +77,13 @@ function snapshot(): Snapshot {
         'entry',
         readdirSync(folder).map((entry) => join(folder, entry)),
       );
-  for (const path of ['vm/overcommit_memory', 'kernel/panic', 'kernel/panic_on_oops', 'kernel/keys/root_maxkeys'])
+  for (const path of [
+    'vm/overcommit_memory',
+    'kernel/panic',
+    'kernel/panic_on_oops',
+    'kernel/keys/root_maxkeys',
+    ...INOTIFY,
+  ])
     add('setting', [`${path} ${readFileSync(`/proc/sys/${path}`, 'utf8').trim()}`]);
   return found;
 }

@@ -10,6 +10,7 @@ import { CONTROL_PLANE, logFile } from './component.ts';
 import { startControlPlaneComponent, stopControlPlaneComponent } from './control-plane.ts';
 import { ClusterError } from './failure.ts';
 import { nodeImages } from './images.ts';
+import { raiseLimits } from './machine-settings.ts';
 import { inNetns, netnsPath } from './network.ts';
 import {
   bootNode,
@@ -124,6 +125,7 @@ export class Cluster {
     const { state } = this;
     const index = Math.max(0, ...state.nodes.map((node) => node.index)) + 1;
     if (index > MAX_NODES) throw new ClusterError('failed', `a cluster has at most ${MAX_NODES} nodes`);
+    raiseLimits();
     const node: NodeState = { index, name: nodeName(this.name, index) };
     const grown: ClusterState = { ...state, nodes: [...state.nodes, node] };
     writeState(grown);
