@@ -1,0 +1,312 @@
+/**
+ * Over the embedded API server. It serves no DaemonSets, Jobs and RBAC: those are kept beside it, and a little controller
+ * plays what Kubernetes does with them: agents' pods end with the DaemonSet, a Job gets a pod, and the pod an end.
+ */
+import { createEmbeddedServer, type EmbeddedServer } from '@canal/store-embedded';
+import { createKubeStore, fixedCredentials, Secret } from '@canal/store-kube';
+import { type KubeObject, NAMESPACES, NODES, PODS, type ResourceType, type Store, StoreError } from '@canal/store-port';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { planCluster } from './cluster-plan.ts';
+import { renderPlan, renderResult } from './render.ts';
+import { DAEMON_SETS, JOBS } from './resources.ts';
+import { type ClusterResult, uninstallCluster, type UninstallClusterOptions } from './uninstall-cluster.ts';
+
+const NAMESPACE = 'canal-system';
+const PREFIX = 'flannel.alpha.coreos.com/';
+
+/** What a node's Job does. */
+type Behaviour = 'succeeds' | 'fails' | 'crashes' | 'never-starts';
+
+class Cluster {
+  readonly store: Store;
+  readonly log: string[] = [];
+  readonly behaviour = new Map<string, Behaviour>();
+  readonly #server: EmbeddedServer;
+  readonly #beside = new Map<string, KubeObject>();
+  readonly #logs = new Map<string, string>();
+  agentsEnd = true;
+
+  constructor() {
+    this.#server = createEmbeddedServer({ tokens: [{ token: 'test', user: 'admin' }] });
+    const { url } = this.#server.listen({ hostname: '127.0.0.1', port: 0 });
+    const connection = { baseUrl: url, credentials: fixedCredentials({ token: new Secret('test') }) };
+    this.store = this.#wrap(createKubeStore({ connection, clock: REAL_CLOCK }));
+  }
+
+  close(): Promise<void> {
+    return this.#server.close();
+  }
+
+  readLog(pod: string): Promise<string> {
+    return Promise.resolve(this.#logs.get(pod) ?? '');
+  }
+
+  /** Kinds that the embedded server lacks are answered from a map; everything else is its own. */
+  #wrap(real: Store): Store {
+    const forget = (key: string): void => {
+      if (!this.#beside.delete(key)) throw new StoreError('not-found', `there is no ${key}`);
+    };
+    const isBeside = (type: ResourceType): boolean => type.group !== '';
+    const keyOf = (type: ResourceType, name: string, namespace = ''): string => `${type.plural} ${namespace}/${name}`;
+    return {
+      watch: (type, parse, options, signal) => real.watch(type, parse, options, signal),
+      get: (type, name, namespace) =>
+        isBeside(type)
+          ? Promise.resolve(this.#beside.get(keyOf(type, name, namespace)))
+          : real.get(type, name, namespace),
+      list: async (type, options = {}) => {
+        if (!isBeside(type)) return await real.list(type, options);
+        const all = [...this.#beside].filter(([key]) => key.startsWith(`${type.plural} `)).map(([, object]) => object);
+        const [label = '', value] = (options.labelSelector ?? '').split('=');
+        return label === '' ? all : all.filter(({ metadata }) => metadata.labels?.[label] === value);
+      },
+      create: async (type, object) => {
+        if (!isBeside(type)) return await real.create(type, object);
+        this.log.push(`create ${type.kind}`);
+        this.#beside.set(keyOf(type, object.metadata.name, object.metadata.namespace), object);
+        if (type.kind === 'Job') await this.#startJob(real, object);
+        return object;
+      },
+      update: (type, object) => real.update(type, object),
+      mergePatch: (type, name, patch, options) => real.mergePatch(type, name, patch, options),
+      delete: async (type, name, namespace) => {
+        if (!isBeside(type)) {
+          await real.delete(type, name, namespace);
+          return;
+        }
+        forget(keyOf(type, name, namespace));
+        this.log.push(`delete ${type.kind}`);
+        if (type.kind === 'DaemonSet' && this.agentsEnd) await this.#endAgents(real);
+      },
+    };
+  }
+
+  async #endAgents(real: Store): Promise<void> {
+    for (const { metadata } of await real.list(PODS, { namespace: NAMESPACE, labelSelector: 'k8s-app=canal' })) {
+      await real.delete(PODS, metadata.name, NAMESPACE);
+    }
+  }
+
+  async #startJob(real: Store, job: KubeObject): Promise<void> {
+    const template = (job['spec'] as { template: { metadata: KubeObject['metadata']; spec: { nodeName: string } } })
+      .template;
+    const { name } = job.metadata;
+    const node = template.spec.nodeName;
+    const behaviour = this.behaviour.get(node) ?? 'succeeds';
+    const labels = { ...template.metadata.labels, 'job-name': name };
+    const pod = { metadata: { name: `${name}-x`, namespace: NAMESPACE, labels }, spec: template.spec };
+    await real.create(PODS, { apiVersion: 'v1', kind: 'Pod', ...pod });
+    const failed = behaviour !== 'succeeds';
+    this.#logs.set(
+      `${name}-x`,
+      behaviour === 'crashes' ? '{"level":"error","msg":"no","cure":"do"}\n' : reportOf(failed),
+    );
+    if (behaviour === 'never-starts') return;
+    await real.mergePatch(
+      PODS,
+      `${name}-x`,
+      { status: { phase: failed ? 'Failed' : 'Succeeded' } },
+      { namespace: NAMESPACE, subresource: 'status' },
+    );
+  }
+}
+
+function reportOf(failed: boolean): string {
+  const objects = [
+    { kind: 'network', name: 'link delete flannel.1', outcome: failed ? 'failed' : 'removed' },
+    { kind: 'sysctl', name: 'net.ipv4.conf.all.forwarding', outcome: 'restored', note: '1 -> 0' },
+    { kind: 'cni-config', name: '/etc/cni/net.d/99.conflist', outcome: 'left', note: 'not ours\u001b[2J' },
+  ];
+  const report = { kind: 'CanalUninstallReport', dryRun: false, pods: [{ containerId: 'c', pod: 'default/web' }] };
+  const remaining = failed ? ['network link delete flannel.1'] : [];
+  return `{"level":"info","msg":"x"}\n${JSON.stringify({ ...report, objects, remaining })}\n`;
+}
+
+/** For the client alone, whose time limits are real. */
+const REAL_CLOCK = { nowMs: () => performance.now(), sleep: (delayMs: number) => Bun.sleep(delayMs) };
+
+/** Time passes when somebody sleeps. */
+let nowMs = 0;
+const CLOCK = {
+  nowMs: () => nowMs,
+  sleep: async (delayMs: number): Promise<void> => {
+    nowMs += delayMs;
+    await Bun.sleep(0);
+  },
+};
+
+let cluster: Cluster;
+beforeEach(async () => {
+  cluster = new Cluster();
+  const { store } = cluster;
+  await store.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
+  const template = { spec: { containers: [{ name: 'flanneld', image: 'registry.test/canal:1', args: ['flanneld'] }] } };
+  await store.create(DAEMON_SETS, {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: 'canal-node', namespace: NAMESPACE, labels: { 'k8s-app': 'canal' } },
+    spec: { template },
+  });
+  for (const name of ['a', 'b']) await addNode(name);
+});
+afterEach(() => cluster.close());
+
+async function addNode(name: string, ready = 'True'): Promise<void> {
+  const { store } = cluster;
+  const annotations = {
+    [`${PREFIX}public-ip`]: '192.0.2.1',
+    [`${PREFIX}public-ip-overwrite`]: '192.0.2.9',
+    other: 'x',
+  };
+  await store.create(NODES, { apiVersion: 'v1', kind: 'Node', metadata: { name, annotations } });
+  const conditions = [
+    { type: 'Ready', status: ready, lastHeartbeatTime: '2026-01-01T00:00:00Z' },
+    { type: 'NetworkUnavailable', status: 'False', reason: 'FlannelIsUp' },
+  ];
+  await store.mergePatch(NODES, name, { status: { conditions } }, { subresource: 'status' });
+  await addPod(`canal-${name}`, name, { 'k8s-app': 'canal' }, true);
+  await addPod(`web-${name}`, name, {}, false);
+}
+
+async function addPod(
+  name: string,
+  nodeName: string,
+  labels: Record<string, string>,
+  hostNetwork: boolean,
+): Promise<void> {
+  const spec = { nodeName, hostNetwork, containers: [{ name: 'c', image: 'i' }] };
+  const metadata = { name, namespace: hostNetwork ? NAMESPACE : 'default', labels };
+  await cluster.store.create(PODS, { apiVersion: 'v1', kind: 'Pod', metadata, spec });
+}
+
+async function run(
+  options: Partial<UninstallClusterOptions> = {},
+  nodes: readonly string[] = [],
+): Promise<ClusterResult> {
+  const plan = await planCluster(cluster.store, { namespace: NAMESPACE, nodes, defaultImage: 'default' });
+  const deps = {
+    store: cluster.store,
+    clock: CLOCK,
+    signal: new AbortController().signal,
+    now: () => new Date('2026-01-02T03:04:05Z'),
+    podLog: (_namespace: string, pod: string) => cluster.readLog(pod),
+    onProgress: (text: string) => void cluster.log.push(text),
+  };
+  const all = {
+    namespace: NAMESPACE,
+    dryRun: false,
+    keepObjects: false,
+    isPartial: false,
+    timeoutSeconds: 30,
+    ...options,
+  };
+  return await uninstallCluster(deps, plan, all);
+}
+
+const outcomes = ({ nodes }: ClusterResult): string[] => nodes.map(({ node, outcome }) => `${node} ${outcome}`);
+const podNames = async (): Promise<string[]> => (await cluster.store.list(PODS)).map(({ metadata }) => metadata.name);
+
+describe('the plan', () => {
+  test('has the image of the DaemonSet, the nodes, and counts the pods that lose their network', async () => {
+    const plan = await planCluster(cluster.store, { namespace: NAMESPACE, nodes: [], defaultImage: 'default' });
+    expect(plan).toMatchObject({
+      image: 'registry.test/canal:1',
+      daemonSetExists: true,
+      nodes: [
+        { name: 'a', pods: 1, hasAgent: true },
+        { name: 'b', pods: 1, hasAgent: true },
+      ],
+    });
+    expect(renderPlan(plan)).toMatch(/from 2 nodes[^]*2 pods on them[^]*DaemonSet canal-node is deleted first/);
+  });
+
+  test('a node that is not there is a wrong command line', async () => {
+    const options = { namespace: NAMESPACE, nodes: ['a', 'nosuch'], defaultImage: 'default' };
+    await expect(planCluster(cluster.store, options)).rejects.toThrow('--node: there is no node nosuch');
+  });
+});
+
+describe('the whole cluster', () => {
+  test('agents end before the first Job starts; annotations of ours go, those of people stay; no Job is left', async () => {
+    const result = await run();
+    expect(outcomes(result)).toEqual(['a done', 'b done']);
+    expect(cluster.log.indexOf('delete DaemonSet')).toBeLessThan(cluster.log.indexOf('create Job'));
+    const node = await cluster.store.get(NODES, 'a');
+    expect(node?.metadata.annotations).toEqual({ [`${PREFIX}public-ip-overwrite`]: '192.0.2.9', other: 'x' });
+    expect((node?.['status'] as { conditions: unknown }).conditions).toContainEqual(
+      expect.objectContaining({ type: 'NetworkUnavailable', status: 'True', reason: 'CanalUninstalled' }),
+    );
+    expect(await podNames()).toEqual(['web-a', 'web-b']);
+    expect(await cluster.store.list(JOBS)).toEqual([]);
+    expect(result.objects).toEqual(['Namespace canal-system']);
+  });
+
+  test('a dry run deletes nothing and says what it would', async () => {
+    const result = await run({ dryRun: true });
+    expect(outcomes(result)).toEqual(['a done', 'b done']);
+    expect(await podNames()).toEqual(['canal-a', 'canal-b', 'web-a', 'web-b']);
+    expect(await cluster.store.get(DAEMON_SETS, 'canal-node', NAMESPACE)).toBeDefined();
+    expect((await cluster.store.get(NODES, 'a'))?.metadata.annotations?.[`${PREFIX}public-ip`]).toBe('192.0.2.1');
+    expect((await cluster.store.get(NAMESPACES, NAMESPACE))?.metadata.deletionTimestamp).toBeUndefined();
+    expect(renderResult(result, true)).toContain('would delete: Namespace canal-system');
+  });
+
+  test('one node that fails stops none of the others, keeps its annotations, and the objects stay', async () => {
+    cluster.behaviour.set('a', 'fails');
+    const result = await run();
+    expect(outcomes(result)).toEqual(['a failed', 'b done']);
+    expect((await cluster.store.get(NODES, 'a'))?.metadata.annotations?.[`${PREFIX}public-ip`]).toBe('192.0.2.1');
+    expect((await cluster.store.get(NODES, 'b'))?.metadata.annotations?.[`${PREFIX}public-ip`]).toBeUndefined();
+    expect(result.objectsKept).toMatch(/run the same command again/);
+    const text = renderResult(result, false);
+    expect(text).toMatch(/a +failed[^]*failed network link delete flannel\.1\n {2}left cni-config[^]*still there/);
+    expect(text).not.toContain('\u001b');
+  });
+
+  test('a program that crashes is told in its own words', async () => {
+    cluster.behaviour.set('b', 'crashes');
+    const { nodes } = await run();
+    expect(nodes[1]).toMatchObject({ outcome: 'failed', problem: 'no. do' });
+  });
+
+  test('a node whose kubelet is silent gets no Job; it is named with what to run there', async () => {
+    await addNode('c', 'Unknown');
+    const result = await run();
+    expect(outcomes(result)).toEqual(['a done', 'b done', 'c unreachable']);
+    expect(cluster.log.filter((line) => line === 'create Job')).toHaveLength(2);
+    expect(renderResult(result, false)).toMatch(
+      /not reached: c\.[^]*\/opt\/cni\/bin\/canal node-setup uninstall --force/,
+    );
+    expect(result.objects).toEqual([]);
+  });
+
+  test('a pod that never starts is given up after the time limit', async () => {
+    cluster.behaviour.set('a', 'never-starts');
+    const { nodes } = await run({ timeoutSeconds: 5 });
+    expect(nodes[0]).toMatchObject({ node: 'a', outcome: 'unreachable' });
+    expect(nodes[0]?.problem).toMatch(/no answer within 5 s: its pod is Pending/);
+  });
+
+  test('agents that do not end: no Job is started', async () => {
+    cluster.agentsEnd = false;
+    await expect(run({ timeoutSeconds: 5 })).rejects.toMatchObject({ name: 'AgentsStay' });
+    expect(cluster.log).not.toContain('create Job');
+  });
+
+  test('after kubectl delete: a namespace is made for the Jobs, and goes again', async () => {
+    await cluster.store.delete(DAEMON_SETS, 'canal-node', NAMESPACE);
+    await cluster.store.delete(NAMESPACES, NAMESPACE);
+    const result = await run();
+    expect(outcomes(result)).toEqual(['a done', 'b done']);
+    expect(result.objects).toEqual([]);
+    const left = await cluster.store.get(NAMESPACES, NAMESPACE);
+    expect(left === undefined || left.metadata.deletionTimestamp !== undefined).toBe(true);
+  });
+
+  test('only some nodes: DaemonSet and objects stay', async () => {
+    const result = await run({ isPartial: true }, ['b']);
+    expect(outcomes(result)).toEqual(['b done']);
+    expect(result.objectsKept).toBe('only some nodes were asked for');
+    expect(await cluster.store.get(DAEMON_SETS, 'canal-node', NAMESPACE)).toBeDefined();
+  });
+});
