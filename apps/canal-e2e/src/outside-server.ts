@@ -27,7 +27,6 @@ export async function startOutsideServer(outside: Outside): Promise<OutsideServe
 }
 
 async function answers(outside: Outside): Promise<boolean> {
-  const target = `127.0.0.1:${HTTP_PORT}`;
-  const { status } = await outside.exec([outside.agnhost, 'connect', target, '--timeout=1s'], { allowFailure: true });
-  return status === 0;
+  const served = await outside.get(`http://127.0.0.1:${HTTP_PORT}/hostname`).catch(() => []);
+  return served.length > 0;
 }

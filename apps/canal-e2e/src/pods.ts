@@ -14,6 +14,11 @@ export interface PodSpec {
   /** Ports of netexec; hostNetwork pods on one node need different ones. Defaults 8080 and 8081. */
   readonly httpPort?: number;
   readonly udpPort?: number;
+  /**
+   * Addresses that netexec's UDP server binds to. Default: any, and then the kernel chooses what it answers from: on a
+   * node with addresses in the pod network too (cni0, IPv6 of a vxlan device) not always the one that was asked.
+   */
+  readonly udpListen?: readonly string[];
 }
 
 export interface Pod {
@@ -134,12 +139,17 @@ export function podManifest(namespace: string, spec: PodSpec): object {
           name: 'agnhost',
           image: AGNHOST_IMAGE,
           imagePullPolicy: 'IfNotPresent',
-          args: spec.args ?? ['netexec', `--http-port=${httpPort}`, `--udp-port=${udpPort}`],
+          args: spec.args ?? netexec(httpPort, udpPort, spec.udpListen),
           ...(serves ? { readinessProbe: { httpGet: { path: '/healthz', port: httpPort }, periodSeconds: 1 } } : {}),
         },
       ],
     },
   };
+}
+
+function netexec(httpPort: number, udpPort: number, udpListen: readonly string[] = []): readonly string[] {
+  const listen = udpListen.length === 0 ? [] : [`--udp-listen-addresses=${udpListen.join(',')}`];
+  return ['netexec', `--http-port=${httpPort}`, `--udp-port=${udpPort}`, ...listen];
 }
 
 async function waitReady(world: World, namespace: string, specs: readonly PodSpec[], timeoutMs: number): Promise<void> {

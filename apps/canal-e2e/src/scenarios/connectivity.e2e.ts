@@ -90,7 +90,9 @@ scenario('pod to pod: ICMP, up to the MTU unfragmented and beyond', { limitMs: L
 scenario('pods and hostNetwork pods, both ways', { limitMs: LIMIT_MS }, async ({ pods }) => {
   const nodes = await world.nodes();
   const hosts = await pods.create(
-    nodes.map(({ name }, index) => ({ name: `host-${index + 1}`, node: name, hostNetwork: true, ...HOST_PORTS })),
+    nodes.map(({ name, ips }, index) => ({
+      ...{ name: `host-${index + 1}`, node: name, hostNetwork: true, udpListen: ips, ...HOST_PORTS },
+    })),
   );
   const inside = await podsOnAllNodes(pods);
   await using dialers = await openDialers(world, [...hosts, ...inside]);
