@@ -51,6 +51,21 @@ describe('what a start of the shipped binary loads', () => {
     expect(packages.filter((name) => /store|api-schema|config|telemetry|lab/.test(name))).toEqual([]);
   });
 
+  test('the loopback plugin: no more than the other one', () => {
+    const packages = packagesOf(loadedBy('apps/cni/src/loopback-main.ts'));
+    expect(packages).toContain('libs/netlink-ts');
+    expect(packages.filter((name) => !name.startsWith('libs/') && name !== 'apps/cni')).toEqual([]);
+    expect(packages.filter((name) => /store|api-schema|config|telemetry|lab|network-compile|delta/.test(name))).toEqual(
+      [],
+    );
+  });
+
+  test('the set-up of a node: nothing from the registry, no client of the API server', () => {
+    const packages = packagesOf(loadedBy('apps/node-setup/src/main.ts'));
+    expect(packages).toContain('apps/node-setup');
+    expect(packages.filter((name) => /^node_modules|store|lab/.test(name))).toEqual([]);
+  });
+
   test('the node agent: neither the command line, nor the lab, nor the Kubernetes client', () => {
     const packages = packagesOf(loadedBy('apps/flanneld/src/main.ts'));
     expect(packages).toContain('libs/network-compile');

@@ -1,14 +1,20 @@
 /** What a node has in its kernel and on disk, told by iproute2, nft, sysctl and find: one line a thing. */
 import { spawnSync } from 'node:child_process';
-import type { TestNetns } from '@canal/testing';
 
 export type NodeSnapshot = readonly string[];
+
+/** How commands are run in the node's network: a namespace of the tests. */
+export interface NodeShell {
+  run(argv: readonly string[]): string;
+  exec(argv: readonly string[]): { readonly stdout: string };
+  json(argv: readonly string[]): unknown;
+}
 
 /** Counts and times that change by themselves. */
 const RESTLESS =
   /^net\.(?:netfilter\.nf_conntrack_count|core\.flow_limit|ipv4\.tcp_fastopen_key|ipv6\.conf\.[^ ]+\.stable_secret)/;
 
-export function snapshotOf(netns: TestNetns, root: string): NodeSnapshot {
+export function snapshotOf(netns: NodeShell, root: string): NodeSnapshot {
   const lines = (text: string): string[] => text.split('\n').filter((line) => line.trim() !== '');
   const objects = (kind: string, ...argv: string[]): string[] =>
     (netns.json(['ip', '-j', ...argv]) as Record<string, unknown>[]).map((object) => {
