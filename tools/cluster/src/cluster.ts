@@ -13,7 +13,9 @@ import { ClusterError } from './failure.ts';
 import { checkHost } from './host-tools.ts';
 import { nodeImages } from './images.ts';
 import { createUnderlay, netnsPath, removeHostLink, removeNetns } from './network.ts';
-import { bootNode, importImages, killCgroup, killNetwork, prepareNode, startNodeComponent, until } from './node.ts';
+import { killCgroup, killNetwork } from './ending.ts';
+import { bootNode, importImages, prepareNode, startNodeComponent } from './node.ts';
+import { until } from './waiting.ts';
 import type { Shape } from './plan.ts';
 import { STATE_FOLDER, cgroupName, clusterCidrs, folders, hostLink, nodeName } from './plan.ts';
 import {

@@ -16,7 +16,8 @@ import {
 } from './component-config.ts';
 import { ClusterError } from './failure.ts';
 import { inNetns, netnsPath } from './network.ts';
-import { systemCgroup, until } from './node.ts';
+import { systemCgroup } from './node.ts';
+import { until } from './waiting.ts';
 import { createAuthority, createCertificate, createSigningKey, kubeconfig } from './pki.ts';
 import { CLUSTER_DOMAIN, apiServerUrl, clusterCidrs, folders, underlay } from './plan.ts';
 import { cleanEnvironment } from './process.ts';

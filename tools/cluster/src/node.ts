@@ -3,23 +3,25 @@
  * a folder of the machine with the node's own files. `root/` in that folder has the node's paths below it: what is in
  * `root/run` is lost with a reboot, the rest stays.
  */
-import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { Programs } from './build.ts';
-import { createCgroup, cgroupProcesses, joinFiles, removeCgroup } from './cgroup.ts';
+import { createCgroup, joinFiles } from './cgroup.ts';
 import type { NodeComponent } from './component.ts';
 import { componentProcess, hasEnded, logFile, startComponent, stopComponent } from './component.ts';
 import { containerdConfig, kubeProxyConfig, kubeletArguments, kubeletConfig } from './component-config.ts';
 import type { NodeInput } from './component-config.ts';
+import { killCgroup, killNetwork } from './ending.ts';
 import { ClusterError } from './failure.ts';
 import { createMember, netnsPath, removeMember } from './network.ts';
 import { baseRuntimeSpec } from './oci-base.ts';
 import { createCertificate, kubeconfig } from './pki.ts';
 import { apiServerUrl, cgroupName, clusterCidrs, folders, underlay } from './plan.ts';
 import type { ProcessId } from './process.ts';
-import { cleanEnvironment, endProcesses, execute, identify, networkOf, processesWhere } from './process.ts';
+import { cleanEnvironment, execute } from './process.ts';
 import type { ClusterState, NodeState } from './state.ts';
+import { until } from './waiting.ts';
 import { nodeInitScript, PRIVATE_FOLDERS } from './node-init.ts';
 
 const HOLDER = 'holder';
@@ -167,25 +169,6 @@ export async function haltNode(state: ClusterState, node: NodeState): Promise<vo
   await removeMember(state.name, node.name, nodeIps(state, node));
 }
 
-/** Ends every process of a cgroup tree and removes it. */
-export async function killCgroup(name: string): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  for (;;) {
-    const pids = cgroupProcesses(name);
-    await endProcesses(identify(pids), 0);
-    if (removeCgroup(name)) return;
-    if (Date.now() > deadline) throw new ClusterError('failed', `cgroup ${name} still has processes ${pids.join(' ')}`);
-    await Bun.sleep(50);
-  }
-}
-
-/** Ends every process of the network namespace that a file keeps. */
-export async function killNetwork(path: string): Promise<void> {
-  if (!existsSync(path)) return;
-  const { ino } = statSync(path);
-  await endProcesses(identify(processesWhere((pid) => networkOf(pid) === `net:[${ino}]`)), 0);
-}
-
 export function nodeCgroup(cluster: string, node: string): string {
   return `${cgroupName(cluster)}/${node}`;
 }
@@ -197,19 +180,4 @@ export function systemCgroup(cluster: string, node: string): string {
 
 function hostsOf(state: ClusterState): readonly (readonly [string, readonly string[]])[] {
   return state.nodes.map((node) => [node.name, nodeIps(state, node)]);
-}
-
-/** Asks until the answer is yes. Throws `failed` with the log to look into. */
-export async function until(
-  what: string,
-  log: string,
-  limit: number,
-  question: () => boolean | Promise<boolean>,
-): Promise<void> {
-  const deadline = Date.now() + limit;
-  while (!(await question())) {
-    if (Date.now() > deadline)
-      throw new ClusterError('failed', `waited ${limit / 1000} s in vain until ${what}: see ${log}`);
-    await Bun.sleep(50);
-  }
 }

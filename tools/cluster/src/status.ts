@@ -98,7 +98,7 @@ export async function clusterStatus(state: ClusterState, programs: Programs): Pr
 
 export function formatStatus(status: ClusterStatus): string {
   const line = (member: string, text: string, parts: ComponentStatus): string =>
-    `  ${member.padEnd(16)} ${text.padEnd(44)} ${Object.entries(parts)
+    `  ${member.padEnd(16)} ${text.padEnd(status.ipFamily === 'dual' ? 64 : 44)} ${Object.entries(parts)
       .map(([component, pid]) => (pid === null ? `${component} STOPPED` : component))
       .join(', ')}`;
   const { controlPlane } = status;
