@@ -11,6 +11,7 @@ if (needsCluster && !isRoot())
 installPackages();
 if (needsCluster) {
   installTestTools();
+  installClusterTools();
   step('building the components of Kubernetes (npm run cluster -- build)');
   must([bun, ['tools/cluster/src/main.ts', 'build']]);
   step('building dist/canal and dist/canal-image.tar (npm run image)');
