@@ -2,7 +2,17 @@
  * `npm run e2e [-- OPTIONS]`: what users do, on a real Kubernetes that is brought up for it. With --kubeconfig it runs
  * against any cluster, and builds nothing.
  */
-import { bun, buildBinary, fail, installPackages, installTestTools, isRoot, run, step } from './setup.mjs';
+import {
+  bun,
+  buildBinary,
+  fail,
+  installClusterTools,
+  installPackages,
+  installTestTools,
+  isRoot,
+  run,
+  step,
+} from './setup.mjs';
 
 const args = process.argv.slice(2);
 const needsCluster = !args.some((arg) => arg.startsWith('--kubeconfig') || arg === '--help');
