@@ -29,12 +29,15 @@ beforeEach(() => {
   template = join(root, 'cni-conf.json');
   mkdirSync(directory);
   writeFileSync(template, CANAL);
-  file = new CniConfFile({ template, directory, name: NAME });
+  file = start();
 });
 
 afterEach(() => {
   rmSync(root, { recursive: true });
 });
+
+/** An agent that starts: it knows what is on the disk. */
+const start = (): CniConfFile => new CniConfFile({ template, directory, name: NAME, stateDir: join(root, 'state') });
 
 const read = (name = NAME): string => readFileSync(join(directory, name), 'utf8');
 
@@ -110,4 +113,27 @@ test('what a service mesh appends stays', () => {
   writeFileSync(join(directory, NAME), meshed);
   expect(file.ensure()).toEqual({ outcome: 'same', complaints: [], appended: ['linkerd-cni'] });
   expect(read()).toBe(meshed);
+});
+
+test('a plugin that the template lost while no agent ran goes', () => {
+  writeFileSync(template, CANAL.replace('{"type": "canal"}', '{"type": "canal"}, {"type": "portmap"}'));
+  file.ensure();
+  writeFileSync(template, CANAL);
+  expect(start().ensure()).toMatchObject({ outcome: 'written', appended: [] });
+  expect(read()).toBe(CANAL);
+});
+
+test('what a killed writer left goes, and no runtime would have read it', () => {
+  writeFileSync(join(directory, `.canal-tmp-7-${NAME}.tmp`), '{');
+  file.ensure();
+  expect(readdirSync(directory)).toEqual([NAME]);
+});
+
+test('an earlier file that no runtime can read is told; a directory of such a name is passed over', () => {
+  writeFileSync(join(directory, '00-broken.conflist'), '{"plugins": [');
+  mkdirSync(join(directory, '05-old.conf'));
+  const report = file.ensure();
+  expect(report).toMatchObject({ outcome: 'written', complaints: [{ event: 'CNIConfigConflict' }] });
+  expect(report.complaints).toHaveLength(1);
+  expect(report.complaints[0]?.message).toContain('00-broken.conflist (not readable');
 });

@@ -1,8 +1,8 @@
 /** The runtime's CNI configuration on disk: written last, kept as the template says, never another CNI's. */
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CniConfOptions } from '@canal/config';
-import { writeFileAtomic } from '@canal/node-state';
+import { removeTemporaryFiles, writeFileAtomic } from '@canal/node-state';
 import { type ConfTemplate, decideConf, earlierConfs, foreignTypes, parseConfTemplate } from './cni-conf.ts';
 import type { Complaint } from './problem-log.ts';
 
@@ -15,12 +15,16 @@ export interface CniConfReport {
   readonly appended: readonly string[];
 }
 
+/** In the state directory. An agent that starts must know which plugins its predecessor's template had. */
+const IN_FORCE = 'cni-conf-in-force.json';
+
 export class CniConfFile {
   readonly #options: CniConfOptions;
   /** The last template that was right. */
   #template: ConfTemplate | undefined;
-  /** The template that the file was last found to follow. */
+  /** The template that the file was last found to follow, by this agent or the one before it. */
   #inForce: string | undefined;
+  #looked = false;
 
   constructor(options: CniConfOptions) {
     this.#options = options;
@@ -29,6 +33,7 @@ export class CniConfFile {
   /** Brings the file there. To be called when pods may be added; throws NodeStateError when it cannot be written. */
   ensure(): CniConfReport {
     const { directory, name } = this.#options;
+    this.#lookOnce();
     const problem = this.#readTemplate();
     const complaints = [...(problem === undefined ? [] : [problem]), ...this.#earlier()];
     if (this.#template === undefined) {
@@ -41,7 +46,7 @@ export class CniConfFile {
         return { outcome: 'not-written', fault: taken.message, complaints: [...complaints, taken], appended: [] };
       }
       case 'keep':
-        this.#inForce = this.#template.text;
+        this.#remember(this.#template.text);
         return { outcome: 'same', complaints, appended: decision.appended };
       case 'write': {
         const { text } = this.#template;
@@ -49,10 +54,27 @@ export class CniConfFile {
         // 0600: a runtime reads it as root, and nobody else has to.
         writeFileAtomic(directory, name, text, { mode: 0o600, survives: 'power-cut' });
         const outcome = this.#inForce === text ? 'repaired' : 'written';
-        this.#inForce = text;
+        this.#remember(text);
         return { outcome, complaints, appended: [] };
       }
     }
+  }
+
+  #lookOnce(): void {
+    if (this.#looked) return;
+    const { directory, stateDir } = this.#options;
+    // Of an agent that was killed; no other writes there under this prefix.
+    removeTemporaryFiles(directory, listIfThere(directory));
+    this.#inForce = readIfThere(join(stateDir, IN_FORCE));
+    this.#looked = true;
+  }
+
+  #remember(text: string): void {
+    if (this.#inForce === text) return;
+    const { stateDir } = this.#options;
+    mkdirSync(stateDir, { recursive: true });
+    writeFileAtomic(stateDir, IN_FORCE, text, { mode: 0o600, survives: 'power-cut' });
+    this.#inForce = text;
   }
 
   #readTemplate(): Complaint | undefined {
@@ -88,10 +110,11 @@ export class CniConfFile {
   #earlier(): Complaint[] {
     const { directory, name } = this.#options;
     return earlierConfs(name, listIfThere(directory)).flatMap((other): Complaint[] => {
-      const types = foreignTypes(readIfThere(join(directory, other)) ?? '');
+      const text = readForeign(join(directory, other));
+      const types = text === undefined ? undefined : foreignTypes(text);
       if (types === undefined) return [];
       const message =
-        `${join(directory, other)} (${types.join(', ')}) comes before ${name}: new pods of this node get their network from it. ` +
+        `${join(directory, other)} (${types.join(', ') || 'not readable: runtimes may give the whole directory up'}) comes before ${name}: new pods of this node get their network from it. ` +
         `Cure: remove that CNI from this node, or take the file away, unless it passes pods on to canal`;
       return [{ key: `earlier ${other}`, severity: 'warning', event: 'CNIConfigConflict', message }];
     });
@@ -100,6 +123,15 @@ export class CniConfFile {
 
 function readIfThere(path: string): string | undefined {
   return ifThere(() => readFileSync(path, 'utf8'));
+}
+
+/** Undefined for what runtimes pass over; empty for what they cannot read either. */
+function readForeign(path: string): string | undefined {
+  try {
+    return statSync(path).isFile() ? readFileSync(path, 'utf8') : undefined;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'ENOENT' ? undefined : '';
+  }
 }
 
 function listIfThere(directory: string): readonly string[] {

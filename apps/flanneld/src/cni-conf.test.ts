@@ -88,20 +88,26 @@ test('files that a runtime takes before ours, in its order', () => {
     '10-calico.conflist',
     '05-cilium.conf',
     '05-cilium.conf.bak',
-    '.canal-tmp-1-10-canal.conflist',
+    '.canal-tmp-1-10-canal.conflist.tmp',
+    '.hidden.conflist',
     '00-multus.json',
     '10-flannel.conflist',
     'README',
   ];
-  expect(earlierConfs('10-canal.conflist', names)).toEqual(['00-multus.json', '05-cilium.conf', '10-calico.conflist']);
+  expect(earlierConfs('10-canal.conflist', names)).toEqual([
+    '.hidden.conflist',
+    '00-multus.json',
+    '05-cilium.conf',
+    '10-calico.conflist',
+  ]);
 });
 
 test.each([
   [list({ type: 'calico' }), ['calico']],
   ['{"type": "multus", "delegates": []}', ['multus']],
   [list({ type: 'first' }, CANAL), undefined],
-  ['not JSON', undefined],
-  ['{}', undefined],
+  ['not JSON', []],
+  ['{}', []],
 ])('whose file is %j', (text, types) => {
   expect(foreignTypes(text)).toEqual(types);
 });

@@ -2,7 +2,16 @@
  * The configuration that makes container runtimes call the plugin: whether a template may become it, what is to be done
  * with the file that is there, and whose files come before it.
  */
-import { isJsonObject, type JsonObject, parseConfList, parseJson } from '@canal/cni-spec';
+import {
+  isConfFileName,
+  isJsonObject,
+  type JsonObject,
+  parseConfList,
+  parseJson,
+  pluginsOf,
+  pluginTypeOf,
+  pluginTypesOf,
+} from '@canal/cni-spec';
 import { err, ok, type Result } from 'net-types';
 
 export interface ConfTemplate {
@@ -35,7 +44,7 @@ export type ConfDecision =
   | { readonly action: 'leave'; readonly types: readonly string[] };
 
 /**
- * `present` is the file's text, undefined when there is none. `inForce` is the template that this process wrote or found
+ * `present` is the file's text, undefined when there is none. `inForce` is the template that the agent wrote or found
  * in force before: a new one replaces the file as it stands, so that a plugin taken out of the template goes.
  */
 export function decideConf(
@@ -47,7 +56,7 @@ export function decideConf(
   const json = parseJson(present);
   // No runtime can use it, so nobody's pods depend on it: half a file of a writer that was killed.
   if (!json.ok || !isJsonObject(json.value)) return { action: 'write' };
-  const types = typesOf(json.value);
+  const types = pluginTypesOf(present) ?? [];
   if (types.length > 0 && !types.includes(OWN_TYPE)) return { action: 'leave', types };
   const appended = appendedTo(template.json, json.value);
   if (appended === undefined) return { action: 'write' };
@@ -61,35 +70,16 @@ function appendedTo(template: JsonObject, present: JsonObject): readonly string[
   const found = pluginsOf(present);
   const head = { ...present, plugins: found.slice(0, wanted.length) };
   if (!Bun.deepEquals(head, template)) return undefined;
-  return found.slice(wanted.length).map(typeOf);
+  return found.slice(wanted.length).map(pluginTypeOf);
 }
 
-/** Of a list, or of a file with a single plugin. */
-function typesOf(json: JsonObject): string[] {
-  return [json, ...pluginsOf(json)].map(typeOf).filter((type) => type !== '');
-}
-
-function pluginsOf(json: JsonObject): readonly JsonObject[] {
-  const plugins: unknown = json['plugins'];
-  return Array.isArray(plugins) ? (plugins as JsonObject[]).filter(isJsonObject) : [];
-}
-
-function typeOf({ type }: JsonObject): string {
-  return typeof type === 'string' ? type : '';
-}
-
-/** As libcni: by extension. containerd and CRI-O take the first that they can read, in the order of names. */
-const EXTENSIONS = /\.(?:conf|conflist|json)$/;
-
-/** Files that a runtime would take before `name`, in its order. */
+/** Files that a runtime reads before `name`, in its order. containerd gives the whole directory up at a bad one. */
 export function earlierConfs(name: string, names: readonly string[]): readonly string[] {
-  return names.filter((other) => EXTENSIONS.test(other) && !other.startsWith('.') && other < name).sort();
+  return names.filter((other) => isConfFileName(other) && other < name).sort();
 }
 
-/** What an earlier file calls, undefined when it is no configuration or calls canal itself. */
+/** What an earlier file calls: undefined when that is canal itself, empty when no runtime can read it. */
 export function foreignTypes(text: string): readonly string[] | undefined {
-  const json = parseJson(text);
-  if (!json.ok || !isJsonObject(json.value)) return undefined;
-  const types = typesOf(json.value);
-  return types.length === 0 || types.includes(OWN_TYPE) ? undefined : types;
+  const types = pluginTypesOf(text) ?? [];
+  return types.includes(OWN_TYPE) ? undefined : types;
 }

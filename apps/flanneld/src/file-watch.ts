@@ -1,16 +1,33 @@
 import { watch } from 'node:fs';
 import { dirname } from 'node:path';
+import { TEMPORARY_PREFIX } from '@canal/node-state';
 import type { Logger } from '@canal/runtime-port';
 
+/** The runtime passes over events that follow another within two milliseconds (seen on Bun 1.4.5). */
+const SETTLED_MS = 50;
+
 /**
- * Tells of changes in the file's directory: a mounted ConfigMap is a symbolic link that is swapped, so the file itself
- * never changes. Where that cannot be watched, the resync finds the change.
+ * Tells of changes in the file's directory, and again when they have settled: a mounted ConfigMap is a symbolic link that is swapped, so the file itself
+ * never changes. Temporary files of our own writes tell nothing: a write that fails would otherwise ask for the next at
+ * once. Where the directory cannot be watched, the resync finds the change.
  */
 export function watchDirectoryOf(path: string, log: Logger, onChange: () => void, signal: AbortSignal): void {
+  const unwatched = (error: unknown): void => {
+    log.warn({ path, error, cure: CURE }, 'directory is not watched: changes are seen at the next resync');
+  };
+  let settled: NodeJS.Timeout | undefined;
+  signal.addEventListener('abort', () => clearTimeout(settled), { once: true });
   try {
-    const watcher = watch(dirname(path), { persistent: false, signal }, onChange);
-    watcher.on('error', (error) => log.debug({ path, error }, 'directory is not watched'));
+    const watcher = watch(dirname(path), { persistent: false, signal }, (_event, name) => {
+      if (name?.startsWith(TEMPORARY_PREFIX) === true) return;
+      onChange();
+      clearTimeout(settled);
+      settled = setTimeout(onChange, SETTLED_MS).unref();
+    });
+    watcher.on('error', unwatched);
   } catch (error) {
-    log.debug({ path, error }, 'directory is not watched');
+    unwatched(error);
   }
 }
+
+const CURE = 'EMFILE: raise the sysctl fs.inotify.max_user_instances; ENOENT: make the directory';

@@ -1,4 +1,5 @@
 export { type CniArgs, parseCniArgs, podOfCniArgs } from './cni-args.ts';
+export { isConfFileName, pluginsOf, pluginTypeOf, pluginTypesOf } from './conf-directory.ts';
 export {
   type ConfList,
   type ConfListOptions,

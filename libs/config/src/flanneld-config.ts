@@ -45,6 +45,8 @@ export interface CniConfOptions {
   readonly template: string;
   readonly directory: string;
   readonly name: string;
+  /** Where the template that was last in force is remembered. */
+  readonly stateDir: string;
 }
 
 /** How the agent finds its Node object: by name, or as the node of its own Pod. */
@@ -193,7 +195,8 @@ function readCniConf(flags: FlagValues): CniConfOptions | undefined {
     flags.problem('cni-conf-name', name, 'a file name such as 10-canal.conflist');
   }
   const template = flags.text('cni-conf-template');
-  return template === '' ? undefined : { template, directory: flags.text('cni-conf-dir'), name };
+  const stateDir = flags.text('cni-state-dir');
+  return template === '' ? undefined : { template, directory: flags.text('cni-conf-dir'), name, stateDir };
 }
 
 function readSysctlNetDir(flags: FlagValues): string {

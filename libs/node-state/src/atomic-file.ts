@@ -1,7 +1,8 @@
 /**
  * Files that are old or new, never partial. The text goes into a temporary file beside the target and is renamed over
  * it: a reader, a SIGKILL or a full disk in between sees the old file. What is left of a killed writer is a file whose
- * name starts with TEMPORARY_PREFIX; removeTemporaryFiles() clears those.
+ * name starts with TEMPORARY_PREFIX; removeTemporaryFiles() clears those. It ends in .tmp, because readers of a directory
+ * go by extension: a container runtime would load half a configuration.
  */
 import { closeSync, fsyncSync, openSync, readdirSync, renameSync, unlinkSync, writeSync } from 'node:fs';
 import { errnoOf, ioError } from './node-state-error.ts';
@@ -22,7 +23,7 @@ export interface AtomicWriteOptions {
 /** Replaces or creates the file. Throws NodeStateError `io` and leaves the old content when anything fails. */
 export function writeFileAtomic(directory: string, name: string, text: string, options: AtomicWriteOptions): void {
   const target = `${directory}/${name}`;
-  const temporary = `${directory}/${TEMPORARY_PREFIX}${process.pid}-${name.slice(0, 200)}`;
+  const temporary = `${directory}/${TEMPORARY_PREFIX}${process.pid}-${name.slice(0, 200)}.tmp`;
   try {
     writeWhole(temporary, text, options);
     renameSync(temporary, target);
