@@ -36,31 +36,34 @@ function create(answer: (to: string) => PingResult | Promise<PingResult>) {
     },
     { everyMs: 1_000, spacingMs: 10 },
   );
-  return { clock, log, metrics, asked, stop, done: probe.run(stop.signal) };
+  return { probe, clock, log, metrics, asked, stop, done: probe.run(stop.signal) };
 }
 
 const OK: PingResult = { ok: true, rttMs: 1, from: undefined };
 
 test('each peer is asked by the way of its pods: through the tunnel, or straight', async () => {
-  const { clock, asked, stop, done, metrics } = create(() => OK);
+  const { probe, clock, asked, stop, done, metrics } = create(() => OK);
+  expect(probe.describe()).toBe('peers: 2 programmed, not asked yet');
   await clock.advance(999);
   expect(asked).toEqual(['10.244.2.0', '10.0.0.3']);
   await clock.advance(1_000);
   expect(asked).toHaveLength(4);
   expect(await metrics.render()).toContain('canal_peers_reachable{state="answering"} 2');
+  expect(probe.describe()).toBe('peers: 2 programmed, 2 answering, 0 silent');
   stop.abort();
   await done;
 });
 
 test('a peer that is silent three times is told once with the usual cause, and its return too', async () => {
   let dead = true;
-  const { clock, log, stop, done, metrics } = create((to) =>
+  const { probe, clock, log, stop, done, metrics } = create((to) =>
     dead && to === '10.244.2.0' ? { ok: false, reason: 'timeout' } : OK,
   );
   await clock.advance(2_500);
   expect(log.messages()).toEqual(['problem']);
   expect(String(log.records[0]?.fields['problem'])).toMatch(/node b \(10\.0\.0\.2\) does not answer .*UDP, 8472/);
   expect(await metrics.render()).toContain('canal_peers_reachable{state="silent"} 1');
+  expect(probe.describe()).toBe('peers: 2 programmed, 1 answering, 1 silent');
   await clock.advance(3_000);
   dead = false;
   await clock.advance(1_000);

@@ -54,10 +54,19 @@ export class PeerProbe {
   readonly #deps: PeerProbeDeps;
   readonly #options: PeerProbeOptions;
   #health = new Map<string, Health>();
+  /** Of the last whole round; undefined before the first, and where pings cannot be sent. */
+  #counts: { readonly answering: number; readonly silent: number } | undefined;
 
   constructor(deps: PeerProbeDeps, options: PeerProbeOptions) {
     this.#deps = deps;
     this.#options = options;
+  }
+
+  /** One line for people. */
+  describe(): string {
+    const programmed = `peers: ${this.#deps.peers().length} programmed`;
+    if (this.#counts === undefined) return `${programmed}, not asked yet`;
+    return `${programmed}, ${this.#counts.answering} answering, ${this.#counts.silent} silent`;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -104,6 +113,7 @@ export class PeerProbe {
   #report(): void {
     const all = [...this.#health.values()];
     const silent = all.filter(({ failures }) => failures >= FAILURES_TO_TELL);
+    this.#counts = { answering: all.length - silent.length, silent: silent.length };
     this.#deps.metrics.peersReachable.set(all.length - silent.length, { state: 'answering' });
     this.#deps.metrics.peersReachable.set(silent.length, { state: 'silent' });
     this.#deps.problems.update(

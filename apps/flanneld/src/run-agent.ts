@@ -14,6 +14,7 @@ import { createAgentMetrics } from './agent-metrics.ts';
 import { attachmentSource } from './attachment-source.ts';
 import { CniConfFile } from './cni-conf-file.ts';
 import { watchDirectoryOf } from './file-watch.ts';
+import type { HealthAnswer } from './health-server.ts';
 import { KernelWatch } from './kernel-watch.ts';
 import { NetConfSource } from './net-conf-source.ts';
 import { NodeAgent } from './node-agent.ts';
@@ -169,7 +170,11 @@ export function startAgent(
     garbage: garbage.run(signal),
     probe: probe.run(signal),
   };
-  return { healthz: () => agent.healthz(), readyz: () => agent.readyz(), done: endOf(loops, signal) };
+  const readyz = (): HealthAnswer => {
+    const { ok, text } = agent.readyz();
+    return { ok, text: `${text}\n${probe.describe()}` };
+  };
+  return { healthz: () => agent.healthz(), readyz, done: endOf(loops, signal) };
 }
 
 /** A loop that ends by itself would leave an agent that looks alive and does half of its work. */
