@@ -7,9 +7,9 @@ import type { Logger } from '@canal/runtime-port';
 const SETTLED_MS = 50;
 
 /**
- * Tells of changes in the file's directory, and again when they have settled: a mounted ConfigMap is a symbolic link that is swapped, so the file itself
- * never changes. Temporary files of our own writes tell nothing: a write that fails would otherwise ask for the next at
- * once. Where the directory cannot be watched, the resync finds the change.
+ * Tells of changes in the file's directory, and again when they have settled: a mounted ConfigMap is a symbolic link that
+ * is swapped, so the file itself never changes. Temporary files of our own writes tell nothing: a write that fails would
+ * otherwise ask for the next at once. Where the directory cannot be watched, the resync finds the change.
  */
 export function watchDirectoryOf(path: string, log: Logger, onChange: () => void, signal: AbortSignal): void {
   const unwatched = (error: unknown): void => {
