@@ -36,7 +36,7 @@ uninstall:
 
 Exit codes:
   0  done; with --dry-run: nothing is in the way       2  wrong command line
-  1  something failed; what could be done is done      3  pods of this node have their network from canal (--force)
+  1  something failed; what could be done is done      3  pods have their network from canal (--force), or the agent runs
 `;
 
 const COMMON = {

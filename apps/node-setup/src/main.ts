@@ -8,7 +8,7 @@ import { SetupError } from './setup-error.ts';
 const EXIT_OK = 0;
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
-const EXIT_PODS = 3;
+const EXIT_IN_THE_WAY = 3;
 
 /** Resolves with the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -24,7 +24,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       return EXIT_USAGE;
     }
     log.error({ code, cure, ...(cause instanceof Error && { cause: cause.message }) }, message);
-    return code === 'pods' ? EXIT_PODS : EXIT_FAILURE;
+    return code === 'pods' || code === 'agent' ? EXIT_IN_THE_WAY : EXIT_FAILURE;
   }
 }
 

@@ -18,5 +18,6 @@ export type SetupErrorCode =
   | 'host'
   /** A file could not be written. */
   | 'files'
-  /** Pods are in the way of an uninstall. */
-  | 'pods';
+  /** Pods are in the way of an uninstall, or an agent that runs. */
+  | 'pods'
+  | 'agent';

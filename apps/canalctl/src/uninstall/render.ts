@@ -81,5 +81,5 @@ function objectLines({ objects, objectsKept }: ClusterResult, dryRun: boolean): 
 function byHandLines({ nodes, byHand }: ClusterResult): string {
   const left = nodes.filter(({ outcome }) => outcome === 'unreachable').map(({ node }) => node);
   if (left.length === 0) return '';
-  return `\nnot reached: ${printableLine(left.join(', '))}. When such a node is back, run this command again, or there as root:\n  ${byHand}\n`;
+  return `\nnot reached: ${printableLine(left.join(', '))}. When such a node is back, run this command again, or there as root, when its agent has ended:\n  ${byHand}\n`;
 }

@@ -12,6 +12,7 @@ import { cniConfPart, networksIn } from './cni-conf-part.ts';
 import { addressPart, cachePart, programPart, statePart, subnetPart, sysctlPart } from './file-parts.ts';
 import { bridgePart, networkPart, nftPart } from './kernel-parts.ts';
 import type { UninstallOptions } from './options.ts';
+import { runningAgents } from './running-agent.ts';
 import type { Found, Part } from './part.ts';
 import { type Outcome, REPORT_KIND, type ReportedObject, type ReportedPod, type UninstallReport } from './report.ts';
 
@@ -23,9 +24,11 @@ export interface UninstallDeps {
   readonly ownSha256: () => string;
 }
 
-/** Goes on after a failure, so that as little as possible is left. Throws SetupError `pods`, before it did anything. */
+/** Goes on after a failure, so that as little as possible is left. Throws SetupError `pods` or `agent`, before it did anything. */
 export async function uninstall(options: UninstallOptions, deps: UninstallDeps): Promise<UninstallReport> {
   const { dryRun, force } = options;
+  const agents = dryRun ? [] : runningAgents(options.hostRoot);
+  if (agents.length > 0) throw agentInTheWay(agents);
   const node = lookAround(options, deps.netlink);
   if (node.pods.length > 0 && !force && !dryRun) throw podsInTheWay(node.pods);
   const parts = partsOf(options, deps, node);
@@ -33,6 +36,15 @@ export async function uninstall(options: UninstallOptions, deps: UninstallDeps):
   for (const part of parts) objects.push(...(await (dryRun ? look(part) : remove(part))));
   const remaining = dryRun ? [] : await lookAgain(parts);
   return { kind: REPORT_KIND, dryRun, pods: node.pods, objects, remaining };
+}
+
+function agentInTheWay(pids: readonly number[]): SetupError {
+  return new SetupError(
+    'agent',
+    `the node agent runs here (process ${pids.join(', ')}): it would make anew what is taken away`,
+    'End it first: delete the DaemonSet canal-node; on a node whose kubelet is gone, ' +
+      'crictl stop $(crictl ps -q --name flanneld), or kill that process',
+  );
 }
 
 interface NodeFacts {
