@@ -17,6 +17,8 @@ export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 export const DIST = join(ROOT, 'dist', 'e2e');
 
 const SOURCES = join(ROOT, 'apps', 'canal-e2e', 'src');
+/** Scenarios end themselves long before; this is for what hangs outside of them. */
+const FILE_LIMIT_MS = 30 * 60_000;
 const INSTALL = 'scenarios/install';
 
 /** Nothing else is tried on a cluster where the installation failed. */
@@ -75,9 +77,11 @@ async function runVitest(args: readonly string[], env: Readonly<Record<string, s
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, ...env },
   });
+  const limit = setTimeout(() => child.kill('SIGKILL'), FILE_LIMIT_MS);
   await new Promise<void>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', () => {
+      clearTimeout(limit);
       resolve();
     });
   });
