@@ -28,13 +28,13 @@ describe('the Job of a node', () => {
     });
   });
 
-  test('is not privileged: NET_ADMIN alone, a read-only root', () => {
+  test('is not privileged: two capabilities, a read-only root', () => {
     const [{ securityContext }] = render().spec.template.spec.containers;
     expect(securityContext).toMatchObject({
       privileged: false,
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
-      capabilities: { drop: ['ALL'], add: ['NET_ADMIN'] },
+      capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'DAC_OVERRIDE'] },
     });
   });
 

@@ -60,8 +60,8 @@ function podSpec(job: NodeJob): object {
           privileged: false,
           allowPrivilegeEscalation: false,
           readOnlyRootFilesystem: true,
-          // Links, routes, nftables, sysctls below net/.
-          capabilities: { drop: ['ALL'], add: ['NET_ADMIN'] },
+          // Links, routes, nftables, sysctls below net/; directories of the runtime that belong to another user.
+          capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'DAC_OVERRIDE'] },
           seLinuxOptions: { type: 'spc_t' },
         },
         volumeMounts: [{ name: 'host', mountPath: '/host' }],
