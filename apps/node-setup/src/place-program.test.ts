@@ -1,5 +1,5 @@
 /** The process ends between any two steps on disk: what is in the place then works, and the next install ends well. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -68,6 +68,14 @@ const SETUPS: [string, () => void, string[]][] = [
       writeFileSync(join(bin(), '.canal.old'), 'works: older');
     },
     ['broken', 'works: older', 'works: new'],
+  ],
+  [
+    'one that does not work and has its second name already',
+    () => {
+      writeFileSync(join(bin(), 'canal'), 'broken');
+      linkSync(join(bin(), 'canal'), join(bin(), '.canal.old'));
+    },
+    ['broken', 'works: new'],
   ],
 ];
 

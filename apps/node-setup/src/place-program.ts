@@ -85,6 +85,8 @@ function recover(
     return { recovered: 'discarded' };
   }
   files.rename(old, target);
+  // Two names of one file (it died before the rename) stay two: rename(2) then does nothing.
+  files.unlink(old);
   files.syncDirectory(directory);
   return { recovered: 'restored' };
 }
