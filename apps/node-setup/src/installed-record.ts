@@ -7,12 +7,10 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '@canal/node-state';
 
-export type InstalledName = 'canal' | 'loopback';
-
 /** Host path of a file to the SHA-256 digests (hex) it may have. */
-export type InstalledHashes = Readonly<Record<string, readonly string[]>>;
+type InstalledHashes = Readonly<Record<string, readonly string[]>>;
 
-export const INSTALLED_FILE = 'installed.json';
+const INSTALLED_FILE = 'installed.json';
 
 export class InstalledRecord {
   readonly #directory: string;
@@ -22,11 +20,6 @@ export class InstalledRecord {
   constructor(stateDir: string) {
     this.#directory = stateDir;
     this.#hashes = readHashes(join(stateDir, INSTALLED_FILE));
-  }
-
-  /** Host paths that were ever recorded and not forgotten. */
-  paths(): readonly string[] {
-    return Object.keys(this.#hashes);
   }
 
   knows(hostPath: string, sha256: string): boolean {

@@ -1,6 +1,6 @@
 /** chroot(2) and execve(2): this process becomes a program of another root, with that root's C library. */
 import { bindLibc, check, cString, libc } from './libc.ts';
- 
+// eslint-disable-next-line @nx/enforce-module-boundaries -- a module of the runtime, no package
 import { FFIType, ptr } from 'bun:ffi';
 
 const { i32, ptr: pointer } = FFIType;

@@ -2,7 +2,7 @@
  * The C library. Symbols are bound on first use, all at once (a third of a millisecond): a program that needs none of
  * them pays nothing. Only symbols of glibc 2.17 are listed, so that the binary runs on every host that Bun runs on.
  */
- 
+// eslint-disable-next-line @nx/enforce-module-boundaries -- a module of the runtime, no package
 import { dlopen, type FFIFunction, FFIType, type Library, read } from 'bun:ffi';
 import { LinuxError } from './linux-error.ts';
 
