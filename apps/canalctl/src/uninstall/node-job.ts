@@ -4,7 +4,7 @@ import type { KubeObject } from '@canal/store-port';
 export const JOB_APP = 'canal-uninstall';
 export const JOB_SELECTOR = `k8s-app=${JOB_APP}`;
 /** Annotation of Job and Pod: a node's name may be longer than a label's value. */
-export const NODE_ANNOTATION = 'canal-cni/node';
+const NODE_ANNOTATION = 'canal-cni/node';
 
 export interface NodeJob {
   readonly namespace: string;
