@@ -64,10 +64,10 @@ async function underTraffic(title: string, ...steps: readonly (() => Promise<unk
   // Until duplicate detection and neighbour discovery of the fresh underlay are over.
   for (const { from, target } of targets) from.pod.run(['ping', '-c3', '-i0.3', '-W3', target]);
   const probes = targets.map(({ from, target }) => ping(from, target));
-  await pause(100);
+  await pause(200);
   for (const step of steps) {
     await step();
-    await pause(100);
+    await pause(200);
   }
   const counts = await Promise.all(probes.map((probe) => probe.stop()));
   process.stderr.write(`${title}: ${counts.map(({ sent, lost }) => `${lost} of ${sent}`).join(', ')} lost\n`);
