@@ -1,4 +1,4 @@
-/** What an uninstall changes in a Node object: our annotations go, NetworkUnavailable becomes True. */
+/** What an uninstall changes in a Node object: our annotations go, NetworkUnavailable becomes True if it was ours. */
 import { annotationKeys, renderWithdrawnAnnotations } from '@canal/api-schema';
 import { type KubeObject, NODES, type Store, StoreError } from '@canal/store-port';
 import { isJsonObject } from '../objects/json-object.ts';
@@ -39,17 +39,17 @@ async function change(store: Store, node: KubeObject, prefix: string, now: Date)
   return [...gone.map((key) => `annotation ${key}`), ...(conditions === undefined ? [] : ['NetworkUnavailable=True'])];
 }
 
-/** Undefined when it says so already. */
+/** Undefined unless the present condition is the agent's own: one of another CNI, or none, is not canal's to change. */
 function conditionsWithoutNetwork({ status }: KubeObject, now: Date): readonly unknown[] | undefined {
   const list: unknown = isJsonObject(status) ? status['conditions'] : undefined;
   const conditions = (Array.isArray(list) ? (list as unknown[]) : []).filter(isJsonObject);
   const present = conditions.find(({ type }) => type === 'NetworkUnavailable');
-  if (present?.['reason'] === REASON) return undefined;
+  if (present?.['reason'] !== AGENT_REASON) return undefined;
   const time = now.toISOString().replace(/\.\d+Z$/, 'Z');
   const condition = {
     type: 'NetworkUnavailable',
     status: 'True',
-    reason: REASON,
+    reason: 'CanalUninstalled',
     message: 'canal was uninstalled; the next CNI sets this to False',
     lastTransitionTime: time,
     lastHeartbeatTime: time,
@@ -57,4 +57,5 @@ function conditionsWithoutNetwork({ status }: KubeObject, now: Date): readonly u
   return [...conditions.filter((other) => other !== present), condition];
 }
 
-const REASON = 'CanalUninstalled';
+/** What the node agent says, as flannel does. */
+const AGENT_REASON = 'FlannelIsUp';

@@ -168,6 +168,13 @@ async function addNode(name: string, ready = 'True'): Promise<void> {
   await addPod(`web-${name}`, name, {}, false);
 }
 
+type Condition = Readonly<Record<string, string>>;
+
+async function conditionsOf(name: string): Promise<readonly Condition[]> {
+  const node = await cluster.store.get(NODES, name);
+  return (node?.['status'] as { conditions: Condition[] }).conditions;
+}
+
 async function addPod(
   name: string,
   nodeName: string,
@@ -233,12 +240,25 @@ describe('the whole cluster', () => {
     expect(cluster.log.indexOf('delete DaemonSet')).toBeLessThan(cluster.log.indexOf('create Job'));
     const node = await cluster.store.get(NODES, 'a');
     expect(node?.metadata.annotations).toEqual({ [`${PREFIX}public-ip-overwrite`]: '192.0.2.9', other: 'x' });
-    expect((node?.['status'] as { conditions: unknown }).conditions).toContainEqual(
+    expect(await conditionsOf('a')).toContainEqual(
       expect.objectContaining({ type: 'NetworkUnavailable', status: 'True', reason: 'CanalUninstalled' }),
     );
     expect(await podNames()).toEqual(['web-a', 'web-b']);
     expect(await cluster.store.list(JOBS)).toEqual([]);
     expect(result.objects).toEqual(['Namespace canal-system']);
+  });
+
+  test('NetworkUnavailable of another CNI stays as it is, and none is made', async () => {
+    const { store } = cluster;
+    const ready = { type: 'Ready', status: 'True' };
+    const foreign = { type: 'NetworkUnavailable', status: 'False', reason: 'CiliumIsUp' };
+    await store.mergePatch(NODES, 'a', { status: { conditions: [ready, foreign] } }, { subresource: 'status' });
+    await store.mergePatch(NODES, 'b', { status: { conditions: [ready] } }, { subresource: 'status' });
+    const result = await run();
+    expect(outcomes(result)).toEqual(['a done', 'b done']);
+    expect(await conditionsOf('a')).toEqual([ready, foreign]);
+    expect(await conditionsOf('b')).toEqual([ready]);
+    expect(result.nodes[0]?.nodeObject).toEqual([`annotation ${PREFIX}public-ip`]);
   });
 
   test('a dry run deletes nothing and says what it would', async () => {
