@@ -47,6 +47,7 @@ export async function planCluster(store: Store, options: PlanOptions): Promise<C
   ]);
   const podSpec = at(daemonSet, 'spec', 'template', 'spec');
   const [container] = listAt(podSpec, 'containers');
+  const podsByNode = Map.groupBy(pods.filter(isAlive), (pod) => textAt(pod, 'spec', 'nodeName') ?? '');
   return {
     daemonSetExists: daemonSet !== undefined,
     image: options.image ?? textAt(container, 'image') ?? options.defaultImage,
@@ -55,7 +56,9 @@ export async function planCluster(store: Store, options: PlanOptions): Promise<C
     binDir: textAt(settings, 'data', 'cni-bin-dir'),
     confDir: textAt(settings, 'data', 'cni-conf-dir'),
     annotationPrefix: prefixOf(listAt(container, 'args')),
-    nodes: chooseNodes(nodes, options.nodes).map((node) => planNode(node, pods, namespace)),
+    nodes: chooseNodes(nodes, options.nodes).map((node) =>
+      planNode(node, podsByNode.get(node.metadata.name) ?? [], namespace),
+    ),
   };
 }
 
@@ -68,14 +71,14 @@ function chooseNodes(nodes: readonly KubeObject[], wanted: readonly string[]): r
   return chosen.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
 }
 
+/** `pods`: those that are on it and have not ended. */
 function planNode(node: KubeObject, pods: readonly KubeObject[], namespace: string): PlannedNode {
   const { name } = node.metadata;
-  const here = pods.filter((pod) => textAt(pod, 'spec', 'nodeName') === name && isAlive(pod));
   const unreachable = whyUnreachable(node);
   return {
     name,
-    pods: here.filter((pod) => at(pod, 'spec', 'hostNetwork') !== true).length,
-    hasAgent: here.some((pod) => isAgent(pod, namespace)),
+    pods: pods.filter((pod) => at(pod, 'spec', 'hostNetwork') !== true).length,
+    hasAgent: pods.some((pod) => isAgent(pod, namespace)),
     ...(unreachable !== undefined && { unreachable }),
   };
 }
