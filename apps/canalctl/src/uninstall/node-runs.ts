@@ -74,16 +74,21 @@ async function outcomeOf(deps: NodeRunDeps, job: NodeJob, jobName: string): Prom
   return { node, outcome: /Pending|no pod/.test(seen) ? 'unreachable' : 'failed', problem };
 }
 
+/** Done is only what says so itself: a pod that ended well and whose report cannot be had may have cleaned nothing. */
 async function finished(deps: NodeRunDeps, node: string, pod: KubeObject, phase: string): Promise<NodeResult> {
   const { name, namespace = '' } = pod.metadata;
   const log = await deps.podLog(namespace, name).catch((error: unknown) => {
     return `the log cannot be read: ${error instanceof Error ? error.message : String(error)}`;
   });
   const report = parseNodeReport(log);
-  if (phase === 'Succeeded') return { node, outcome: 'done', ...(report !== undefined && { report }) };
-  const reason = textAt(pod, 'status', 'message') ?? textAt(pod, 'status', 'reason');
-  const problem = report === undefined ? (reason ?? lastWords(log)) : 'not everything could be removed';
-  return { node, outcome: 'failed', problem, ...(report !== undefined && { report }) };
+  if (report === undefined) return { node, outcome: 'failed', problem: whyNoReport(pod, phase, log) };
+  if (phase === 'Succeeded') return { node, outcome: 'done', report };
+  return { node, outcome: 'failed', problem: 'not everything could be removed', report };
+}
+
+function whyNoReport(pod: KubeObject, phase: string, log: string): string {
+  if (phase === 'Succeeded') return `its pod ended well, but without a report: ${lastWords(log) || 'its log is empty'}`;
+  return textAt(pod, 'status', 'message') ?? textAt(pod, 'status', 'reason') ?? lastWords(log);
 }
 
 async function findPod(store: Store, namespace: string, job: string): Promise<KubeObject | undefined> {

@@ -1,15 +1,7 @@
 /** `canalctl uninstall` on the cluster that a kubeconfig names. */
 import { readSync } from 'node:fs';
 import { isatty } from 'node:tty';
-import {
-  createKubeStore,
-  type KubeConnection,
-  loadKubeconfig,
-  resourcePath,
-  send,
-  userKubeconfigPaths,
-} from '@canal/store-kube';
-import { PODS } from '@canal/store-port';
+import { createKubeStore, type KubeConnection, loadKubeconfig, userKubeconfigPaths } from '@canal/store-kube';
 import type { Clock } from '@canal/runtime-port';
 import { type CommandContext } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
@@ -17,14 +9,13 @@ import { createProgress } from '../progress.ts';
 import { safeJson } from '../printable.ts';
 import { UsageError } from '../report-error.ts';
 import { type ClusterPlan, planCluster } from './cluster-plan.ts';
+import { readPodLog } from './pod-log.ts';
 import { renderPlan, renderResult } from './render.ts';
 import type { UninstallFlags } from './uninstall-command.ts';
 import { type ClusterResult, uninstallCluster } from './uninstall-cluster.ts';
 
 /** Set by the build; a run from source has no version. */
 declare const CANAL_VERSION: string | undefined;
-
-const LOG_TIMEOUT_MS = 30_000;
 
 export async function runUninstall(context: CommandContext, flags: UninstallFlags): Promise<void> {
   const { terminal, signal, outcome } = context;
@@ -51,7 +42,7 @@ export async function runUninstall(context: CommandContext, flags: UninstallFlag
       clock,
       signal,
       now: () => new Date(),
-      podLog: (namespace: string, pod: string) => readLog(connection, namespace, pod, signal),
+      podLog: (namespace: string, pod: string) => readPodLog(connection, namespace, pod, signal),
       onProgress: (text: string) => progress.step(text),
     };
     result = await uninstallCluster(deps, plan, {
@@ -95,18 +86,6 @@ function confirm({ terminal }: CommandContext): void {
 async function connect(flags: UninstallFlags, clock: Clock): Promise<KubeConnection> {
   const paths = flags.kubeconfig === undefined ? userKubeconfigPaths(process.env) : [flags.kubeconfig];
   return await loadKubeconfig({ paths, ...(flags.context !== undefined && { context: flags.context }) }, clock);
-}
-
-async function readLog(
-  connection: KubeConnection,
-  namespace: string,
-  pod: string,
-  signal: AbortSignal,
-): Promise<string> {
-  const path = resourcePath(PODS, namespace, pod, 'log');
-  const limited = AbortSignal.any([signal, AbortSignal.timeout(LOG_TIMEOUT_MS)]);
-  const answer = await send(connection, { method: 'GET', path, accept: '*/*' }, limited);
-  return await answer.text();
 }
 
 function systemClock(): Clock {

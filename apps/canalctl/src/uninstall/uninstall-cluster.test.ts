@@ -15,7 +15,7 @@ const NAMESPACE = 'canal-system';
 const PREFIX = 'flannel.alpha.coreos.com/';
 
 /** What a node's Job does. */
-type Behaviour = 'succeeds' | 'fails' | 'crashes' | 'never-starts';
+type Behaviour = 'succeeds' | 'succeeds-silently' | 'succeeds-unread' | 'fails' | 'crashes' | 'never-starts';
 
 class Cluster {
   readonly store: Store;
@@ -38,7 +38,8 @@ class Cluster {
   }
 
   readLog(pod: string): Promise<string> {
-    return Promise.resolve(this.#logs.get(pod) ?? '');
+    const log = this.#logs.get(pod);
+    return log === undefined ? Promise.reject(new Error('no route to host')) : Promise.resolve(log);
   }
 
   /** Kinds that the embedded server lacks are answered from a map; everything else is its own. */
@@ -96,11 +97,12 @@ class Cluster {
     const labels = { ...template.metadata.labels, 'job-name': name };
     const pod = { metadata: { name: `${name}-x`, namespace: NAMESPACE, labels }, spec: template.spec };
     await real.create(PODS, { apiVersion: 'v1', kind: 'Pod', ...pod });
-    const failed = behaviour !== 'succeeds';
-    this.#logs.set(
-      `${name}-x`,
-      behaviour === 'crashes' ? '{"level":"error","msg":"no","cure":"do"}\n' : reportOf(failed),
-    );
+    const failed = behaviour === 'fails' || behaviour === 'crashes';
+    const logs: Partial<Record<Behaviour, string>> = {
+      crashes: '{"level":"error","msg":"no","cure":"do"}\n',
+      'succeeds-silently': '',
+    };
+    if (behaviour !== 'succeeds-unread') this.#logs.set(`${name}-x`, logs[behaviour] ?? reportOf(failed));
     if (behaviour === 'never-starts') return;
     await real.mergePatch(
       PODS,
@@ -287,6 +289,18 @@ describe('the whole cluster', () => {
     cluster.behaviour.set('b', 'crashes');
     const { nodes } = await run();
     expect(nodes[1]).toMatchObject({ outcome: 'failed', problem: 'no. do' });
+  });
+
+  test.each([
+    ['succeeds-unread', /ended well, but without a report: the log cannot be read: no route to host/],
+    ['succeeds-silently', /ended well, but without a report: its log is empty/],
+  ] as const)('a pod that %s: the node counts as failed and is not released', async (behaviour, problem) => {
+    cluster.behaviour.set('a', behaviour);
+    const { nodes, objectsKept } = await run();
+    expect(nodes[0]).toMatchObject({ node: 'a', outcome: 'failed', nodeObject: [] });
+    expect(nodes[0]?.problem).toMatch(problem);
+    expect((await cluster.store.get(NODES, 'a'))?.metadata.annotations?.[`${PREFIX}public-ip`]).toBe('192.0.2.1');
+    expect(objectsKept).toMatch(/run the same command again/);
   });
 
   test('a node whose kubelet is silent gets no Job; it is named with what to run there', async () => {
