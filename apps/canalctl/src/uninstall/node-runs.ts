@@ -123,9 +123,10 @@ export async function removeFormerJobs(store: Store, namespace: string): Promise
   }
 }
 
-export async function ifThere(deletion: Promise<void>): Promise<boolean> {
+/** False when the object that was to be deleted or changed is not there. */
+export async function ifThere(change: Promise<unknown>): Promise<boolean> {
   try {
-    await deletion;
+    await change;
     return true;
   } catch (error) {
     if (error instanceof StoreError && error.code === 'not-found') return false;

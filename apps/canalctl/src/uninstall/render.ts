@@ -14,7 +14,9 @@ export function renderPlan({ nodes, daemonSetExists, image }: ClusterPlan): stri
   const lines = [
     `canal goes from ${plural(nodes.length, 'node')}: configuration, plugin, devices, routes, rules, records, sysctls.`,
     `${plural(pods, 'pod')} on them, all that are not in the host's network, lose their network until another CNI is there.`,
-    ...(daemonSetExists ? ['DaemonSet canal-node is deleted first.'] : ['There is no DaemonSet canal-node any more.']),
+    ...(daemonSetExists
+      ? ['The agents of DaemonSet canal-node end first.']
+      : ['There is no DaemonSet canal-node any more.']),
     `A Job with the image ${printableLine(image)} does the work on each node.`,
     ...unreachable.map(({ name, unreachable: why }) => `Not reachable: ${printableLine(`${name}: ${why ?? ''}`)}`),
   ];
@@ -73,9 +75,10 @@ function details({ node, report, nodeObject }: ReleasedNode, dryRun: boolean): s
 }
 
 function objectLines({ objects, objectsKept }: ClusterResult, dryRun: boolean): string {
-  if (objectsKept !== undefined) return `\nobjects of canal in the cluster stay: ${objectsKept}\n`;
-  if (objects.length === 0) return '\nno objects of canal in the cluster\n';
-  return `\n${dryRun ? 'would delete' : 'deleted'}: ${printable(objects.join(', '))}\n`;
+  const gone =
+    objects.length === 0 ? '' : `\n${dryRun ? 'would delete' : 'deleted'}: ${printable(objects.join(', '))}\n`;
+  if (objectsKept !== undefined) return `${gone}\nobjects of canal in the cluster stay: ${objectsKept}\n`;
+  return gone === '' ? '\nno objects of canal in the cluster\n' : gone;
 }
 
 function byHandLines({ nodes, byHand }: ClusterResult): string {

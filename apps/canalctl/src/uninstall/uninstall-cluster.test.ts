@@ -1,18 +1,21 @@
 /**
  * Over the embedded API server. It serves no DaemonSets, Jobs and RBAC: those are kept beside it, and a little controller
- * plays what Kubernetes does with them: agents' pods end with the DaemonSet, a Job gets a pod, and the pod an end.
+ * plays what Kubernetes does with them: agents' pods end when the DaemonSet selects no node any more or is deleted, a Job gets a
+ * pod, and the pod an end.
  */
 import { createEmbeddedServer, type EmbeddedServer } from '@canal/store-embedded';
 import { createKubeStore, fixedCredentials, Secret } from '@canal/store-kube';
 import { type KubeObject, NAMESPACES, NODES, PODS, type ResourceType, type Store, StoreError } from '@canal/store-port';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { isJsonObject } from '../objects/json-object.ts';
 import { planCluster } from './cluster-plan.ts';
 import { renderPlan, renderResult } from './render.ts';
 import { DAEMON_SETS, JOBS } from './resources.ts';
 import { type ClusterResult, uninstallCluster, type UninstallClusterOptions } from './uninstall-cluster.ts';
 
 const NAMESPACE = 'canal-system';
-const PREFIX = 'flannel.alpha.coreos.com/';
+const PREFIX = 'net.example.com/';
+const PREFIX_FLAG = 'kube-annotation-prefix=net.example.com';
 
 /** What a node's Job does. */
 type Behaviour = 'succeeds' | 'succeeds-silently' | 'succeeds-unread' | 'fails' | 'crashes' | 'never-starts';
@@ -20,6 +23,7 @@ type Behaviour = 'succeeds' | 'succeeds-silently' | 'succeeds-unread' | 'fails' 
 class Cluster {
   readonly store: Store;
   readonly log: string[] = [];
+  readonly jobs: KubeObject[] = [];
   readonly behaviour = new Map<string, Behaviour>();
   readonly #server: EmbeddedServer;
   readonly #beside = new Map<string, KubeObject>();
@@ -65,11 +69,24 @@ class Cluster {
         if (!isBeside(type)) return await real.create(type, object);
         this.log.push(`create ${type.kind}`);
         this.#beside.set(keyOf(type, object.metadata.name, object.metadata.namespace), object);
-        if (type.kind === 'Job') await this.#startJob(real, object);
+        if (type.kind === 'Job') {
+          this.jobs.push(object);
+          await this.#startJob(real, object);
+        }
         return object;
       },
       update: (type, object) => real.update(type, object),
-      mergePatch: (type, name, patch, options) => real.mergePatch(type, name, patch, options),
+      mergePatch: async (type, name, patch, options) => {
+        if (!isBeside(type)) return await real.mergePatch(type, name, patch, options);
+        const key = keyOf(type, name, options?.namespace);
+        const present = this.#beside.get(key);
+        if (present === undefined) throw new StoreError('not-found', `there is no ${key}`);
+        const merged = merge(present, patch) as KubeObject;
+        this.#beside.set(key, merged);
+        this.log.push(`patch ${type.kind}`);
+        if (selectsNoNode(merged) && this.agentsEnd) await this.#endAgents(real);
+        return merged;
+      },
       delete: async (type, name, namespace) => {
         if (!isBeside(type)) {
           await real.delete(type, name, namespace);
@@ -113,6 +130,20 @@ class Cluster {
   }
 }
 
+/** RFC 7386, of objects without null. */
+function merge(target: unknown, patch: unknown): unknown {
+  if (!isJsonObject(target) || !isJsonObject(patch)) return patch;
+  const changes = Object.entries(patch).map(([key, value]) => [key, merge(target[key], value)]);
+  return { ...target, ...(Object.fromEntries(changes) as object) };
+}
+
+/** Nodes of the tests have the label kubernetes.io/os=linux and no other. */
+function selectsNoNode(daemonSet: KubeObject): boolean {
+  const { template } = daemonSet['spec'] as { template: { spec: { nodeSelector?: Record<string, string> } } };
+  const selector = Object.entries(template.spec.nodeSelector ?? {});
+  return selector.some(([key, value]) => key !== 'kubernetes.io/os' || value !== 'linux');
+}
+
 function reportOf(failed: boolean): string {
   const objects = [
     { kind: 'network', name: 'link delete flannel.1', outcome: failed ? 'failed' : 'removed' },
@@ -142,7 +173,15 @@ beforeEach(async () => {
   cluster = new Cluster();
   const { store } = cluster;
   await store.create(NAMESPACES, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
-  const template = { spec: { containers: [{ name: 'flanneld', image: 'registry.test/canal:1', args: ['flanneld'] }] } };
+  const template = {
+    spec: {
+      nodeSelector: { 'kubernetes.io/os': 'linux' },
+      imagePullSecrets: [{ name: 'registry' }],
+      containers: [
+        { name: 'flanneld', image: 'registry.test/canal:1', imagePullPolicy: 'Always', args: [`--${PREFIX_FLAG}`] },
+      ],
+    },
+  };
   await store.create(DAEMON_SETS, {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',
@@ -226,7 +265,7 @@ describe('the plan', () => {
         { name: 'b', pods: 1, hasAgent: true },
       ],
     });
-    expect(renderPlan(plan)).toMatch(/from 2 nodes[^]*2 pods on them[^]*DaemonSet canal-node is deleted first/);
+    expect(renderPlan(plan)).toMatch(/from 2 nodes[^]*2 pods on them[^]*The agents of DaemonSet canal-node end first/);
   });
 
   test('a node that is not there is a wrong command line', async () => {
@@ -239,7 +278,8 @@ describe('the whole cluster', () => {
   test('agents end before the first Job starts; annotations of ours go, those of people stay; no Job is left', async () => {
     const result = await run();
     expect(outcomes(result)).toEqual(['a done', 'b done']);
-    expect(cluster.log.indexOf('delete DaemonSet')).toBeLessThan(cluster.log.indexOf('create Job'));
+    const steps = cluster.log.filter((line) => /^(?:patch|create Job|delete DaemonSet)/.test(line));
+    expect(steps).toEqual(['patch DaemonSet', 'create Job', 'create Job', 'delete DaemonSet']);
     const node = await cluster.store.get(NODES, 'a');
     expect(node?.metadata.annotations).toEqual({ [`${PREFIX}public-ip-overwrite`]: '192.0.2.9', other: 'x' });
     expect(await conditionsOf('a')).toContainEqual(
@@ -247,7 +287,40 @@ describe('the whole cluster', () => {
     );
     expect(await podNames()).toEqual(['web-a', 'web-b']);
     expect(await cluster.store.list(JOBS)).toEqual([]);
-    expect(result.objects).toEqual(['Namespace canal-system']);
+    expect(result.objects).toEqual(['DaemonSet canal-system/canal-node', 'Namespace canal-system']);
+  });
+
+  test('a second run after a node failed has image, pull secrets and prefix of the DaemonSet still', async () => {
+    cluster.behaviour.set('a', 'fails');
+    const { objectsKept } = await run();
+    expect(objectsKept).toMatch(/run the same command again. Until then DaemonSet canal-node starts no agents/);
+    cluster.behaviour.clear();
+    cluster.jobs.length = 0;
+    const result = await run();
+    expect(outcomes(result)).toEqual(['a done', 'b done']);
+    for (const job of cluster.jobs) {
+      expect(job['spec']).toMatchObject({
+        template: {
+          spec: {
+            imagePullSecrets: [{ name: 'registry' }],
+            containers: [{ image: 'registry.test/canal:1', imagePullPolicy: 'Always' }],
+          },
+        },
+      });
+    }
+    expect((await cluster.store.get(NODES, 'a'))?.metadata.annotations?.[`${PREFIX}public-ip`]).toBeUndefined();
+    expect(await cluster.store.get(DAEMON_SETS, 'canal-node', NAMESPACE)).toBeUndefined();
+  });
+
+  test('--keep-objects keeps the others, and the DaemonSet only until every node is clean', async () => {
+    cluster.behaviour.set('a', 'fails');
+    expect((await run({ keepObjects: true })).objects).toEqual([]);
+    expect(await cluster.store.get(DAEMON_SETS, 'canal-node', NAMESPACE)).toBeDefined();
+    cluster.behaviour.clear();
+    const result = await run({ keepObjects: true });
+    expect(result).toMatchObject({ objects: ['DaemonSet canal-system/canal-node'], objectsKept: '--keep-objects' });
+    expect(renderResult(result, false)).toMatch(/deleted: DaemonSet [^]*objects of canal in the cluster stay/);
+    expect((await cluster.store.get(NAMESPACES, NAMESPACE))?.metadata.deletionTimestamp).toBeUndefined();
   });
 
   test('NetworkUnavailable of another CNI stays as it is, and none is made', async () => {
@@ -270,7 +343,9 @@ describe('the whole cluster', () => {
     expect(await cluster.store.get(DAEMON_SETS, 'canal-node', NAMESPACE)).toBeDefined();
     expect((await cluster.store.get(NODES, 'a'))?.metadata.annotations?.[`${PREFIX}public-ip`]).toBe('192.0.2.1');
     expect((await cluster.store.get(NAMESPACES, NAMESPACE))?.metadata.deletionTimestamp).toBeUndefined();
-    expect(renderResult(result, true)).toContain('would delete: Namespace canal-system');
+    expect(renderResult(result, true)).toContain(
+      'would delete: DaemonSet canal-system/canal-node, Namespace canal-system',
+    );
   });
 
   test('one node that fails stops none of the others, keeps its annotations, and the objects stay', async () => {
@@ -325,6 +400,7 @@ describe('the whole cluster', () => {
     cluster.agentsEnd = false;
     await expect(run({ timeoutSeconds: 5 })).rejects.toMatchObject({ name: 'AgentsStay' });
     expect(cluster.log).not.toContain('create Job');
+    expect(await cluster.store.get(DAEMON_SETS, 'canal-node', NAMESPACE)).toBeDefined();
   });
 
   test('after kubectl delete: a namespace is made for the Jobs, and goes again', async () => {
@@ -341,6 +417,7 @@ describe('the whole cluster', () => {
     const result = await run({ isPartial: true }, ['b']);
     expect(outcomes(result)).toEqual(['b done']);
     expect(result.objectsKept).toBe('only some nodes were asked for');
+    expect(cluster.log).not.toContain('patch DaemonSet');
     expect(await cluster.store.get(DAEMON_SETS, 'canal-node', NAMESPACE)).toBeDefined();
   });
 });

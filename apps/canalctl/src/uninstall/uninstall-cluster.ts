@@ -55,7 +55,8 @@ export async function uninstallCluster(
     const results = await runOnNodes(deps, jobs);
     const nodes = await releaseAll(deps, plan, options, [...results, ...unreachableResults(plan)]);
     const isClean = nodes.every(({ outcome }) => outcome === 'done');
-    return { nodes, byHand: commandByHand(plan), ...(await removeObjects(store, options, isClean, isOwnNamespace)) };
+    const removed = await removeObjects(store, plan, options, { isClean, isOwnNamespace });
+    return { nodes, byHand: commandByHand(plan), ...removed };
   } finally {
     if (isOwnNamespace) await ifThere(store.delete(NAMESPACES, namespace)).catch(() => undefined);
   }
@@ -95,14 +96,22 @@ function privilegedNamespace(name: string): KubeObject {
   };
 }
 
+/**
+ * The DaemonSet wants no node, and stays: a second run reads image, pull secrets and annotation prefix from it. The label is
+ * one that the manifest sets, so that whoever applies that again after all gets agents.
+ */
+const WANTS_NO_NODE = {
+  spec: { template: { spec: { nodeSelector: { 'kubernetes.io/os': 'canal-is-uninstalled' } } } },
+};
+
 /** An agent that still runs would make anew what is taken away. Those of nodes that are gone never end, and harm nobody. */
 async function endAgents(
   { store, clock, signal, onProgress }: UninstallClusterDeps,
   plan: ClusterPlan,
   { namespace, timeoutSeconds }: UninstallClusterOptions,
 ): Promise<void> {
-  onProgress(`deleting DaemonSet ${DAEMON_SET}`);
-  await ifThere(store.delete(DAEMON_SETS, DAEMON_SET, namespace));
+  onProgress(`ending the agents of DaemonSet ${DAEMON_SET}`);
+  await ifThere(store.mergePatch(DAEMON_SETS, DAEMON_SET, WANTS_NO_NODE, { namespace }));
   const reachable = new Set(plan.nodes.filter(({ unreachable }) => unreachable === undefined).map(({ name }) => name));
   const deadlineMs = clock.nowMs() + timeoutSeconds * 1000;
   for (;;) {
@@ -139,27 +148,28 @@ async function releaseAll(
   return released.sort((a, b) => (a.node < b.node ? -1 : 1));
 }
 
+/** The DaemonSet goes with the last node, whatever else stays: agents would come back. */
 async function removeObjects(
   store: Store,
+  { daemonSetExists }: ClusterPlan,
   options: UninstallClusterOptions,
-  isClean: boolean,
-  isOwnNamespace: boolean,
+  { isClean, isOwnNamespace }: { readonly isClean: boolean; readonly isOwnNamespace: boolean },
 ): Promise<Pick<ClusterResult, 'objects' | 'objectsKept'>> {
-  const kept = whyKept(options, isClean);
-  if (kept !== undefined) return { objects: [], objectsKept: kept };
+  const { dryRun, isPartial, keepObjects, namespace } = options;
+  if (isPartial) return { objects: [], objectsKept: 'only some nodes were asked for' };
+  if (!isClean && !dryRun) return { objects: [], objectsKept: NOT_CLEAN };
+  const daemonSets: NamedObject[] = daemonSetExists ? [{ type: DAEMON_SETS, name: DAEMON_SET, namespace }] : [];
+  const others = keepObjects ? [] : await findObjects(store, namespace, isOwnNamespace);
   const objects: string[] = [];
-  for (const { type, name, namespace } of await findObjects(store, options.namespace, isOwnNamespace)) {
-    if (!options.dryRun && !(await ifThere(store.delete(type, name, namespace)))) continue;
-    objects.push(`${type.kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`);
+  for (const { type, name, namespace: within } of [...daemonSets, ...others]) {
+    if (!dryRun && !(await ifThere(store.delete(type, name, within)))) continue;
+    objects.push(`${type.kind} ${within === undefined ? '' : `${within}/`}${name}`);
   }
-  return { objects };
+  return { objects, ...(keepObjects && { objectsKept: '--keep-objects' }) };
 }
 
-function whyKept({ dryRun, keepObjects, isPartial }: UninstallClusterOptions, isClean: boolean): string | undefined {
-  if (isPartial) return 'only some nodes were asked for';
-  if (keepObjects) return '--keep-objects';
-  return isClean || dryRun ? undefined : 'some nodes are not clean yet: run the same command again';
-}
+const NOT_CLEAN =
+  'some nodes are not clean yet: run the same command again. Until then DaemonSet canal-node starts no agents';
 
 interface NamedObject {
   readonly type: ResourceType;
