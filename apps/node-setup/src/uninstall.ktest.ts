@@ -317,6 +317,25 @@ test('what belongs to others stays, and is told where it looks like ours', async
   expect(stdout).not.toContain('05-other');
 });
 
+test('flannel has taken the node over: its subnet.env and the devices that it found stay', async () => {
+  await machine.installed(DUAL_VXLAN);
+  await machine.agentEnded();
+  const subnetFile = machine.path('run/flannel/subnet.env');
+  const text = readFileSync(subnetFile, 'utf8').replace(/^CANAL_BOOT_ID=.*\n/m, '');
+  writeFileSync(subnetFile, text);
+  const devices = (): string => machine.netns.run(['ip', '-br', 'addr', 'show', 'type', 'vxlan']);
+  const before = devices();
+  expect(before).toMatch(/^flannel\.1 [^]*^flannel-v6\.1 /m);
+  const { exitCode, stdout } = machine.uninstall('--force');
+  expect(exitCode).toBe(0);
+  expect(readFileSync(subnetFile, 'utf8')).toBe(text);
+  expect(devices()).toBe(before);
+  expect(stdout).toMatch(/left\s+subnet-file\s+\/run\/flannel\/subnet\.env {2}\(flannel wrote it/);
+  expect(stdout).toMatch(/left\s+network\s+link delete flannel\.1 {2}\(flannel has the device now\)/);
+  expect(machine.netns.run(['ip', 'route', 'show', 'proto', '203'])).toBe('');
+  expect(existsSync(machine.path('var/lib/canal'))).toBe(false);
+});
+
 test('a plugin and a loopback of others are left', () => {
   for (const name of ['canal', 'loopback']) writeFileSync(join(machine.host.binDir, name), 'somebody’s');
   const { exitCode, stdout } = machine.uninstall();

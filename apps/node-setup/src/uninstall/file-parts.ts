@@ -6,7 +6,7 @@ import { hostPathOf } from '../host-path.ts';
 import type { InstalledRecord } from '../installed-record.ts';
 import { newName, oldName } from '../place-program.ts';
 import { PROGRAM_FILES } from '../program-files.ts';
-import { isMountPoint, isTemporary, isThere, namesIn, removeTree, unlink } from './files.ts';
+import { isMountPoint, isTemporary, isThere, namesIn, removeTree, textOf, unlink } from './files.ts';
 import type { Found, Part } from './part.ts';
 
 export interface ProgramPlace {
@@ -83,17 +83,31 @@ export function cachePart(cacheDir: string, networks: readonly NetworkName[]): P
   };
 }
 
+/** Flannel writes the same file: then it has taken the node over, and the devices of its name with it. */
+export function isFlannels(subnetFile: string): boolean {
+  const text = textOf(subnetFile);
+  return text !== undefined && !/^CANAL_BOOT_ID=/m.test(text);
+}
+
 export function subnetPart(hostRoot: string, subnetFile: string): Part {
   const directory = dirname(subnetFile);
   return {
     kind: 'subnet-file',
     find: () => {
       const temporaries = namesIn(directory).filter(isTemporary);
-      const files = [subnetFile, ...temporaries.map((name) => join(directory, name))].filter(isThere);
+      const isForeign = isFlannels(subnetFile);
+      const ours = isForeign ? [] : [subnetFile];
+      const files = [...ours, ...temporaries.map((name) => join(directory, name))].filter(isThere);
       const found = files.map((path): Found => {
         return { kind: 'subnet-file', name: hostPathOf(hostRoot, path), act: () => unlink(path) };
       });
+      const foreign: Found = {
+        kind: 'subnet-file',
+        name: hostPathOf(hostRoot, subnetFile),
+        note: 'flannel wrote it and has the node now',
+      };
       return [
+        ...(isForeign ? [foreign] : []),
         ...found,
         ...emptyDirectory(
           hostRoot,

@@ -7,24 +7,49 @@ import { delLink, isNotFound, type Link, listLinks, type NetlinkConnection } fro
 import { HOST_VETH_PREFIX } from '@canal/model';
 import type { Found, Part } from './part.ts';
 
-/** Pods' links and routes among it. */
-export function networkPart(kernel: NetworkKernel): Part {
+/** Pods' links and routes among it. `isFlannels`: flannel uses the devices of its name, which it finds and keeps. */
+export function networkPart(kernel: NetworkKernel, isFlannels: () => boolean): Part {
   return {
     kind: 'network',
     find: async () => {
       const operations = await planRemoval(kernel, { pods: true });
-      const removal = batchOf(kernel, operations);
-      return operations.map((operation, index) => ({
-        kind: 'network',
-        name: describeOperation(operation),
-        act: async () => {
-          const problem = (await removal())[index]?.problem;
-          if (problem !== undefined) throw new Error(problem);
-        },
-      }));
+      const kept = isFlannels() ? operations.filter(isOnFlannelDevice) : [];
+      const going = operations.filter((operation) => !kept.includes(operation));
+      const removal = batchOf(kernel, going);
+      return [
+        ...kept.map((operation): Found => {
+          return { kind: 'network', name: describeOperation(operation), note: 'flannel has the device now' };
+        }),
+        ...going.map((operation, index): Found => ({
+          kind: 'network',
+          name: describeOperation(operation),
+          act: async () => {
+            const problem = (await removal())[index]?.problem;
+            if (problem !== undefined) throw new Error(problem);
+          },
+        })),
+      ];
     },
   };
 }
+
+/** Routes are told by protocol 203 alone, on any device: flannel's own have another. */
+function isOnFlannelDevice(operation: NetworkOperation): boolean {
+  switch (operation.type) {
+    case 'link-delete':
+      return FLANNEL_DEVICE.test(operation.name);
+    case 'address-delete':
+      return FLANNEL_DEVICE.test(operation.address.link);
+    case 'neighbour-delete':
+      return FLANNEL_DEVICE.test(operation.neighbour.link);
+    case 'fdb-delete':
+      return FLANNEL_DEVICE.test(operation.entry.link);
+    default:
+      return false;
+  }
+}
+
+const FLANNEL_DEVICE = /^flannel(?:-v6)?\./;
 
 /** All in one go, when the first is asked for: one by one, 110 pods would cost as many dumps. */
 function batchOf(

@@ -9,7 +9,7 @@ import { resolveInRoot } from '../host-path.ts';
 import { InstalledRecord } from '../installed-record.ts';
 import { SetupError } from '../setup-error.ts';
 import { cniConfPart, networksIn } from './cni-conf-part.ts';
-import { addressPart, cachePart, programPart, statePart, subnetPart, sysctlPart } from './file-parts.ts';
+import { addressPart, cachePart, isFlannels, programPart, statePart, subnetPart, sysctlPart } from './file-parts.ts';
 import { bridgePart, networkPart, nftPart } from './kernel-parts.ts';
 import type { UninstallOptions } from './options.ts';
 import { runningAgents } from './running-agent.ts';
@@ -98,7 +98,7 @@ function partsOf(options: UninstallOptions, deps: UninstallDeps, node: NodeFacts
   return [
     cniConfPart(hostRoot, at(options.confDir), options.confName),
     subnetPart(hostRoot, at(options.subnetFile)),
-    networkPart(deps.kernel),
+    networkPart(deps.kernel, () => isFlannels(at(options.subnetFile))),
     bridgePart(deps.netlink, node.hasBridgedPods),
     nftPart(deps.trafficKernel),
     programPart({ ...programs, directory: at(options.binDir) }),
