@@ -9,15 +9,9 @@ import type {
 } from '@canal/model';
 import { familyBits, ipFamily } from 'net-types';
 import { DeltaTracker } from './delta-tracker.ts';
-import type { LinkOutcome } from './diff-links.ts';
+import type { EntryDiffContext, LinkOutcome } from './diff-context.ts';
 import { ipKey } from './keys.ts';
-import type { OperationPlan, Phase } from './operation-order.ts';
-
-export interface EntryDiffContext {
-  readonly links: LinkOutcome;
-  readonly inSync: boolean;
-  readonly plan: OperationPlan;
-}
+import type { Phase } from './operation-order.ts';
 
 export function diffAddresses(
   { links, inSync, plan }: EntryDiffContext,

@@ -2,23 +2,9 @@
 import { type ActualLink, type ActualVxlan, type DesiredLink, LINK_ALIAS, type LinkChange } from '@canal/model';
 import { formatIp, type InterfaceName, ipFamily } from 'net-types';
 import type { NetworkConflict } from './conflict.ts';
-import type { DiffOptions } from './diff-network.ts';
+import type { DiffOptions, LinkOutcome } from './diff-context.ts';
 import type { OperationPlan } from './operation-order.ts';
 import { isOwnLink } from './ownership.ts';
-
-/** What the other kinds of object must know of the devices. */
-export interface LinkOutcome {
-  /** Devices of ours after this plan: desired ones, and stale ones that are still there. */
-  readonly own: ReadonlySet<InterfaceName>;
-  /** Devices of ours that nobody wants any more and that stay for now, to receive. */
-  readonly kept: ReadonlySet<InterfaceName>;
-  /** Names held by somebody else: nothing of ours can be on them. */
-  readonly taken: ReadonlySet<InterfaceName>;
-  /** New, made anew or gone in this plan: whatever the snapshot has on them does not count. */
-  readonly fresh: ReadonlySet<InterfaceName>;
-  /** The kernel empties the neighbour table of a device that gets another MAC (neigh_changeaddr), permanent or not. */
-  readonly neighboursLost: ReadonlySet<InterfaceName>;
-}
 
 export function diffLinks(
   desired: readonly DesiredLink[],

@@ -3,23 +3,13 @@
  * what one that never stopped would. Order and ownership are in `operation-order.ts` and `ownership.ts`.
  */
 import type { NetworkOperation, NetworkSnapshot, NetworkState } from '@canal/model';
-import type { InterfaceName } from 'net-types';
 import type { NetworkConflict } from './conflict.ts';
+import type { DiffOptions } from './diff-context.ts';
 import { diffAddresses, diffFdb, diffNeighbours } from './diff-link-entries.ts';
 import { diffLinks, diffUpLinks } from './diff-links.ts';
 import { diffNexthops, diffRoutes } from './diff-routes.ts';
 import { diffSysctls } from './diff-sysctls.ts';
 import { OperationPlan } from './operation-order.ts';
-
-export interface DiffOptions {
-  /**
-   * The store has delivered everything. Before that a missing peer may only be unread: nothing is deleted, and nothing
-   * overwritten that a peer yet unknown may use.
-   */
-  readonly inSync: boolean;
-  /** Devices of ours that stay although nobody wants them any more: peers may still be sending to them. */
-  readonly keepLinks?: ReadonlySet<InterfaceName>;
-}
 
 export interface NetworkDiff {
   /** In the order in which they have to be performed. */

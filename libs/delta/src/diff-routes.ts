@@ -12,7 +12,7 @@ import { formatCidr, type InterfaceName } from 'net-types';
 import type { NetworkConflict } from './conflict.ts';
 import { DeltaTracker } from './delta-tracker.ts';
 import { describeTarget } from './describe.ts';
-import type { EntryDiffContext } from './diff-link-entries.ts';
+import type { EntryDiffContext } from './diff-context.ts';
 import { cidrKey } from './keys.ts';
 import { isFlannelLeftover, isOwnNexthop, isOwnRoute, isSameWayUnmarked, type Way } from './ownership.ts';
 

@@ -1,7 +1,7 @@
 /** Switches under /proc/sys/net/…/conf. */
 import type { ActualSysctl, DesiredSysctl } from '@canal/model';
 import type { NetworkConflict } from './conflict.ts';
-import type { EntryDiffContext } from './diff-link-entries.ts';
+import type { EntryDiffContext } from './diff-context.ts';
 
 export function diffSysctls(
   { links, plan }: EntryDiffContext,
