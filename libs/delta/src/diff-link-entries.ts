@@ -11,7 +11,7 @@ import { familyBits, ipFamily } from 'net-types';
 import { DeltaTracker } from './delta-tracker.ts';
 import type { EntryDiffContext, LinkOutcome } from './diff-context.ts';
 import { ipKey } from './keys.ts';
-import type { Phase } from './operation-order.ts';
+import type { OperationPlan, Phase } from './operation-order.ts';
 
 export function diffAddresses(
   { links, inSync, plan }: EntryDiffContext,
