@@ -4,7 +4,7 @@
  * is proven: whoever dies in between leaves a record that knows both.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '@canal/node-state';
 
 /** Host path of a file to the SHA-256 digests (hex) it may have. */
@@ -24,6 +24,11 @@ export class InstalledRecord {
 
   knows(hostPath: string, sha256: string): boolean {
     return this.#hashes[hostPath]?.includes(sha256) === true;
+  }
+
+  /** Host paths of the directories that programs were ever put in: the setting may have changed since. */
+  directories(): readonly string[] {
+    return [...new Set(Object.keys(this.#hashes).map((path) => dirname(path)))].filter((path) => path.startsWith('/'));
   }
 
   /** Adds a hash that the file is about to have. */

@@ -336,6 +336,22 @@ test('flannel has taken the node over: its subnet.env and the devices that it fo
   expect(existsSync(machine.path('var/lib/canal'))).toBe(false);
 });
 
+test('a plugin in the directory of a former setting goes too', () => {
+  expect(machine.host.install('--bin-dir=/usr/libexec/cni').exitCode).toBe(0);
+  // An older version: the uninstalling program's own bytes do not tell it.
+  writeFileSync(machine.path('usr/libexec/cni/canal'), 'older');
+  const sha256 = new Bun.CryptoHasher('sha256').update('older').digest('hex');
+  const record = { version: 1, sha256: { '/usr/libexec/cni/canal': [sha256] } };
+  writeFileSync(machine.path('var/lib/canal/installed.json'), JSON.stringify(record));
+  expect(machine.host.install().exitCode).toBe(0);
+  const { exitCode, stdout } = machine.uninstall();
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(/removed\s+program\s+\/usr\/libexec\/cni\/canal/);
+  expect(existsSync(machine.path('usr/libexec/cni/canal'))).toBe(false);
+  expect(existsSync(machine.path('opt/cni/bin/canal'))).toBe(false);
+  expect(existsSync(machine.path('var/lib/canal'))).toBe(false);
+});
+
 test('a plugin and a loopback of others are left', () => {
   for (const name of ['canal', 'loopback']) writeFileSync(join(machine.host.binDir, name), 'somebody’s');
   const { exitCode, stdout } = machine.uninstall();

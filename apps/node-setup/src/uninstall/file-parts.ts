@@ -10,7 +10,8 @@ import { isMountPoint, isTemporary, isThere, namesIn, removeTree, textOf, unlink
 import type { Found, Part } from './part.ts';
 
 export interface ProgramPlace {
-  readonly directory: string;
+  /** That of the settings and those of earlier ones. */
+  readonly directories: readonly string[];
   readonly hostRoot: string;
   readonly record: InstalledRecord;
   /** Of the running program. */
@@ -18,8 +19,8 @@ export interface ProgramPlace {
 }
 
 /** By their bytes: what canal wrote there, or what this program is. */
-export function programPart({ directory, hostRoot, record, ownSha256 }: ProgramPlace): Part {
-  const findOne = (name: 'canal' | 'loopback'): readonly Found[] => {
+export function programPart({ directories, hostRoot, record, ownSha256 }: ProgramPlace): Part {
+  const findOne = (directory: string, name: 'canal' | 'loopback'): readonly Found[] => {
     const path = join(directory, name);
     const stat = PROGRAM_FILES.stat(path);
     if (stat === undefined) return [];
@@ -31,16 +32,19 @@ export function programPart({ directory, hostRoot, record, ownSha256 }: ProgramP
     if (name === 'loopback') return [];
     return [{ ...found, note: 'not the file that canal installed: delete it if nobody else needs it' }];
   };
-  const leftovers = [newName, oldName].flatMap((nameOf) => [nameOf(directory, 'canal'), nameOf(directory, 'loopback')]);
+  const leftovers = (directory: string): Found[] =>
+    [newName, oldName]
+      .flatMap((nameOf) => [nameOf(directory, 'canal'), nameOf(directory, 'loopback')])
+      .filter(isThere)
+      .map((path) => ({ kind: 'program', name: hostPathOf(hostRoot, path), act: () => unlink(path) }));
   return {
     kind: 'program',
-    find: () => [
-      ...findOne('canal'),
-      ...findOne('loopback'),
-      ...leftovers.filter(isThere).map((path): Found => {
-        return { kind: 'program', name: hostPathOf(hostRoot, path), act: () => unlink(path) };
-      }),
-    ],
+    find: () =>
+      directories.flatMap((directory) => [
+        ...findOne(directory, 'canal'),
+        ...findOne(directory, 'loopback'),
+        ...leftovers(directory),
+      ]),
   };
 }
 
@@ -126,15 +130,19 @@ function emptyDirectory(hostRoot: string, directory: string, going: readonly str
   return [{ kind: 'directory', name: hostPathOf(hostRoot, directory), act: () => removeTree(directory) }];
 }
 
-/** canal's own: records of pods, of sysctls, of what was installed. It goes last, so that a killed uninstall can go on. */
-export function statePart(hostRoot: string, directories: readonly string[]): Part {
+/** A directory of canal's own. `programs` are those that its record knows: without it nothing would, so they go first. */
+export function statePart(hostRoot: string, directory: string, programs?: Part): Part {
+  const remove = async (): Promise<void> => {
+    const left = (await programs?.find())?.find(({ act }) => act !== undefined);
+    if (left !== undefined) throw new Error(`kept, as it tells that ${left.name} is canal's`);
+    removeTree(directory);
+  };
   return {
     kind: 'directory',
-    find: () =>
-      directories.flatMap((directory): Found[] => {
-        if (!isThere(directory) || (isMountPoint(directory) && namesIn(directory).length === 0)) return [];
-        return [{ kind: 'directory', name: hostPathOf(hostRoot, directory), act: () => removeTree(directory) }];
-      }),
+    find: () => {
+      if (!isThere(directory) || (isMountPoint(directory) && namesIn(directory).length === 0)) return [];
+      return [{ kind: 'directory', name: hostPathOf(hostRoot, directory), act: remove }];
+    },
   };
 }
 

@@ -94,18 +94,25 @@ function partsOf(options: UninstallOptions, deps: UninstallDeps, node: NodeFacts
     netDir: join(hostRoot, 'proc/sys/net'),
     bootId: readBootId(join(hostRoot, 'proc/sys/kernel/random/boot_id')),
   });
-  const programs = { hostRoot, record: new InstalledRecord(stateDir), ownSha256: deps.ownSha256 };
+  const installed = new InstalledRecord(stateDir);
+  const programs = programPart({
+    directories: [...new Set([options.binDir, ...installed.directories()].map(at))],
+    hostRoot,
+    record: installed,
+    ownSha256: deps.ownSha256,
+  });
   return [
     cniConfPart(hostRoot, at(options.confDir), options.confName),
     subnetPart(hostRoot, at(options.subnetFile)),
     networkPart(deps.kernel, () => isFlannels(at(options.subnetFile))),
     bridgePart(deps.netlink, node.hasBridgedPods),
     nftPart(deps.trafficKernel),
-    programPart({ ...programs, directory: at(options.binDir) }),
+    programs,
     addressPart(hostRoot, at(options.dataDir), node.networks),
     cachePart(at(options.cacheDir), node.networks),
     sysctlPart(record),
-    statePart(hostRoot, [at('/run/canal'), stateDir]),
+    statePart(hostRoot, at('/run/canal')),
+    statePart(hostRoot, stateDir, programs),
   ];
 }
 
