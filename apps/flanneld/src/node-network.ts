@@ -86,6 +86,8 @@ export class NodeNetwork {
    * the MAC of another node there would otherwise cut this one off.
    */
   readonly #macs = new Map<IpFamily, Mac>();
+  /** On the node when it was last looked at. */
+  #addresses: ReadonlySet<Ip> = new Set();
   /** What the kernel took completely, to tell repairs from changes. */
   #applied: NetworkState | undefined;
 
@@ -107,7 +109,7 @@ export class NodeNetwork {
     let wanted: NetworkState = EMPTY_STATE;
     const desired = (snapshot: NetworkSnapshot): NetworkState => {
       compiled = this.#compile(paths, { ...features, ...factsOf(snapshot) }, snapshot);
-      const pods = compilePods(attachments, snapshot.links);
+      const pods = compilePods(attachments, snapshot.links, this.#source6());
       podProblems = pods.problems;
       wanted = mergeStates(compiled?.state ?? EMPTY_STATE, pods.state);
       return wanted;
@@ -152,7 +154,14 @@ export class NodeNetwork {
     const path = canReach === undefined ? undefined : (await kernel.pathsTo([canReach])).get(canReach);
     const canReachLink = path !== undefined && 'link' in path ? { canReachLink: path.link } : {};
     const facts = await kernel.listInterfaces();
+    this.#addresses = new Set(facts.flatMap(({ addresses }) => addresses.map(({ address }) => address.ip)));
     return { interfaces: facts, defaultRoutes: await kernel.listDefaultRoutes(), ...canReachLink };
+  }
+
+  /** The decision may be older than the addresses, and the kernel refuses a route from an address that it has not. */
+  #source6(): Ip | undefined {
+    const source = this.#own?.node.families.find(({ family }) => family === 6)?.source;
+    return source !== undefined && this.#addresses.has(source) ? source : undefined;
   }
 
   #compile(

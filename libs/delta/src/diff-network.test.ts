@@ -1,4 +1,10 @@
-import type { ActualLink, ActualRoute, NetworkSnapshot, NetworkState } from '@canal/model';
+import {
+  type ActualLink,
+  type ActualRoute,
+  type NetworkSnapshot,
+  type NetworkState,
+  POD_ROUTE_PROTOCOL,
+} from '@canal/model';
 import { describe, expect, test } from 'vitest';
 import { describeOperation } from './describe.ts';
 import { diffNetwork } from './diff-network.ts';
@@ -45,6 +51,33 @@ describe('devices that only have to be up', () => {
     expect(plan(noEntries, withPod(true))).toEqual([]);
     expect(plan(noEntries, actual())).toEqual([]);
   });
+});
+
+describe('the source that a route names', () => {
+  const pod = name('cnl00000000001');
+  const link: ActualLink = { name: pod, kind: 'veth', up: true, carrier: true, loopback: false, mtuBytes: 1450 };
+  const destination = cidr('fd00:10:244:1::5/128');
+  const route = {
+    protocol: POD_ROUTE_PROTOCOL,
+    destination,
+    metric: 1024,
+    target: { type: 'link', link: pod },
+  } as const;
+  const sources = [undefined, ip('2001:db8::1'), ip('2001:db8::2')];
+
+  test.each(sources.flatMap((wanted) => sources.map((present) => ({ wanted, present }))))(
+    'wanted $wanted, present $present',
+    ({ wanted, present }) => {
+      const state = { ...desired(), routes: [{ ...route, ...(wanted !== undefined && { source: wanted }) }] };
+      const snapshot = {
+        ...actual(),
+        links: [...actual().links, link],
+        routes: [{ ...route, ...(present !== undefined && { source: present }) }],
+      };
+      const replaced = wanted !== undefined && wanted !== present;
+      expect(plan(state, snapshot)).toEqual(replaced ? [`route replace fd00:10:244:1::5/128 dev ${pod}`] : []);
+    },
+  );
 });
 
 describe('order', () => {

@@ -164,7 +164,8 @@ function isForeign(
 }
 
 function isRight(route: DesiredRoute, actual: ActualRoute): boolean {
-  return actual.protocol === route.protocol && sameTarget(route.target, actual.target);
+  const sameSource = route.source === undefined || route.source === actual.source;
+  return actual.protocol === route.protocol && sameSource && sameTarget(route.target, actual.target);
 }
 
 function wayOf(target: RouteTarget, ways: ReadonlyMap<number, Way>): Way | undefined {

@@ -77,6 +77,11 @@ export function describeRoutes(context: ContractContext): void {
       route('fd00:10:244:3::/64', over('2001:db8::3', ETH0, false)),
       route('fd00:10:244:1::5/128', { type: 'link', link: ETH1 }, { protocol: POD_ROUTE_PROTOCOL }),
       route('fd00:10:244:1::/64', BLACKHOLE, { metric: WORST_METRIC }),
+      route(
+        'fd00:10:244:1::6/128',
+        { type: 'link', link: ETH1 },
+        { protocol: POD_ROUTE_PROTOCOL, source: ip('2001:db8::1') },
+      ),
     ];
 
     test.each(everyForm.map((form) => ({ title: JSON.stringify(form.target, bigintText), form })))(
@@ -108,6 +113,15 @@ export function describeRoutes(context: ContractContext): void {
         ),
       ).toEqual(['ok', 'ok', 'ok', 'ok', 'ok']);
       expect((await context.snapshot()).routes).toEqual([route('10.244.2.0/24', OVER_OBJECT), tunnel6]);
+    });
+
+    test('replacing gives a route its source', async () => {
+      const plain = route('fd00:10:244:1::5/128', { type: 'link', link: ETH1 }, { protocol: POD_ROUTE_PROTOCOL });
+      const sourced = { ...plain, source: ip('2001:db8::1') };
+      expect(
+        await context.apply({ type: 'route-add', route: plain }, { type: 'route-replace', route: sourced }),
+      ).toEqual(['ok', 'ok']);
+      expect((await context.snapshot()).routes).toEqual([sourced]);
     });
 
     test('the blackhole stands beside a better route to the same destination', async () => {

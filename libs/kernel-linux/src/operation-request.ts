@@ -191,8 +191,9 @@ function nexthopInput({ id, family, link, gateway, onlink }: DesiredNexthop, ind
   };
 }
 
-function routeInput({ destination, protocol, metric, target }: DesiredRoute, indexOf: IndexOf): RouteInput {
-  const route = { ...routeTo(destination), protocol, ...priorityOf(metric) };
+function routeInput({ destination, protocol, metric, target, source }: DesiredRoute, indexOf: IndexOf): RouteInput {
+  const prefSrc = source === undefined ? {} : { prefSrc: source };
+  const route = { ...routeTo(destination), protocol, ...priorityOf(metric), ...prefSrc };
   switch (target.type) {
     case 'nexthop':
       return { ...route, nexthopId: target.id };

@@ -14,7 +14,14 @@ import type { LinkNames } from './link-names.ts';
 export function toActualRoute(route: Route, names: LinkNames): ActualRoute | undefined {
   const destination = routeDestination(route);
   if (destination === undefined) return undefined;
-  return { protocol: route.protocol, destination, metric: route.priority ?? 0, target: toTarget(route, names) };
+  const source = route.prefSrc === undefined ? {} : { source: route.prefSrc };
+  return {
+    protocol: route.protocol,
+    destination,
+    metric: route.priority ?? 0,
+    target: toTarget(route, names),
+    ...source,
+  };
 }
 
 function toTarget(route: Route, names: LinkNames): RouteTarget | OtherTarget {

@@ -72,6 +72,7 @@ export interface ActualRoute {
   readonly destination: Cidr;
   readonly metric: number;
   readonly target: RouteTarget | OtherTarget;
+  readonly source?: Ip;
 }
 
 /** A form that canal never makes: told in the words of `ip route`, and the links it leaves by. */

@@ -65,6 +65,8 @@ export interface DesiredRoute {
   /** RTA_PRIORITY as the kernel stores it: IPv6 has no 0, its default is 1024 (IP6_RT_PRIO_USER). */
   readonly metric: number;
   readonly target: RouteTarget;
+  /** RTA_PREFSRC: what this node's own sockets answer from when they are bound to no address. Absent: any is right. */
+  readonly source?: Ip;
 }
 
 /** A switch under /proc/sys/net/ipv4|ipv6/conf/<link>/ that pod traffic depends on. */

@@ -38,6 +38,11 @@ test('a routed pod has a host route and a permanent neighbour per address, and i
   ]);
 });
 
+test("the node's own IPv6 address is the source towards pods, when it is known", () => {
+  const { routes } = compilePods([attachment()], [veth('cnl00000000001')], ip('2001:db8::1')).state;
+  expect(routes.map(({ source }) => source)).toEqual([undefined, ip('2001:db8::1')]);
+});
+
 test('a pod whose device is gone, and one of the boot before, ask for nothing', () => {
   expect(show(compilePods([attachment()], []).state)).toEqual([]);
 });

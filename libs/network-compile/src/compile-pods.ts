@@ -21,8 +21,15 @@ export interface CompiledPods {
   readonly problems: readonly NetworkProblem[];
 }
 
-/** `links`: what exists now; an attachment whose host end is not among them (a pod on its way out) asks for nothing. */
-export function compilePods(attachments: readonly Attachment[], links: readonly ActualLink[]): CompiledPods {
+/**
+ * `links`: what exists now; an attachment whose host end is not among them (a pod on its way out) asks for nothing.
+ * `source6`: the node's own IPv6 address; absent while none is known to be on the node.
+ */
+export function compilePods(
+  attachments: readonly Attachment[],
+  links: readonly ActualLink[],
+  source6?: Ip,
+): CompiledPods {
   const veths = new Set(links.filter((link) => link.kind === 'veth').map((link) => link.name));
   const upLinks = new Set<InterfaceName>();
   const routes: DesiredRoute[] = [];
@@ -45,7 +52,7 @@ export function compilePods(attachments: readonly Attachment[], links: readonly 
         continue;
       }
       holders.set(ip, attachment);
-      routes.push(podRoute(ip, attachment.hostInterface));
+      routes.push(podRoute(ip, attachment.hostInterface, source6));
       neighbours.push({ link: attachment.hostInterface, ip, mac: attachment.containerMac });
     }
     if (attachment.addresses.some(({ ip }) => isIpv4(ip))) sysctls.push(podForwarding(attachment.hostInterface));
@@ -53,9 +60,15 @@ export function compilePods(attachments: readonly Attachment[], links: readonly 
   return { state: { ...EMPTY_STATE, upLinks: [...upLinks], routes, neighbours, sysctls }, problems };
 }
 
-function podRoute(ip: Ip, link: InterfaceName): DesiredRoute {
-  const metric = isIpv4(ip) ? 0 : 1024;
-  return { protocol: POD_ROUTE_PROTOCOL, destination: hostCidr(ip), metric, target: { type: 'link', link } };
+/**
+ * A UDP server bound to [::] answers a pod from the address nearest to the pod's (RFC 6724 rule 8), which is the VTEP's
+ * and not the one that the pod asked: the route names the node's. Not so for IPv4: there the first address of the
+ * first device serves, and the kernel deletes a route with the address that it names (fib_sync_down_addr).
+ */
+function podRoute(ip: Ip, link: InterfaceName, source6: Ip | undefined): DesiredRoute {
+  const route = { protocol: POD_ROUTE_PROTOCOL, destination: hostCidr(ip), target: { type: 'link', link } } as const;
+  if (isIpv4(ip)) return { ...route, metric: 0 };
+  return { ...route, metric: 1024, ...(source6 !== undefined && { source: source6 }) };
 }
 
 /** A pod's packets come in by its own device, or by the bridge; conf/all does not reach devices born later where /proc/sys is read-only. */

@@ -26,7 +26,8 @@ export function show(state: NetworkState): string[] {
       if (target.type === 'gateway') {
         return `${text} via ${formatIp(target.gateway)} dev ${target.link}${target.onlink ? ' onlink' : ''}${metric}`;
       }
-      return target.type === 'link' ? `${text} dev ${target.link}${metric}` : `${text} blackhole${metric}`;
+      const source = route.source === undefined ? '' : ` src ${formatIp(route.source)}`;
+      return target.type === 'link' ? `${text} dev ${target.link}${source}${metric}` : `${text} blackhole${metric}`;
     }),
     ...state.sysctls.map(
       ({ link, family, name, value, enforce }) =>
