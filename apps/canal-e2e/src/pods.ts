@@ -15,8 +15,8 @@ export interface PodSpec {
   readonly httpPort?: number;
   readonly udpPort?: number;
   /**
-   * Addresses that netexec's UDP server binds to. Default: any, and then the kernel chooses what it answers from: on a
-   * node with addresses in the pod network too (cni0, IPv6 of a vxlan device) not always the one that was asked.
+   * Addresses that netexec's UDP server binds to. Default: any, and then the kernel chooses what it answers from:
+   * towards pods on a bridge that is the bridge's address, whichever was asked.
    */
   readonly udpListen?: readonly string[];
 }
