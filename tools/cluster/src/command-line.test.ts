@@ -29,6 +29,8 @@ describe('parseCommandLine', () => {
   test.each([
     ['up --node 2', 'up has no option --node; it has --name, --nodes, --kube-proxy'],
     ['up --nodes', '--nodes needs a value'],
+    ['down h3', 'down does not take the word "h3"; a cluster is named by --name'],
+    ['load-image a.tar b.tar', 'load-image does not take the word "b.tar"'],
     ['down --name A', '--name "A": expected'],
   ])('%s is refused', (line, message) => {
     expect(() => parseCommandLine(words(line))).toThrow(message);

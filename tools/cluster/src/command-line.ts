@@ -16,6 +16,24 @@ const PASS_ON: Readonly<Record<string, number>> = {
   node: 1,
   outside: 0,
 };
+/** Number of words that each other command takes at most. */
+const WORDS: Readonly<Record<string, number>> = {
+  up: 0,
+  build: 0,
+  status: 0,
+  down: 0,
+  list: 0,
+  'node-add': 0,
+  'load-image': 1,
+  'node-remove': 1,
+  halt: 1,
+  reboot: 1,
+  apiserver: 1,
+  restart: 2,
+  stop: 2,
+  start: 2,
+  logs: 2,
+};
 const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   up: ['nodes', 'kube-proxy', 'ip-family', 'kubernetes', 'cni-plugins'],
   build: ['kubernetes', 'only', 'output'],
@@ -52,6 +70,12 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     const list = ['name', ...known].map((option) => `--${option}`).join(', ');
     throw new ClusterError('usage', `${command} has no option --${unknown}; it has ${list}`);
   }
+  const surplus = words[WORDS[command] ?? words.length];
+  if (surplus !== undefined)
+    throw new ClusterError(
+      'usage',
+      `${command} does not take the word ${JSON.stringify(surplus)}; a cluster is named by --name`,
+    );
   const rest = argv.slice(i);
   return {
     command,
