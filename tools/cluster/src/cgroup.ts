@@ -68,6 +68,15 @@ export function cgroupProcesses(name: string): readonly number[] {
   return [...found];
 }
 
+/** Lets the processes of a group and of all below it run again: frozen ones of version 1 do not even end. */
+export function thawCgroup(name: string): void {
+  for (const { path } of parseHierarchies(mounted()))
+    for (const folder of tree(join(path, name))) {
+      const file = join(folder, 'freezer.state');
+      if (read(file).trim() === 'FROZEN' || read(file).trim() === 'FREEZING') writeFileSync(file, 'THAWED');
+    }
+}
+
 /** Removes a group and all below it, when no process is left in them; true when nothing is left. */
 export function removeCgroup(name: string): boolean {
   let gone = true;

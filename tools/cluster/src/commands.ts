@@ -13,6 +13,7 @@ import type { Cluster } from './open-cluster.ts';
 import { openCluster } from './open-cluster.ts';
 import type { Shape } from './plan.ts';
 import { DEFAULT_SHAPE, IP_FAMILIES, MAX_NODES, PROXY_MODES, STATE_FOLDER } from './plan.ts';
+import { exitStatus } from './process.ts';
 import { CNI_PLUGINS, KUBERNETES_MINORS } from './programs.ts';
 import { clusterNames, readState } from './state.ts';
 import { formatStatus } from './status.ts';
@@ -145,7 +146,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 /** Runs one command; gives the exit status. Throws ClusterError. */
 export async function runCommand(argv: readonly string[]): Promise<number> {
   const line = parseCommandLine(argv);
-  const command = COMMANDS[line.command];
+  const command = Object.hasOwn(COMMANDS, line.command) ? COMMANDS[line.command] : undefined;
   if (command === undefined)
     throw new ClusterError(
       'usage',
@@ -194,7 +195,7 @@ function passOn(cluster: Cluster, argv: readonly string[]): Promise<number> {
     const child = spawn(command, rest, { stdio: 'inherit', env });
     child.on('error', reject);
     child.on('exit', (status, signal) => {
-      resolve(status ?? (signal === 'SIGINT' ? 130 : 143));
+      resolve(exitStatus(status, signal));
     });
   });
 }

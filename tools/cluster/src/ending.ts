@@ -1,7 +1,7 @@
 /** Ends all processes of a cgroup or of a network namespace, whatever they are called. */
 import { existsSync, statSync } from 'node:fs';
 
-import { cgroupProcesses, removeCgroup } from './cgroup.ts';
+import { cgroupProcesses, removeCgroup, thawCgroup } from './cgroup.ts';
 import { ClusterError } from './failure.ts';
 import { endProcesses, identify, networkOf, processesWhere } from './process.ts';
 
@@ -9,6 +9,8 @@ import { endProcesses, identify, networkOf, processesWhere } from './process.ts'
 export async function killCgroup(name: string): Promise<void> {
   const deadline = Date.now() + 30_000;
   for (;;) {
+    // runc freezes a container for a moment; ended itself in that moment, it leaves one that no signal reaches.
+    thawCgroup(name);
     const pids = cgroupProcesses(name);
     await endProcesses(identify(pids), 0);
     if (removeCgroup(name)) return;
@@ -17,9 +19,14 @@ export async function killCgroup(name: string): Promise<void> {
   }
 }
 
-/** Ends every process of the network namespace that a file keeps. */
+/**
+ * Ends every process of the network namespace that a file keeps. A file that keeps none (its mount is gone) is left alone,
+ * and so are the processes of the machine's own namespace.
+ */
 export async function killNetwork(path: string): Promise<void> {
   if (!existsSync(path)) return;
-  const { ino } = statSync(path);
-  await endProcesses(identify(processesWhere((pid) => networkOf(pid) === `net:[${ino}]`)), 0);
+  const kept = statSync(path);
+  const own = statSync('/proc/self/ns/net');
+  if (kept.dev !== own.dev || kept.ino === own.ino) return;
+  await endProcesses(identify(processesWhere((pid) => networkOf(pid) === `net:[${kept.ino}]`)), 0);
 }

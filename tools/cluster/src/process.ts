@@ -1,6 +1,7 @@
 /** Programs of the machine: run to the end, started for good, looked up in /proc. */
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { constants } from 'node:os';
 import { dirname } from 'node:path';
 
 import { ClusterError } from './failure.ts';
@@ -43,6 +44,9 @@ export function attempt(command: string, args: readonly string[], options: Execu
     const timer = setTimeout(() => {
       stderr.push(Buffer.from(`ended after ${limit} ms\n`));
       child.kill('SIGKILL');
+      // Programs that it has started may keep these open for good.
+      child.stdout.destroy();
+      child.stderr.destroy();
     }, limit);
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
@@ -52,15 +56,20 @@ export function attempt(command: string, args: readonly string[], options: Execu
       clearTimeout(timer);
       reject(new ClusterError('host', `cannot run ${command}: ${cause.message}`, { cause }));
     });
-    child.on('close', (code) => {
+    child.on('close', (code, signal) => {
       clearTimeout(timer);
       resolve({
-        status: code ?? 137,
+        status: exitStatus(code, signal),
         stdout: Buffer.concat(stdout).toString(),
         stderr: Buffer.concat(stderr).toString(),
       });
     });
   });
+}
+
+/** What a shell calls the status of a program: its own, or 128 and the number of the signal that ended it. */
+export function exitStatus(code: number | null, signal: NodeJS.Signals | null): number {
+  return code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
 }
 
 /** Runs a program that must succeed; gives its output. Throws `failed` with the command and what it said. */
@@ -179,14 +188,28 @@ export function networkOf(pid: number): string {
   return readlinkSync(`/proc/${pid}/ns/net`);
 }
 
-/** Ends processes with SIGTERM, after `grace` milliseconds with SIGKILL; back when all are gone. */
-export async function endProcesses(ids: readonly ProcessId[], grace: number): Promise<void> {
+/** Processes that outlive SIGKILL by so many milliseconds hang in the kernel. */
+const KILL_LIMIT = 30_000;
+
+/**
+ * Ends processes with SIGTERM, after `grace` milliseconds with SIGKILL; back when all are gone. Throws `failed` when the
+ * kernel does not let them go.
+ */
+export async function endProcesses(ids: readonly ProcessId[], grace: number, limit = KILL_LIMIT): Promise<void> {
   const alive = (): readonly ProcessId[] => ids.filter((id) => isAlive(id));
   signal(alive(), 'SIGTERM');
   const deadline = Date.now() + grace;
   while (alive().length > 0 && Date.now() < deadline) await Bun.sleep(20);
-  while (alive().length > 0) {
-    signal(alive(), 'SIGKILL');
+  const last = Date.now() + limit;
+  for (let left = alive(); left.length > 0; left = alive()) {
+    if (Date.now() > last) {
+      const list = left.map(({ pid }) => `${pid} (${programOf(pid) ?? 'gone'})`).join(', ');
+      throw new ClusterError(
+        'failed',
+        `processes ${list} do not end ${limit / 1000} s after SIGKILL: see what they wait for in /proc/PID/stack, then try again`,
+      );
+    }
+    signal(left, 'SIGKILL');
     await Bun.sleep(20);
   }
 }
