@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createFakeClock } from '@canal/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CniConfFile } from './cni-conf-file.ts';
 
@@ -22,6 +23,7 @@ let root: string;
 let directory: string;
 let template: string;
 let file: CniConfFile;
+let clock: ReturnType<typeof createFakeClock>;
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'canal-cni-conf-'));
@@ -29,6 +31,7 @@ beforeEach(() => {
   template = join(root, 'cni-conf.json');
   mkdirSync(directory);
   writeFileSync(template, CANAL);
+  clock = createFakeClock();
   file = start();
 });
 
@@ -37,7 +40,8 @@ afterEach(() => {
 });
 
 /** An agent that starts: it knows what is on the disk. */
-const start = (): CniConfFile => new CniConfFile({ template, directory, name: NAME, stateDir: join(root, 'state') });
+const start = (): CniConfFile =>
+  new CniConfFile({ template, directory, name: NAME, stateDir: join(root, 'state') }, clock);
 
 const read = (name = NAME): string => readFileSync(join(directory, name), 'utf8');
 
@@ -136,4 +140,57 @@ test('an earlier file that no runtime can read is told; a directory of such a na
   expect(report).toMatchObject({ outcome: 'written', complaints: [{ event: 'CNIConfigConflict' }] });
   expect(report.complaints).toHaveLength(1);
   expect(report.complaints[0]?.message).toContain('00-broken.conflist (not readable');
+});
+
+const FIGHT = [{ event: 'CNIConfigFight', severity: 'error' }];
+
+test('somebody writes another mode 20 times a second: it is told once and for all, and answered at a slow pace', async () => {
+  file.ensure();
+  let written = 0;
+  const told = new Set<string>();
+  for (let i = 0; i < 2_400; i++) {
+    await clock.advance(50);
+    writeFileSync(join(directory, NAME), BRIDGE);
+    const { outcome, fault, complaints } = file.ensure();
+    if (outcome === 'repaired') written += 1;
+    if (i >= 10) expect({ fault, complaints }).toMatchObject({ fault: complaints[0]?.message, complaints: FIGHT });
+    for (const { message } of complaints) told.add(message);
+  }
+  expect(written).toBeGreaterThan(5);
+  expect(written).toBeLessThanOrEqual(5 + 12);
+  expect(told.size).toBe(1);
+  expect(file.isFought()).toBe(true);
+  // It has gone: the file is as wanted with the next repair that is free, and the fight is over a minute later.
+  await clock.advance(10_000);
+  expect(file.ensure().outcome).toBe('repaired');
+  expect(read()).toBe(CANAL);
+  await clock.advance(60_000);
+  expect(file.ensure()).toEqual({ outcome: 'same', complaints: [], appended: [] });
+  expect(file.isFought()).toBe(false);
+});
+
+test('a file that is another CNI’s and ours in turn is a fight too, and that CNI’s stays', async () => {
+  file.ensure();
+  const told: string[] = [];
+  for (let i = 0; i < 400; i++) {
+    await clock.advance(50);
+    const text = i % 2 === 0 ? CALICO : CANAL;
+    writeFileSync(join(directory, NAME), text);
+    const key = file
+      .ensure()
+      .complaints.map(({ event }) => event)
+      .join();
+    if (key !== told.at(-1)) told.push(key);
+    expect(read()).toBe(text);
+  }
+  expect(told.length).toBeLessThanOrEqual(7);
+  expect(told.at(-1)).toBe('CNIConfigFight');
+});
+
+test('a template that is edited again and again is no fight', async () => {
+  for (let i = 0; i < 50; i++) {
+    await clock.advance(50);
+    writeFileSync(template, i % 2 === 0 ? BRIDGE : CANAL);
+    expect(file.ensure()).toEqual({ outcome: 'written', complaints: [], appended: [] });
+  }
 });

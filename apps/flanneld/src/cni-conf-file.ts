@@ -3,7 +3,9 @@ import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CniConfOptions } from '@canal/config';
 import { removeTemporaryFiles, writeFileAtomic } from '@canal/node-state';
+import type { Clock } from '@canal/runtime-port';
 import { type ConfTemplate, decideConf, earlierConfs, foreignTypes, parseConfTemplate } from './cni-conf.ts';
+import { ConfFight } from './conf-fight.ts';
 import type { Complaint } from './problem-log.ts';
 
 export interface CniConfReport {
@@ -20,14 +22,27 @@ const IN_FORCE = 'cni-conf-in-force.json';
 
 export class CniConfFile {
   readonly #options: CniConfOptions;
+  readonly #clock: Pick<Clock, 'nowMs'>;
+  readonly #fight: ConfFight;
   /** The last template that was right. */
   #template: ConfTemplate | undefined;
   /** The template that the file was last found to follow, by this agent or the one before it. */
   #inForce: string | undefined;
   #looked = false;
+  /** What the file held after the last look or write; absent before the first. */
+  #left: { readonly text: string | undefined } | undefined;
+  /** Others have changed the file, and that is not answered yet. */
+  #isUnanswered = false;
 
-  constructor(options: CniConfOptions) {
+  constructor(options: CniConfOptions, clock: Pick<Clock, 'nowMs'>) {
     this.#options = options;
+    this.#clock = clock;
+    this.#fight = new ConfFight(clock.nowMs());
+  }
+
+  /** Somebody rewrites the file again and again: changes are not to be followed one by one. */
+  isFought(): boolean {
+    return this.#fight.isOn(this.#clock.nowMs());
   }
 
   /** Brings the file there. To be called when pods may be added; throws NodeStateError when it cannot be written. */
@@ -39,23 +54,48 @@ export class CniConfFile {
     if (this.#template === undefined) {
       return { outcome: 'not-written', fault: problem?.message ?? '', complaints, appended: [] };
     }
-    const decision = decideConf(this.#template, readIfThere(join(directory, name)), this.#inForce);
+    const present = readIfThere(join(directory, name));
+    const report = this.#mayAct(present)
+      ? this.#act(this.#template, present)
+      : ({ outcome: 'not-written', complaints: [], appended: [] } as const);
+    if (!this.isFought()) return { ...report, complaints: [...complaints, ...report.complaints] };
+    // One word for all of it: what is found changes from one look to the next.
+    const fight = this.#foughtOver();
+    return { outcome: report.outcome, fault: fight.message, complaints: [...complaints, fight], appended: [] };
+  }
+
+  #mayAct(present: string | undefined): boolean {
+    const nowMs = this.#clock.nowMs();
+    if (this.#left !== undefined && this.#left.text !== present) {
+      this.#fight.changed(nowMs);
+      this.#isUnanswered = true;
+    }
+    this.#left = { text: present };
+    if (this.#isUnanswered && !this.#fight.mayAnswer(nowMs)) return false;
+    this.#isUnanswered = false;
+    return true;
+  }
+
+  #act(template: ConfTemplate, present: string | undefined): CniConfReport {
+    const { directory, name } = this.#options;
+    const decision = decideConf(template, present, this.#inForce);
     switch (decision.action) {
       case 'leave': {
         const taken = this.#takenBy(decision.types);
-        return { outcome: 'not-written', fault: taken.message, complaints: [...complaints, taken], appended: [] };
+        return { outcome: 'not-written', fault: taken.message, complaints: [taken], appended: [] };
       }
       case 'keep':
-        this.#remember(this.#template.text);
-        return { outcome: 'same', complaints, appended: decision.appended };
+        this.#remember(template.text);
+        return { outcome: 'same', complaints: [], appended: decision.appended };
       case 'write': {
-        const { text } = this.#template;
+        const { text } = template;
         mkdirSync(directory, { recursive: true });
         // 0600: a runtime reads it as root, and nobody else has to.
         writeFileAtomic(directory, name, text, { mode: 0o600, survives: 'power-cut' });
+        this.#left = { text };
         const outcome = this.#inForce === text ? 'repaired' : 'written';
         this.#remember(text);
-        return { outcome, complaints, appended: [] };
+        return { outcome, complaints: [], appended: [] };
       }
     }
   }
@@ -96,6 +136,15 @@ export class CniConfFile {
     const rest = this.#template === undefined ? '' : '; until then the former one is in force';
     const message = `${this.#options.template}: ${what}. Cure: correct it in the ConfigMap${rest}`;
     return { key: 'template', severity: 'error', event: 'InvalidCNIConfig', message };
+  }
+
+  #foughtOver(): Complaint {
+    const path = join(this.#options.directory, this.#options.name);
+    const message =
+      `${path} is changed by another program again and again; canal puts it back every 10 s at most. ` +
+      `Cure: find that program ("auditctl -w ${path} -p wa", then "ausearch -f ${path}") and keep it off the file, ` +
+      `or say what it wants in cni-conf.json of the ConfigMap`;
+    return { key: 'fight', severity: 'error', event: 'CNIConfigFight', message };
   }
 
   #takenBy(types: readonly string[]): Complaint {

@@ -214,7 +214,9 @@ export class NodeAgent {
       this.#cniConfFault = fault;
       this.#cniConfNotes = complaints.map(({ message }) => message).filter((message) => message !== fault);
       problems.update('cni-conf', complaints);
-      if (outcome === 'written' || outcome === 'repaired') log.info({ outcome }, 'CNI configuration written');
+      const isWritten = outcome === 'written' || outcome === 'repaired';
+      // With a fault it is one of many: the fault has been told.
+      if (isWritten && fault === undefined) log.info({ outcome }, 'CNI configuration written');
       if (outcome === 'repaired') metrics.driftRepairs.inc({ kind: 'file' });
       const others = appended.join(', ');
       if (others !== this.#appended && others !== '') log.info({ plugins: others }, 'others have appended CNI plugins');

@@ -16,6 +16,7 @@ import { CniConfFile } from './cni-conf-file.ts';
 import { watchDirectoryOf } from './file-watch.ts';
 import type { HealthAnswer } from './health-server.ts';
 import { KernelWatch } from './kernel-watch.ts';
+import { watchMountedDirectories } from './mounted-directories.ts';
 import { NetConfSource } from './net-conf-source.ts';
 import { NodeAgent } from './node-agent.ts';
 import { createNodeEvents } from './node-events.ts';
@@ -69,6 +70,7 @@ export function startAgent(
   const events = createNodeEvents({ store, clock, log, nodeName, timeMs });
   const problems = new ProblemLog(log, events);
   const attachments = createAttachmentStore(config.cniStateDir);
+  const cniConf = config.cniConf && new CniConfFile(config.cniConf, clock);
   const netConf = new NetConfSource(config.netConfPath, world.readFile);
   const network = new NodeNetwork({
     kernel,
@@ -103,7 +105,7 @@ export function startAgent(
       network,
       rules,
       subnetFile: new SubnetFile(config.subnetFile),
-      ...(config.cniConf && { cniConf: new CniConfFile(config.cniConf) }),
+      ...(cniConf && { cniConf }),
       publisher,
       nodes,
       problems,
@@ -141,7 +143,10 @@ export function startAgent(
   if (config.cniConf !== undefined) {
     const { template, directory, name } = config.cniConf;
     watchDirectoryOf(template, log, () => agent.markDirty('cni-conf'), signal);
-    watchWritten(join(directory, name), () => agent.markDirty('cni-conf'));
+    watchWritten(join(directory, name), () => {
+      // Then the resync looks: a turn for each change would be what the other program's pace makes it.
+      if (cniConf?.isFought() !== true) agent.markDirty('cni-conf');
+    });
   }
   function watchWritten(path: string, onChange: () => void): void {
     // A directory that is not there cannot be watched, and the file will be written into it anyway.
@@ -169,12 +174,22 @@ export function startAgent(
     rules: rules.watch(() => agent.markDirty('rules'), signal),
     garbage: garbage.run(signal),
     probe: probe.run(signal),
+    mounts: watchMountedDirectories(
+      writtenDirectories(config),
+      { readMountinfo: () => world.readFile('/proc/self/mountinfo'), clock, problems },
+      signal,
+    ),
   };
   const readyz = (): HealthAnswer => {
     const { ok, text } = agent.readyz();
     return { ok, text: `${text}\n${probe.describe()}` };
   };
   return { healthz: () => agent.healthz(), readyz, done: endOf(loops, signal) };
+}
+
+function writtenDirectories({ subnetFile, cniConf, cniStateDir, cniDataDir, cniCacheDir }: FlanneldConfig): string[] {
+  const directories = [dirname(subnetFile), cniStateDir, cniDataDir, cniCacheDir];
+  return cniConf === undefined ? directories : [cniConf.directory, ...directories];
 }
 
 /** A loop that ends by itself would leave an agent that looks alive and does half of its work. */
