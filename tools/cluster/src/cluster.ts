@@ -1,5 +1,5 @@
 /** Clusters of this machine: brought up, opened, taken down. */
-import { existsSync, mkdirSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 
 import { listNodes } from './api-client.ts';
@@ -10,8 +10,10 @@ import { cgroupExists } from './cgroup.ts';
 import { logFile } from './component.ts';
 import { prepareControlPlane, startControlPlane } from './control-plane.ts';
 import { ClusterError } from './failure.ts';
+import { isRouted } from './free-underlay.ts';
 import { checkHost } from './host-tools.ts';
 import { nodeImages } from './images.ts';
+import { MACHINE, exclusively } from './lock.ts';
 import { createUnderlay, netnsPath, removeHostLink, removeNetns } from './network.ts';
 import { killCgroup, killNetwork } from './ending.ts';
 import { bootNode, importImages, prepareNode, startNodeComponent } from './node.ts';
@@ -33,6 +35,7 @@ import type { ClusterState, NodeState } from './state.ts';
 import { claimUnderlay, claimedUnderlays, readState, releaseUnderlays, writeState } from './state.ts';
 import { raiseLimits, restoreLimits } from './machine-settings.ts';
 import { addMountPoints, removeMountPoints } from './mount-points.ts';
+import { mountsBelow } from './mounts.ts';
 
 export interface UpOptions {
   readonly name: string;
@@ -42,21 +45,23 @@ export interface UpOptions {
 
 /** Brings a cluster up; one of the same shape that is up already is left as it is. Gives its state. */
 export async function bringUp({ name, shape, progress }: UpOptions): Promise<ClusterState> {
-  const existing = readState(name);
-  if (existing?.phase === 'up') return sameCluster(existing, shape, progress);
-  if (existing?.starter !== undefined && isAlive(existing.starter))
-    throw new ClusterError('conflict', `process ${existing.starter.pid} is bringing cluster ${name} up: wait for it`);
-  checkHost();
-  if (existsSync(folders(name).home)) {
-    progress(`cluster ${name} was cut off while it came up`);
-    await takeDown(name, progress);
-  }
+  const existing = await exclusively(name, async () => {
+    const state = readState(name);
+    if (state?.phase === 'up') return sameCluster(state, shape, progress);
+    if (state?.starter !== undefined && isAlive(state.starter))
+      throw new ClusterError('conflict', `process ${state.starter.pid} is bringing cluster ${name} up: wait for it`);
+    checkHost();
+    if (existsSync(folders(name).home)) {
+      progress(`cluster ${name} was cut off while it came up`);
+      await remove(name, progress);
+    }
+    return undefined;
+  });
+  if (existing !== undefined) return existing;
   const programs = await buildPrograms({ kubernetes: shape.kubernetes, progress });
   const start = Date.now();
   const since = (): string => `${((Date.now() - start) / 1000).toFixed(1)} s`;
-  const starting = beginState(name, shape, programs);
-  addMountPoints();
-  raiseLimits();
+  const starting = await exclusively(name, () => exclusively(MACHINE, () => beginState(name, shape, programs)));
   const { underlay, nodes } = starting;
   progress(`starting the control plane (Kubernetes ${programs.kubernetesVersion}, underlay 172.30.${underlay}.0/24)`);
   await Promise.all([prepareControlPlane(starting), createUnderlay(starting)]);
@@ -91,13 +96,19 @@ function sameCluster(existing: ClusterState, shape: Shape, progress: Progress): 
       `cluster ${name} is up with ${JSON.stringify(existing.shape)}, asked for ${JSON.stringify(shape)}: ` +
         `run "npm run cluster -- down --name ${name}" first, or choose another --name`,
     );
+  if (!linkExists(existing.underlay))
+    throw new ClusterError(
+      'conflict',
+      `cluster ${name} ended with a restart of this machine: run "npm run cluster -- down --name ${name}", then up again`,
+    );
   progress(`cluster ${name} is up already`);
   return existing;
 }
 
 /** The cluster's first trace: from here on `down` has something to take away. */
 function beginState(name: string, shape: Shape, programs: Programs): ClusterState {
-  const underlay = claimUnderlay(name, (number) => existsSync(`/sys/class/net/${hostLink(number)}`));
+  const routes = readFileSync('/proc/net/route', 'utf8');
+  const underlay = claimUnderlay(name, (number) => linkExists(number) || isRouted(number, routes));
   const [starter] = identify([process.pid]);
   const starting: ClusterState = {
     name,
@@ -112,10 +123,18 @@ function beginState(name: string, shape: Shape, programs: Programs): ClusterStat
   try {
     mkdirSync(folders(name).home);
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
     throw new ClusterError('conflict', `another process has begun to bring cluster ${name} up: wait for it`, { cause });
   }
   writeState(starting);
+  addMountPoints();
+  raiseLimits();
   return starting;
+}
+
+/** The link is the one thing of a cluster that is in the machine's own namespace. */
+function linkExists(underlay: number): boolean {
+  return existsSync(`/sys/class/net/${hostLink(underlay)}`);
 }
 
 async function importEverywhere(state: ClusterState, programs: Programs, images: string): Promise<void> {
@@ -156,18 +175,25 @@ async function applyAddons(state: ClusterState, programs: Programs): Promise<voi
  * Takes everything of a cluster away, however far it came: works from the name alone, so that a cluster whose `up` was
  * killed at any moment goes as well. Gives false when there was nothing.
  */
-export async function takeDown(name: string, progress: Progress): Promise<boolean> {
+export function takeDown(name: string, progress: Progress): Promise<boolean> {
+  return exclusively(name, () => remove(name, progress));
+}
+
+async function remove(name: string, progress: Progress): Promise<boolean> {
   const { home, netns } = folders(name);
-  const underlays = claimedUnderlays(name);
+  const underlays = await exclusively(MACHINE, () => claimedUnderlays(name));
   if (!existsSync(home) && !cgroupExists(cgroupName(name)) && underlays.length === 0) {
-    tidy(name);
+    await exclusively(MACHINE, () => tidy(name));
     return false;
   }
   const state = readState(name);
   progress(`taking cluster ${name} down`);
   // First those that would start more.
   if (state?.starter !== undefined) await endProcesses(others([state.starter]), 1000);
-  if (state !== undefined) await endProcesses(others(identify(processesWhere((pid) => hasMark(pid, state.id)))), 0);
+  const marked = (): readonly ProcessId[] =>
+    state === undefined ? [] : others(identify(processesWhere((pid) => hasMark(pid, state.id))));
+  // Again, because one of them may have started another meanwhile.
+  for (let found = marked(); found.length > 0; found = marked()) await endProcesses(found, 0);
   const members = existsSync(netns) ? readdirSync(netns) : [];
   await killCgroup(cgroupName(name));
   for (const member of members) await killNetwork(netnsPath(name, member));
@@ -175,7 +201,7 @@ export async function takeDown(name: string, progress: Progress): Promise<boolea
   for (const member of members) await removeNetns(netnsPath(name, member));
   await unmountBelow(home);
   rmSync(home, { recursive: true, force: true });
-  tidy(name);
+  await exclusively(MACHINE, () => tidy(name));
   return true;
 }
 
@@ -195,10 +221,11 @@ function others(processes: readonly ProcessId[]): readonly ProcessId[] {
   return processes.filter(({ pid }) => pid !== process.pid);
 }
 
+/** Throws `failed` while anything is mounted there, for what it holds would be deleted with the folder. */
 async function unmountBelow(folder: string): Promise<void> {
-  const mounts = (await Bun.file('/proc/self/mounts').text())
-    .split('\n')
-    .map((line) => line.split(' ')[1] ?? '')
-    .filter((path) => path.startsWith(`${folder}/`));
-  for (const path of mounts.reverse()) await attempt('umount', ['-l', path]);
+  const mounts = (): readonly string[] => mountsBelow(folder, readFileSync('/proc/self/mounts', 'utf8'));
+  for (const path of mounts()) await attempt('umount', ['-l', path]);
+  const left = mounts();
+  if (left.length > 0)
+    throw new ClusterError('failed', `${left.join(', ')} cannot be unmounted: unmount it, then try again`);
 }

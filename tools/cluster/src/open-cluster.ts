@@ -10,6 +10,7 @@ import { CONTROL_PLANE, logFile } from './component.ts';
 import { startControlPlaneComponent, stopControlPlaneComponent } from './control-plane.ts';
 import { ClusterError } from './failure.ts';
 import { nodeImages } from './images.ts';
+import { MACHINE, exclusively } from './lock.ts';
 import { raiseLimits } from './machine-settings.ts';
 import { inNetns, netnsPath } from './network.ts';
 import {
@@ -122,10 +123,10 @@ export class Cluster {
 
   /** Adds a node with the next number; back when it is registered. Gives its name. */
   async addNode(): Promise<string> {
+    await exclusively(MACHINE, raiseLimits);
     const { state } = this;
     const index = Math.max(0, ...state.nodes.map((node) => node.index)) + 1;
     if (index > MAX_NODES) throw new ClusterError('failed', `a cluster has at most ${MAX_NODES} nodes`);
-    raiseLimits();
     const node: NodeState = { index, name: nodeName(this.name, index) };
     const grown: ClusterState = { ...state, nodes: [...state.nodes, node] };
     writeState(grown);
@@ -148,7 +149,8 @@ export class Cluster {
         `the Node object ${found.name} is still there: API server answered ${status} ${text}`,
       );
     rmSync(nodeHome(this.name, found.name), { recursive: true, force: true });
-    writeState({ ...state, nodes: state.nodes.filter((other) => other.name !== found.name) });
+    // Read anew: another process may have added a node meanwhile.
+    writeState({ ...this.state, nodes: this.state.nodes.filter((other) => other.name !== found.name) });
   }
 
   /** Power cut: all processes and links gone, files of `root/` but `run` kept, a new boot id. The node stays off. */

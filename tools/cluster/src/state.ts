@@ -77,7 +77,8 @@ export function claimUnderlay(name: string, inUse: (number: number) => boolean):
   }
   throw new ClusterError(
     'failed',
-    `all underlay networks 172.30.1.0/24 … 172.30.250.0/24 are taken: take a cluster down`,
+    `the underlay networks 172.30.1.0/24 … 172.30.250.0/24 are all taken, by clusters ("npm run cluster -- list") or by ` +
+      `routes of this machine ("ip route"): free one`,
   );
 }
 
