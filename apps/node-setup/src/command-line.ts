@@ -23,6 +23,7 @@ Both:
 
 install:
   --no-loopback     never install the loopback plugin (default: when the host has none)
+  --conf-dir DIR    the runtime's directory of configurations, if it is to be looked at: the agent mounts and fills it
 
 uninstall:
   --dry-run         say what would be removed, and remove nothing
@@ -70,8 +71,26 @@ export function parseSetupCommand(argv: readonly string[]): SetupCommand {
 }
 
 function parseInstall(args: readonly string[]): InstallOptions {
-  const values = parse(args, { ...COMMON, 'no-loopback': { type: 'boolean', default: false } });
+  const values = parse(args, {
+    ...COMMON,
+    'no-loopback': { type: 'boolean', default: false },
+    'conf-dir': { type: 'string' },
+  });
+  const confDir = values['conf-dir'];
+  if (confDir !== undefined && !isPlainDirectory(confDir)) {
+    throw new SetupError(
+      'usage',
+      `--conf-dir: ${JSON.stringify(confDir)}: expected an absolute path below /, without "." or ".." and no slash at its end, such as /etc/cni/net.d`,
+      "Correct cni-conf-dir in the ConfigMap canal-config: it is mounted into the agent, which must not get the host's /",
+    );
+  }
   return { ...places(values), loopback: !values['no-loopback'] };
+}
+
+/** At most what the mount of it in deploy/kustomize/node-agent.yaml takes. */
+function isPlainDirectory(path: string): boolean {
+  const [first, ...names] = path.split('/');
+  return first === '' && names.length > 0 && names.every((name) => !['', '.', '..'].includes(name));
 }
 
 function parseUninstall(args: readonly string[]): UninstallOptions {
@@ -108,9 +127,17 @@ function places(values: { 'host-root': string; 'bin-dir': string; 'state-dir': s
   readonly stateDir: string;
 } {
   const hostRoot = absolute('host-root', values['host-root']);
+  const binDir = onHost(hostRoot, 'bin-dir', values['bin-dir']);
+  if (/^\/*$/.test(binDir)) {
+    throw new SetupError(
+      'usage',
+      '--bin-dir: "/": expected a directory below / such as /opt/cni/bin',
+      'Correct cni-bin-dir in the ConfigMap canal-config, or the flag',
+    );
+  }
   return {
     hostRoot,
-    binDir: onHost(hostRoot, 'bin-dir', values['bin-dir']),
+    binDir,
     stateDir: onHost(hostRoot, 'state-dir', values['state-dir']),
   };
 }

@@ -1,6 +1,6 @@
 /** deploy/canal.yaml as it is committed: what it grants, what people edit in it, and that our own programs take it. */
 import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join, posix, resolve } from 'node:path';
 import { annotationKeys, DEFAULT_ANNOTATION_PREFIX, parseNetConf, renderWithdrawnAnnotations } from '@canal/api-schema';
 import { parseConfList } from '@canal/cni-spec';
 import { parseFlanneldCommand } from '@canal/config';
@@ -187,6 +187,32 @@ describe('pod', () => {
     expect(agent.volumeMounts.filter(({ name }) => name === 'host')).toEqual([
       { name: 'host', subPathExpr: '.$(CNI_CONF_DIR)', mountPath: '/etc/cni/net.d' },
     ]);
+  });
+
+  test('no cni-conf-dir makes that directory the host’s root: the kubelet refuses another mount’s path first', () => {
+    const expressions = agent.volumeMounts.flatMap(({ name, subPathExpr }) =>
+      subPathExpr ? [[name, subPathExpr]] : [],
+    );
+    expect(expressions.map(([name]) => name)).toEqual(['no-host-root', 'host']);
+    // As the kubelet: empty is no sub-path at all, absolute ones and ".." are refused (ValidatePathNoBacksteps).
+    const outcome = (value: string): string => {
+      const paths = expressions.map(([, text = '']) => text.replaceAll('$(CNI_CONF_DIR)', value));
+      if (paths.some((path) => path.startsWith('/') || path.split('/').includes('..'))) return 'refused';
+      return posix.join('/', paths.at(-1) ?? '');
+    };
+    expect(outcome('/etc/cni/net.d')).toBe('/etc/cni/net.d');
+    expect(outcome('/var/lib/rancher/k3s/agent/etc/cni/net.d')).toBe('/var/lib/rancher/k3s/agent/etc/cni/net.d');
+    for (const value of ['', '/', '//', '/.', '/./', '/././', '//.', '.', './', '/..', '/etc/..', '/etc/../']) {
+      expect([value, outcome(value)]).toEqual([value, 'refused']);
+    }
+    // Each text of at most eight slashes, dots and names.
+    let texts = [''];
+    for (let length = 0; length < 8; length++)
+      texts = texts.flatMap((text) => [text, ...['/', '.', 'a'].map((c) => text + c)]);
+    for (const value of new Set(texts))
+      if (outcome(value) === '/') throw new Error(`${JSON.stringify(value)} is the root`);
+    // Without the first mount the second would be it.
+    expect(posix.join('/', (expressions[1]?.[1] ?? '').replaceAll('$(CNI_CONF_DIR)', ''))).toBe('/');
   });
 
   test('variables one by one, none that the runtime obeys', () => {
