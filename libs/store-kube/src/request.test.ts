@@ -86,7 +86,10 @@ describe('answers become errors with a stable code', () => {
   });
 
   test('a refused connection, a redirect and missing credentials', async () => {
-    expect((await failure({ ...connection, baseUrl: 'http://127.0.0.1:1' })).code).toBe('unavailable');
+    const nobody = { code: 'unavailable', unreached: true };
+    expect(await failure({ ...connection, baseUrl: 'http://127.0.0.1:1' })).toMatchObject(nobody);
+    expect(await failure({ ...connection, baseUrl: 'https://127.0.0.1:1' })).toMatchObject(nobody);
+    expect(await failure({ ...connection, unixSocket: '/nonexistent/socket' })).toMatchObject(nobody);
     answer = () => new Response('', { status: 302, headers: { Location: 'http://127.0.0.2/' } });
     expect((await failure()).code).toBe('unavailable');
     const broken = {
@@ -96,6 +99,16 @@ describe('answers become errors with a stable code', () => {
     const error = await failure({ ...connection, credentials: broken });
     expect([error.code, error.message.includes('token cannot be read')]).toEqual(['unauthorized', true]);
   });
+});
+
+test('a connection that is cut before the answer has reached the server', async () => {
+  using cutter = Bun.listen({
+    hostname: '127.0.0.1',
+    port: 0,
+    socket: { open: (socket) => void socket.end(), data: () => undefined },
+  });
+  const error = await failure({ ...connection, baseUrl: `http://127.0.0.1:${String(cutter.port)}` });
+  expect(error).toMatchObject({ code: 'unavailable', unreached: false });
 });
 
 describe('credentials', () => {

@@ -51,9 +51,13 @@ async function attempt(connection: KubeConnection, request: KubeRequest, signal:
   try {
     return await fetch(`${connection.baseUrl}${request.path}`, fetchOptions(connection, credentials, request, signal));
   } catch (error) {
-    throw new StoreError('unavailable', `${describe(request)}: ${causeText(error)}`, { cause: error });
+    const unreached = UNREACHED.has(textField(error, 'code'));
+    throw new StoreError('unavailable', `${describe(request)}: ${causeText(error)}`, { cause: error, unreached });
   }
 }
+
+/** Codes of a connect(2) that failed; ENOENT is a Unix socket that is not there. */
+const UNREACHED: ReadonlySet<string> = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOENT']);
 
 function fetchOptions(
   connection: KubeConnection,

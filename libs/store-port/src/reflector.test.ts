@@ -330,6 +330,25 @@ describe('waits', () => {
     await follower.stop();
   });
 
+  test('for a server that cannot be reached grow to 5 s, so that an agent is back soon after it', async () => {
+    const server = withObjects(1);
+    const { listPage } = server;
+    let tries = 0;
+    server.listPage = () => {
+      tries += 1;
+      return Promise.reject(new StoreError('unavailable', 'connection refused', { unreached: true }));
+    };
+    const follower = new Follower(server);
+    await follower.pass(HOUR_MS / 4);
+    // Half of 5 s each, as the jitter stands in this test.
+    expect(tries).toBeGreaterThan(300);
+    expect(tries).toBeLessThan(380);
+    server.listPage = listPage;
+    await follower.pass(2_500);
+    expect(follower.state).toEqual(truth(server));
+    await follower.stop();
+  });
+
   test('are as long as the server asks, when it asks', async () => {
     const server = withObjects(1);
     const { listPage } = server;

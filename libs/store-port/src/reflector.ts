@@ -37,6 +37,8 @@ export interface ReflectorOptions {
   readonly backoff: BackoffOptions;
   /** Longest wait after a watch that did deliver before it was cut. */
   readonly resumeMaxMs: number;
+  /** Longest wait after a try that reached nobody: it costs the server nothing, and agents should be back soon after it. */
+  readonly unreachedMaxMs: number;
   /** A watch that lived this long counts as healthy: waits start from the base again. */
   readonly stableMs: number;
 }
@@ -49,6 +51,7 @@ const DEFAULTS: ReflectorOptions = {
   relistMs: 3 * 3_600_000,
   backoff: { baseMs: 250, maxMs: 30_000 },
   resumeMaxMs: 2_000,
+  unreachedMaxMs: 5_000,
   stableMs: 10_000,
 };
 
@@ -137,11 +140,11 @@ class Reflector<T> {
   }
 
   #waitMs(round: Round, attempt: number): number {
-    const { backoff, resumeMaxMs } = this.#options;
+    const { backoff, resumeMaxMs, unreachedMaxMs } = this.#options;
     // A cut watch that had been delivering is resumed soon: events wait behind it. Lists cost the server more.
     const cheap = round.progressed && !round.relist;
-    const maxMs = cheap ? Math.min(resumeMaxMs, backoff.maxMs) : backoff.maxMs;
-    return backoffMs(attempt, { baseMs: backoff.baseMs, maxMs }, this.#deps.random);
+    const most = cheap ? resumeMaxMs : round.error?.unreached === true ? unreachedMaxMs : backoff.maxMs;
+    return backoffMs(attempt, { baseMs: backoff.baseMs, maxMs: Math.min(most, backoff.maxMs) }, this.#deps.random);
   }
 
   async #round(signal: AbortSignal): Promise<Round> {

@@ -8,6 +8,8 @@ export class StoreError extends Error {
   readonly reason?: string;
   /** How long the server asked us to wait, when it did. */
   readonly retryAfterMs?: number;
+  /** No connection came about: nobody listens, or no way leads there. The server has done nothing for the request. */
+  readonly unreached: boolean;
 
   constructor(code: StoreErrorCode, message: string, options: StoreErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -15,6 +17,7 @@ export class StoreError extends Error {
     if (options.status !== undefined) this.status = options.status;
     if (options.reason !== undefined) this.reason = options.reason;
     if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
+    this.unreached = options.unreached ?? false;
   }
 }
 
@@ -22,6 +25,7 @@ export interface StoreErrorOptions {
   readonly status?: number;
   readonly reason?: string;
   readonly retryAfterMs?: number;
+  readonly unreached?: boolean;
   readonly cause?: unknown;
 }
 
