@@ -108,6 +108,11 @@ export function tooLarge(limitBytes: number): ApiError {
   return new ApiError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${String(limitBytes)} bytes`);
 }
 
+export function tooManyOperations(count: number, limit: number): ApiError {
+  const message = `The allowed maximum operations in a JSON patch is ${String(limit)}, got ${String(count)}`;
+  return new ApiError(413, 'RequestEntityTooLarge', message);
+}
+
 export function unsupportedMediaType(message: string): ApiError {
   return new ApiError(415, 'UnsupportedMediaType', message);
 }

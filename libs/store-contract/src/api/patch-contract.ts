@@ -175,6 +175,22 @@ function describeJsonPatch(context: ContractContext): void {
       { what: 'a path that is not there', operations: [{ op: 'remove', path: '/data/none' }], status: 422 },
       { what: 'a parent that is not there', operations: [{ op: 'add', path: '/none/n', value: '1' }], status: 422 },
       { what: 'no list', operations: { data: {} }, status: 400 },
+      { what: 'an unknown operation', operations: [{ op: 'merge', path: '/data/k', value: '1' }], status: 422 },
+      { what: 'a path that is no pointer', operations: [{ op: 'remove', path: 'data' }], status: 422 },
+      {
+        what: 'more than 10,000 operations',
+        operations: Array.from({ length: 10_001 }, () => ({ op: 'test', path: '/data/k', value: 'v' })),
+        status: 413,
+      },
+      {
+        what: 'copies that double the object again and again',
+        operations: Array.from({ length: 40 }, (_, index) => ({
+          op: 'copy',
+          from: '/metadata',
+          path: `/metadata/c${String(index)}`,
+        })),
+        status: 422,
+      },
     ])('$what is $status', async ({ operations, status }) => {
       const answer = await patched(operations);
       expect([answer.status, answer.body['kind']]).toEqual([status, 'Status']);

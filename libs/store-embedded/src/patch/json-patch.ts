@@ -1,17 +1,21 @@
-import { badRequest, unprocessable } from '../api-error.ts';
-import { isJson } from '../json.ts';
+import { badRequest, tooManyOperations, unprocessable } from '../api-error.ts';
+import { isJson, type Json } from '../json.ts';
 
-/** RFC 6902: operations one after the other, all or nothing. The inputs are left as they are. */
+/**
+ * RFC 6902: operations one after the other, all or nothing. The inputs are left as they are. Answers are those of the API
+ * server: 400 for what is no list of objects, 413 for too many, 422 for whatever cannot be applied.
+ */
 export function jsonPatch(target: unknown, operations: unknown): unknown {
   if (!Array.isArray(operations)) throw badRequest('a JSON patch must be a list of operations');
   if (operations.length > MAX_OPERATIONS) {
-    throw badRequest(`a JSON patch may have ${String(MAX_OPERATIONS)} operations, not ${String(operations.length)}`);
+    throw tooManyOperations(operations.length, MAX_OPERATIONS);
   }
-  return operations.reduce((value: unknown, operation: unknown) => apply(value, operation), structuredClone(target));
+  if (!operations.every(isJson)) throw badRequest('each operation of a JSON patch must be an object');
+  const copied = { bytes: 0 };
+  return operations.reduce((value: unknown, operation) => apply(value, operation, copied), structuredClone(target));
 }
 
-function apply(root: unknown, operation: unknown): unknown {
-  if (!isJson(operation)) throw badRequest('each operation of a JSON patch must be an object');
+function apply(root: unknown, operation: Json, copied: Copied): unknown {
   const { op, value } = operation;
   const path = pointer(operation, 'path');
   switch (op) {
@@ -27,22 +31,35 @@ function apply(root: unknown, operation: unknown): unknown {
       return add(remove(root, from), path, moved);
     }
     case 'copy':
-      return add(root, path, structuredClone(read(root, pointer(operation, 'from'))));
+      return add(root, path, copyOf(read(root, pointer(operation, 'from')), copied));
     case 'test':
+      if (lookUp(root, path.slice(0, -1)) === undefined) throw missing(path);
       if (Bun.deepEquals(lookUp(root, path) ?? null, value ?? null)) return root;
       throw unprocessable(`testing value ${show(path)} failed`);
     default:
-      throw badRequest(`unknown operation ${JSON.stringify(op)} in a JSON patch`);
+      throw unprocessable(`unknown operation ${JSON.stringify(op)} in a JSON patch`);
   }
 }
 
 type Path = readonly string[];
 
+/** What the copies of one patch come to: each may double the object. */
+interface Copied {
+  bytes: number;
+}
+
+function copyOf(value: unknown, copied: Copied): unknown {
+  const text = JSON.stringify(value);
+  copied.bytes += text.length;
+  if (copied.bytes <= MAX_COPIED_BYTES) return JSON.parse(text);
+  throw unprocessable(`copies of a JSON patch may come to ${String(MAX_COPIED_BYTES)} bytes`);
+}
+
 /** `/a/b~1c` as `['a', 'b/c']` (RFC 6901). */
-function pointer(operation: Readonly<Record<string, unknown>>, name: 'path' | 'from'): Path {
+function pointer(operation: Json, name: 'path' | 'from'): Path {
   const text = operation[name];
   if (typeof text !== 'string' || (text !== '' && !text.startsWith('/'))) {
-    throw badRequest(`${name} of a JSON patch operation must be a JSON pointer, not ${JSON.stringify(text)}`);
+    throw unprocessable(`${name} of a JSON patch operation must be a JSON pointer, not ${JSON.stringify(text)}`);
   }
   return text
     .split('/')
@@ -51,7 +68,7 @@ function pointer(operation: Readonly<Record<string, unknown>>, name: 'path' | 'f
 }
 
 function required(operation: object, value: unknown): unknown {
-  if (!Object.hasOwn(operation, 'value')) throw badRequest('an operation of a JSON patch has no value');
+  if (!Object.hasOwn(operation, 'value')) throw unprocessable('an operation of a JSON patch has no value');
   return structuredClone(value);
 }
 
@@ -93,7 +110,7 @@ function replace(root: unknown, path: Path, value: unknown): unknown {
 function remove(root: unknown, path: Path): unknown {
   read(root, path);
   const [parent, last] = parentOf(root, path);
-  if (last === undefined) throw badRequest('the whole object cannot be removed');
+  if (last === undefined) throw unprocessable('the whole object cannot be removed');
   if (Array.isArray(parent)) parent.splice(indexOf(parent, last, parent.length - 1), 1);
   else if (isJson(parent)) Reflect.deleteProperty(parent, last);
   return root;
@@ -123,5 +140,6 @@ function show(path: Path): string {
 /** By definition, not by assignment: a member called __proto__ must become a member. */
 const MEMBER = { writable: true, enumerable: true, configurable: true };
 
-/** As the API server. */
+/** Both as the API server. */
 const MAX_OPERATIONS = 10_000;
+const MAX_COPIED_BYTES = 3 * 1024 * 1024;

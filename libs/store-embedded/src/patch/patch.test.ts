@@ -56,8 +56,17 @@ describe('strategic merge patch', () => {
     });
   });
 
+  test('a directive about what is not there is dropped with the map that it stands in', () => {
+    const ports = [{ port: 1 }, { $patch: 'replace' }];
+    expect(merged('Service', { spec: {} }, { spec: { ports } })).toEqual({ spec: { ports: [{ port: 1 }] } });
+    const selector = { $patch: 'replace', a: '1' };
+    expect(merged('Service', { spec: {} }, { spec: { selector } })).toEqual({ spec: {} });
+    expect(merged('Service', {}, { spec: { ports, selector } })).toEqual({ spec: { ports: [{ port: 1 }] } });
+  });
+
   test.each([
     { what: 'an unknown directive', patch: { spec: { $patch: 'explode' } } },
+    { what: 'a directive to merge', patch: { spec: { ports: [{ port: 1, $patch: 'merge' }] } } },
     { what: 'an order that is no list', patch: { spec: { '$setElementOrder/ports': 1 } } },
     { what: 'keys that are no list', patch: { spec: { $retainKeys: 'ports' } } },
     { what: 'an item without its key', patch: { spec: { ports: [{ name: 'a' }] } } },
@@ -95,16 +104,24 @@ describe('JSON patch', () => {
     { what: 'an index with a sign', operation: { op: 'remove', path: '/list/-1' }, code: 422 },
     { what: 'the place after the last, to remove', operation: { op: 'remove', path: '/list/-' }, code: 422 },
     { what: 'an inherited member', operation: { op: 'remove', path: '/constructor' }, code: 422 },
-    { what: 'no pointer', operation: { op: 'remove', path: 'list' }, code: 400 },
-    { what: 'no value', operation: { op: 'add', path: '/a' }, code: 400 },
-    { what: 'no such operation', operation: { op: 'merge', path: '/a', value: 1 }, code: 400 },
-    { what: 'the root, to remove', operation: { op: 'remove', path: '' }, code: 400 },
+    { what: 'no pointer', operation: { op: 'remove', path: 'list' }, code: 422 },
+    { what: 'no value', operation: { op: 'add', path: '/a' }, code: 422 },
+    { what: 'no such operation', operation: { op: 'merge', path: '/a', value: 1 }, code: 422 },
+    { what: 'the root, to remove', operation: { op: 'remove', path: '' }, code: 422 },
+    { what: 'a test below what is not there', operation: { op: 'test', path: '/a/b', value: null }, code: 422 },
+    { what: 'no object', operation: 1, code: 400 },
   ])('$what is $code', ({ operation, code }) => {
     expect(failure(() => jsonPatch({ list: [1, 2] }, [operation]))).toBe(code);
   });
 
-  test('more than 10,000 operations are 400', () => {
+  test('copies that double the object end at 3 MiB', () => {
+    const operations = Array.from({ length: 40 }, (_, index) => ({ op: 'copy', from: '', path: `/c${String(index)}` }));
+    expect(failure(() => jsonPatch({ a: 'x'.repeat(100) }, operations.slice(0, 10)))).toBe(0);
+    expect(failure(() => jsonPatch({ a: 'x'.repeat(100) }, operations))).toBe(422);
+  });
+
+  test('more than 10,000 operations are 413', () => {
     const operations = Array.from({ length: 10_001 }, () => ({ op: 'test', path: '/a', value: 1 }));
-    expect(failure(() => jsonPatch({ a: 1 }, operations))).toBe(400);
+    expect(failure(() => jsonPatch({ a: 1 }, operations))).toBe(413);
   });
 });

@@ -29,7 +29,7 @@ class Merge {
     const directive = patch[DIRECTIVE];
     if (directive === 'replace') return plainObject(patch);
     if (directive === 'delete') return {};
-    if (directive !== undefined && directive !== 'merge') throw unknownDirective(directive);
+    if (directive !== undefined) throw unknownDirective(directive);
     const result = retained(target, patch[RETAIN_KEYS]);
     for (const name of fieldsOf(patch)) define(result, name, this.#member(result, patch, name, type));
     return result;
@@ -50,7 +50,9 @@ class Merge {
       const items: readonly unknown[] = Array.isArray(value) ? value : [];
       return this.#list(kept, items, key, fieldType, Array.isArray(order) ? order : undefined);
     }
-    return value === undefined ? kept : withoutDirectives(value);
+    if (value === undefined) return kept;
+    // A directive about what is not there has nothing to direct: the API server drops it with the map that it stands in.
+    return isDirected(value) ? undefined : withoutDirectives(value);
   }
 
   #list(
@@ -60,14 +62,13 @@ class Merge {
     type: FieldType | undefined,
     order: readonly unknown[] | undefined,
   ): readonly unknown[] {
-    const directives = patch.filter((item) => isJson(item) && item[DIRECTIVE] !== undefined).filter(isJson);
-    const plain = patch.filter((item) => !(isJson(item) && item[DIRECTIVE] !== undefined));
+    const directives = patch.filter(isDirected);
+    const plain = patch.filter((item) => !isDirected(item));
     if (directives.some((item) => item[DIRECTIVE] === 'replace')) return plain.map(withoutDirectives);
     const same = (a: unknown, b: unknown): boolean => Bun.deepEquals(identity(a, key), identity(b, key));
     let merged = [...old];
     for (const item of directives) {
-      if (item[DIRECTIVE] === 'merge') plain.push(omit(item, [DIRECTIVE]));
-      else if (item[DIRECTIVE] === 'delete') merged = merged.filter((candidate) => !same(candidate, item));
+      if (item[DIRECTIVE] === 'delete') merged = merged.filter((candidate) => !same(candidate, item));
       else throw unknownDirective(item[DIRECTIVE]);
     }
     const itemType = type?.form === 'list' ? type.of : undefined;
@@ -138,12 +139,14 @@ function arranged(
   return [...result, ...rest];
 }
 
+function isDirected(value: unknown): value is Json {
+  return isJson(value) && value[DIRECTIVE] !== undefined;
+}
+
 /** A value that is taken whole: nulls and directives in it mean nothing any more. */
 function withoutDirectives(value: unknown): unknown {
   if (Array.isArray(value)) {
-    return value
-      .filter((item) => !(isJson(item) && item[DIRECTIVE] === 'delete'))
-      .map((item) => withoutDirectives(item));
+    return value.filter((item) => !isDirected(item)).map((item) => withoutDirectives(item));
   }
   return isJson(value) ? plainObject(value) : value;
 }
@@ -153,7 +156,7 @@ function plainObject(object: Json): Json {
   for (const [name, member] of Object.entries(object)) {
     if (name === DIRECTIVE || name === RETAIN_KEYS || name.startsWith(SET_ORDER) || name.startsWith(DELETE_VALUES))
       continue;
-    if (member !== null) define(result, name, withoutDirectives(member));
+    if (member !== null && !isDirected(member)) define(result, name, withoutDirectives(member));
   }
   return result;
 }
@@ -164,18 +167,12 @@ function define(object: Json, name: string, value: unknown): void {
   else Object.defineProperty(object, name, { writable: true, enumerable: true, configurable: true, value });
 }
 
-function omit(object: Json, names: readonly string[]): Json {
-  return Object.fromEntries(Object.entries(object).filter(([name]) => !names.includes(name)));
-}
-
 function contains(list: readonly unknown[], item: unknown): boolean {
   return list.some((other) => Bun.deepEquals(other, item));
 }
 
 function unknownDirective(directive: unknown): Error {
-  return badRequest(
-    `unknown ${DIRECTIVE} directive ${JSON.stringify(directive)}: replace, delete or merge is expected`,
-  );
+  return badRequest(`unknown ${DIRECTIVE} directive ${JSON.stringify(directive)}: replace or delete is expected`);
 }
 
 const DIRECTIVE = '$patch';
