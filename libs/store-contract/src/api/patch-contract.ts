@@ -107,6 +107,36 @@ function describeStrategic(context: ContractContext): void {
         expect(String(unknown.body['message'])).toContain('unknown field "spec.selectors"');
       });
     });
+
+    // A kube-apiserver answers some of these with 500, which is no better than saying whose fault it is.
+    test.each<{ what: string; spec: Json }>([
+      { what: 'a directive that does not exist', spec: { selector: { $patch: 'merge', a: '1' } } },
+      { what: 'an item to merge by directive', spec: { ports: [{ ...port(80, 'x'), $patch: 'merge' }] } },
+      { what: 'an item to delete without its key', spec: { ports: [{ name: 'a', $patch: 'delete' }] } },
+      {
+        what: 'an order that leaves an item of the patch out',
+        spec: { ports: [port(82, 'c')], '$setElementOrder/ports': [{ port: 80 }] },
+      },
+      { what: 'keys to retain that leave one of the patch out', spec: { selector: { $retainKeys: ['b'], c: '1' } } },
+    ])('$what is refused', async ({ spec }) => {
+      await withService([port(80, 'a'), port(81, 'b')], async (path) => {
+        expect((await patched(path, { spec })).status).toBeGreaterThanOrEqual(400);
+        expect(portsOf(await context.api().get(path))).toEqual([port(80, 'a'), port(81, 'b')]);
+      });
+    });
+
+    test('a directive about what is not there is dropped with the map that it stands in', async () => {
+      const path = `/api/v1/namespaces/${await context.api().namespace()}/configmaps`;
+      await context.api().create(path, { metadata: { name: 'a' } });
+      const owner = { apiVersion: 'v1', kind: 'Node', name: 'n', uid: 'u' };
+      const { status, body } = await patched(`${path}/a`, {
+        metadata: { ownerReferences: [owner, { $patch: 'replace' }] },
+        data: { $patch: 'replace', a: '1' },
+      });
+      expect(status).toBe(200);
+      expect(metadataOf(body)['ownerReferences']).toEqual([owner]);
+      expect(body).not.toHaveProperty('data');
+    });
   });
 }
 

@@ -30,8 +30,9 @@ class Merge {
     if (directive === 'replace') return plainObject(patch);
     if (directive === 'delete') return {};
     if (directive !== undefined) throw unknownDirective(directive);
-    const result = retained(target, patch[RETAIN_KEYS]);
-    for (const name of fieldsOf(patch)) define(result, name, this.#member(result, patch, name, type));
+    const fields = fieldsOf(patch);
+    const result = retained(target, patch[RETAIN_KEYS], fields);
+    for (const name of fields) define(result, name, this.#member(result, patch, name, type));
     return result;
   }
 
@@ -71,6 +72,8 @@ class Merge {
       if (item[DIRECTIVE] === 'delete') merged = merged.filter((candidate) => !same(candidate, item));
       else throw unknownDirective(item[DIRECTIVE]);
     }
+    const unordered = order === undefined ? undefined : plain.find((item) => !order.some((named) => same(named, item)));
+    if (unordered !== undefined) throw badRequest(`${SET_ORDER}… does not name ${JSON.stringify(unordered)}`);
     const itemType = type?.form === 'list' ? type.of : undefined;
     for (const item of plain) {
       const at = merged.findIndex((candidate) => same(candidate, item));
@@ -103,9 +106,12 @@ function fieldsOf(patch: Json): ReadonlySet<string> {
 }
 
 /** A copy of the object, with the listed members alone when there is a list: for unions. */
-function retained(target: Json, keys: unknown): Json {
+function retained(target: Json, keys: unknown, fields: ReadonlySet<string>): Json {
   if (keys === undefined) return { ...target };
   if (!Array.isArray(keys)) throw badRequest(`${RETAIN_KEYS} of a strategic merge patch must be a list`);
+  for (const name of fields) {
+    if (!contains(keys, name)) throw badRequest(`${RETAIN_KEYS} does not name ${name}, which the patch sets`);
+  }
   return Object.fromEntries(Object.entries(target).filter(([name]) => contains(keys, name)));
 }
 
