@@ -1,5 +1,5 @@
 /** The few questions that the tool itself asks the API server, with the administrator's certificate. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 
@@ -16,14 +16,18 @@ export interface NodeSummary {
   readonly podCidrs: readonly string[];
 }
 
-/** One request; status 0 when no server answered within 5 s. */
+/** One request; status 0 when no server answered within 5 s, or the cluster has not come as far as certificates. */
 export function apiRequest(
   cluster: { readonly name: string; readonly underlay: number },
   path: string,
   init: { readonly method?: string; readonly body?: string; readonly type?: string } = {},
 ): Promise<ApiAnswer> {
   const { pki } = folders(cluster.name);
-  const read = (file: string): string => readFileSync(join(pki, file), 'utf8');
+  const file = (name: string): string => join(pki, name);
+  const credentials = ['ca.crt', 'admin.crt', 'admin.key'].map(file);
+  const missing = credentials.find((path) => !existsSync(path));
+  if (missing !== undefined) return Promise.resolve({ status: 0, text: `there is no ${missing}` });
+  const [ca, cert, key] = credentials.map((path) => readFileSync(path, 'utf8'));
   return new Promise((resolve) => {
     const failed = (error: Error): void => {
       resolve({ status: 0, text: error.message });
@@ -34,9 +38,9 @@ export function apiRequest(
       // A connection of its own for each request: the server is restarted under way.
       agent: false,
       timeout: 5000,
-      ca: read('ca.crt'),
-      cert: read('admin.crt'),
-      key: read('admin.key'),
+      ca,
+      cert,
+      key,
     };
     const call = request(`${apiServerUrl(cluster.underlay)}${path}`, options, (response) => {
       const chunks: Buffer[] = [];

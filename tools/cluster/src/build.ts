@@ -1,6 +1,6 @@
 /** Builds the programs that are not built yet, with Go's own cache below; one line of progress per run of the compiler. */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -96,6 +96,19 @@ function locate(module: GoModule): Located {
   };
 }
 
+/** What is being made in the cache begins so. */
+export const PARTIAL = '.partial-';
+const PARTIAL_LIMIT = 24 * 3600 * 1000;
+
+/** Removes what makers that were killed have left in a folder of the cache; nobody works on one thing for a day. */
+export function removeOldPartials(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    const changed = name.startsWith(PARTIAL) ? statSync(path, { throwIfNoEntry: false })?.mtimeMs : undefined;
+    if (changed !== undefined && Date.now() - changed > PARTIAL_LIMIT) rmSync(path, { recursive: true, force: true });
+  }
+}
+
 /** Builds into a folder of its own and moves what is whole: a program that is there is never half written. */
 async function buildTargets(
   { module, source, folder, version }: Located,
@@ -104,7 +117,8 @@ async function buildTargets(
   options: BuildOptions,
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  const partial = mkdtempSync(join(folder, '.partial-'));
+  removeOldPartials(folder);
+  const partial = mkdtempSync(join(folder, PARTIAL));
   try {
     const start = Date.now();
     const label = `${count} ${targets.map(({ program }) => program).join(', ')} (${module.folder} ${version})`;
@@ -126,6 +140,10 @@ function go(args: readonly string[], cwd: string, label: string, { progress }: B
     ...process.env,
     GOFLAGS: '-buildvcs=false',
     CGO_ENABLED: '0',
+    // For this machine and from these pins, whatever the caller builds elsewhere.
+    GOOS: 'linux',
+    GOARCH: process.arch === 'x64' ? 'amd64' : process.arch,
+    GOWORK: 'off',
   };
   const child = spawn('nice', ['go', ...args], {
     cwd,
@@ -156,7 +174,8 @@ function checkGo(): void {
   const wanted = `Go ≥ ${GO_NEEDED.join('.')} builds the Kubernetes programs of the cluster`;
   const advice = 'install it from https://go.dev/dl and put its bin folder on PATH';
   const found = spawnSync('go', ['env', 'GOVERSION'], { encoding: 'utf8' });
-  if (found.status !== 0) throw new ClusterError('host', `${wanted}, and there is no "go" on PATH: ${advice}`);
+  if (found.error !== undefined) throw new ClusterError('host', `${wanted}, and there is no "go" on PATH: ${advice}`);
+  if (found.status !== 0) throw new ClusterError('host', `${wanted}, and "go" fails: ${found.stderr.trim()}`);
   const [major = 0, minor = 0] = found.stdout.trim().replace(/^go/, '').split('.').map(Number);
   if (major < GO_NEEDED[0] || (major === GO_NEEDED[0] && minor < GO_NEEDED[1]))
     throw new ClusterError('host', `${wanted}, and "go" is ${found.stdout.trim()}: ${advice}`);

@@ -163,11 +163,11 @@ export async function waitRegistered(state: ClusterState, names: readonly string
 }
 
 async function applyAddons(state: ClusterState, programs: Programs): Promise<void> {
-  const { kubeconfig } = folders(state.name);
+  const { kubeconfig, kubectlCache } = folders(state.name);
   const text = addons(clusterCidrs(state.shape.ipFamily), state.shape.ipFamily);
   await execute(programs.path.kubectl, ['--kubeconfig', kubeconfig, 'apply', '--server-side', '-f', '-'], {
     input: text,
-    env: cleanEnvironment(state.id),
+    env: { ...cleanEnvironment(state.id), KUBECACHEDIR: kubectlCache },
   });
 }
 

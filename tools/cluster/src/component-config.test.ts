@@ -62,6 +62,13 @@ describe('control plane', () => {
     );
   });
 
+  test('the folder for volume plugins is not the default one, which is the one of the machine', () => {
+    expect(controllerManagerArguments(control('ipv4'))).toContain(
+      '--flex-volume-plugin-dir=/var/lib/canal-cluster/t/volume-plugins',
+    );
+    expect(parse(kubeletConfig(node('ipv4')))).toMatchObject({ volumePluginDir: '/var/lib/kubelet/volume-plugins' });
+  });
+
   test('etcd listens in its own namespace alone; nothing elects leaders', () => {
     expect(
       etcdArguments(control('ipv4')).filter((word) => word.includes('listen') && !word.includes('127.0.0.1')),

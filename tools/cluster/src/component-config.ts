@@ -48,7 +48,8 @@ export function apiServerArguments({ folders: { pki }, addresses, cidrs }: Contr
   ];
 }
 
-export function controllerManagerArguments({ folders: { pki }, cidrs, ipFamily }: ControlPlaneInput): string[] {
+export function controllerManagerArguments({ folders, cidrs, ipFamily }: ControlPlaneInput): string[] {
+  const { pki } = folders;
   const kubeconfig = `${pki}/controller-manager.kubeconfig`;
   return [
     `--kubeconfig=${kubeconfig}`,
@@ -56,6 +57,8 @@ export function controllerManagerArguments({ folders: { pki }, cidrs, ipFamily }
     `--authorization-kubeconfig=${kubeconfig}`,
     '--leader-elect=false',
     '--use-service-account-credentials=true',
+    // It makes this folder, by default one of the machine's.
+    `--flex-volume-plugin-dir=${folders.home}/volume-plugins`,
     `--root-ca-file=${pki}/ca.crt`,
     `--service-account-private-key-file=${pki}/service-account.key`,
     `--cluster-signing-cert-file=${pki}/ca.crt`,
@@ -118,6 +121,8 @@ export function kubeletConfig({ name, home, authority, cgroupRoot, cidrs }: Node
     cgroupDriver: 'cgroupfs',
     // Kubelets that share a root remove each other's pods.
     cgroupRoot,
+    // It makes this folder, by default one of the machine's.
+    volumePluginDir: '/var/lib/kubelet/volume-plugins',
     failCgroupV1: false,
     failSwapOn: false,
     maxPods: 110,

@@ -67,7 +67,12 @@ export interface ComponentOptions extends Omit<DaemonOptions, 'log'> {
 
 /** Starts it unless it runs; its log is appended to. */
 export function startComponent(id: ComponentId, options: ComponentOptions): void {
-  if (startedProcess(id) !== undefined) return;
+  const running = startedProcess(id);
+  if (running !== undefined) {
+    // A stop that was cut off has left its supervisor stopped.
+    process.kill(running.pid, 'SIGCONT');
+    return;
+  }
   rmSync(endsFile(id), { force: true });
   mkdirSync(dirname(endsFile(id)), { recursive: true });
   const { supervised } = options;

@@ -91,8 +91,9 @@ export async function startControlPlaneComponent(
   });
   if (component !== 'kube-apiserver') return;
   await until('the API server is ready', logFile(id), 120_000, async () => {
+    if ((await apiRequest(state, '/readyz')).status === 200) return true;
     if (hasEnded(id)) throw new ClusterError('failed', `kube-apiserver ended: see ${logFile(id)}`);
-    return (await apiRequest(state, '/readyz')).status === 200;
+    return false;
   });
 }
 

@@ -71,7 +71,10 @@ function snapshot(): Snapshot {
     output('findmnt', '-rno', 'TARGET').filter((line) => line.includes(NAME)),
   );
   add('cgroup', output('find', '/sys/fs/cgroup', '-type', 'd', '-name', `canal-cluster-${NAME}*`));
-  for (const folder of ['/var/lib', '/var/log', '/etc', '/opt', '/run', '/var/lib/canal-cluster'])
+  for (const folder of [
+    ...['/var/lib', '/var/log', '/etc', '/opt', '/run', '/usr/libexec', '/var/lib/canal-cluster'],
+    ...['/root', '/root/.kube/cache/discovery'],
+  ])
     if (existsSync(folder))
       add(
         'entry',

@@ -7,5 +7,6 @@ try {
 } catch (error) {
   if (!(error instanceof ClusterError)) throw error;
   process.stderr.write(`cluster: ${error.message}\n`);
-  process.exitCode = error.exitStatus;
+  // At once: what else was under way would go on, and up would keep its caller waiting.
+  process.exit(error.exitStatus);
 }

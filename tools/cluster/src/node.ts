@@ -138,8 +138,9 @@ export async function startNodeComponent(
   });
   if (component !== 'containerd') return;
   await until(`containerd of ${node.name} answers`, logFile(id), 60_000, () => {
+    if (existsSync(socket)) return true;
     if (hasEnded(id)) throw new ClusterError('failed', `containerd of ${node.name} ended: see ${logFile(id)}`);
-    return existsSync(socket);
+    return false;
   });
 }
 

@@ -112,7 +112,7 @@ export class Cluster {
   /** Environment of such commands: the cluster's programs first in the PATH, and the cluster's mark. */
   environment(): Record<string, string> {
     const environment = cleanEnvironment(this.state.id, this.programs.folders);
-    return { ...environment, KUBECONFIG: this.kubeconfig };
+    return { ...environment, KUBECONFIG: this.kubeconfig, KUBECACHEDIR: folders(this.name).kubectlCache };
   }
 
   /** Imports a docker-archive on one node, or on all. */

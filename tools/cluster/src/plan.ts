@@ -57,6 +57,8 @@ export interface Folders {
   readonly run: string;
   readonly etcd: string;
   readonly kubeconfig: string;
+  /** kubectl keeps there what it knows of the API; its default is in root's home, by the address of the server alone. */
+  readonly kubectlCache: string;
   readonly nodes: string;
 }
 
@@ -71,6 +73,7 @@ export function folders(name: string): Folders {
     run: join(home, 'run'),
     etcd: join(home, 'etcd'),
     kubeconfig: join(home, 'kubeconfig'),
+    kubectlCache: join(home, 'kubectl-cache'),
     nodes: join(home, 'nodes'),
   };
 }

@@ -15,8 +15,9 @@ test('a program that a signal ends has the status that a shell gives it', async 
 });
 
 test('a process that does not end in time is named', async () => {
-  // No limit at all is one that every process outlives.
+  // A stopped one outlives SIGTERM, and a limit of less than nothing is over before SIGKILL.
   const { pid } = startDaemon({ argv: ['sleep', '60'], env: { PATH: '/bin:/usr/bin' }, log: '/dev/null', cgroups: [] });
+  process.kill(pid, 'SIGSTOP');
   await expect(endProcesses(identify([pid]), 0, -1)).rejects.toThrow(`processes ${pid} (`);
   await endProcesses(identify([pid]), 0);
   expect(identify([pid])).toEqual([]);

@@ -103,6 +103,12 @@ export function formatStatus(status: ClusterStatus): string {
       .join(', ')}`;
   const { controlPlane } = status;
   return [
+    ...(status.phase === 'up'
+      ? []
+      : [
+          `cluster ${status.name} is not up: it is coming up, or was cut off ` +
+            `("npm run cluster -- up --name ${status.name}" begins anew, down takes it away)`,
+        ]),
     `cluster ${status.name}: Kubernetes ${status.kubernetesVersion}, ${status.ipFamily}, kube-proxy ${status.kubeProxy}`,
     `  kubeconfig ${status.kubeconfig}`,
     `  logs       ${status.logs}`,
