@@ -10,3 +10,11 @@ export {
 } from './own-annotations.ts';
 export { type ParsedPeer, parsePeer } from './peer.ts';
 export { formatVtep, parseVtep, type Vtep } from './vtep.ts';
+export {
+  parseUninstallReport,
+  UNINSTALL_REPORT_KIND,
+  type UninstalledObject,
+  type UninstalledPod,
+  type UninstallOutcome,
+  type UninstallReport,
+} from './uninstall-report.ts';

@@ -12,6 +12,15 @@ export type {
   SnapshotScope,
 } from './network-kernel.ts';
 export type {
+  FlowJudgement,
+  PolicyGuard,
+  PolicyKernel,
+  PolicyKernelEvent,
+  PolicyResync,
+  VerdictReason,
+  VerdictRecord,
+} from './policy-kernel.ts';
+export type {
   ForwardDrop,
   ForwardTraffic,
   TrafficComparison,

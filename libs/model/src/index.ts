@@ -1,5 +1,6 @@
 export type { Attachment } from './attachment.ts';
 export type { IpPath } from './ip-path.ts';
+export { type LabelRequirement, type Labels, type LabelSelector, selects } from './label-selector.ts';
 export type { BackendConf, HostGwConf, NetConf, VxlanConf } from './net-conf.ts';
 export type { LinkChange, NetworkOperation, NetworkOperationType, RouteKey } from './network-operation.ts';
 export type {
@@ -27,6 +28,14 @@ export type {
   SysctlName,
   VxlanLink,
 } from './network-state.ts';
+export type {
+  NetworkPolicy,
+  PolicyPeer,
+  PolicyPort,
+  PolicyProblem,
+  PolicyProtocol,
+  PolicyRule,
+} from './network-policy.ts';
 export type { Peer, PeerEndpoint } from './node.ts';
 export {
   BRIDGE_NAME,
@@ -37,5 +46,7 @@ export {
   NEXTHOP_ID_FIRST,
   NODE_ROUTE_PROTOCOL,
   POD_ROUTE_PROTOCOL,
+  POLICY_NFT_TABLE,
 } from './ownership.ts';
+export type { NamedPort, PolicyEndpoint, PolicyNamespace, PolicyPod } from './policy-pod.ts';
 export type { TrafficChain, TrafficMatch, TrafficRule, TrafficTable, TrafficVerdict } from './traffic-rules.ts';

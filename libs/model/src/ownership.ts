@@ -16,6 +16,9 @@ export const HOST_VETH_PREFIX = 'cnl';
 /** The nft table of masquerade and forward rules (family inet). */
 export const NETWORK_NFT_TABLE = 'canal-network';
 
+/** The nft tables of policy: rules (family inet), and guards that inet cannot give (families arp and bridge). */
+export const POLICY_NFT_TABLE = 'canal-policy';
+
 /** Bridge of bridge mode, named as flannel's. */
 export const BRIDGE_NAME = 'cni0';
 

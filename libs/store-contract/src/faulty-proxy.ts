@@ -9,6 +9,8 @@ export interface FaultyProxy {
   cut(): void;
   /** While on, nothing is relayed in either direction, and nothing is closed: the other end seems to have vanished. */
   silence(on: boolean): void;
+  /** While on, nobody listens: connections are refused. Those that there are go on. */
+  refuse(on: boolean): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -40,10 +42,11 @@ export async function createFaultyProxy(targetPort: number): Promise<FaultyProxy
       if (!state.silent) to.write(bytes);
     });
   };
-  await listening(server);
+  await listening(server, 0);
   const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
   return {
-    port: typeof address === 'object' && address !== null ? address.port : 0,
+    port,
     get connections() {
       return state.connections;
     },
@@ -57,6 +60,11 @@ export async function createFaultyProxy(targetPort: number): Promise<FaultyProxy
     silence: (on) => {
       state.silent = on;
     },
+    refuse: async (on) => {
+      // Its callback waits for the connections that there are.
+      if (on) server.close();
+      else await listening(server, port);
+    },
     close: () =>
       new Promise((resolve) => {
         for (const pair of pairs) for (const socket of pair) socket.destroy();
@@ -67,8 +75,12 @@ export async function createFaultyProxy(targetPort: number): Promise<FaultyProxy
   };
 }
 
-function listening(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
+function listening(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => {
+      server.off('error', reject);
+      resolve();
+    });
   });
 }

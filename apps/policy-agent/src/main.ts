@@ -1,0 +1,2 @@
+/** `canal policy-agent`: not built yet. */
+export {};

@@ -1,0 +1,11 @@
+export {
+  type AgentAnswer,
+  type AgentErrorCode,
+  type AgentRequest,
+  DEFAULT_POLICY_SOCKET,
+  type EndpointMessage,
+  type FlowEndMessage,
+  type FlowRecord,
+  MAX_REQUEST_BYTES,
+  type QuestionMessage,
+} from './messages.ts';

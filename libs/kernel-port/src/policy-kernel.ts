@@ -1,0 +1,95 @@
+/** What the policy agent asks of the kernel: rules of ours as they shall be, flows cut, verdicts told. */
+import type { RuleDelta, RulePacket, RuleView } from '@canal/rules-ast';
+import type { Ip, IpFamily } from 'net-types';
+
+/** What guards all pods alike, beside the rules of policies. */
+export interface PolicyGuard {
+  /** All addresses of all nodes, this one too: who may send to the tunnel ports, and whom pods may not send there. Empty: not known yet, and then the tunnel ports are not guarded against outsiders. */
+  readonly nodeAddresses: readonly Ip[];
+  /** UDP ports on which nodes take tunnelled packets (8472 of vxlan, …). */
+  readonly tunnelPorts: readonly number[];
+  /** Of new allowed flows one in so many is told; 0: none. */
+  readonly allowSample: number;
+}
+
+export interface PolicyKernel {
+  /**
+   * Reads all of ours back and writes the difference alone: nothing when nothing differs. Packets see the old rules or
+   * the new ones, at no moment none. Throws KernelError.
+   */
+  resync(view: RuleView, guard: PolicyGuard): Promise<PolicyResync>;
+
+  /** Writes one change, without reading. After a failure (KernelError) only `resync` is right. */
+  apply(delta: RuleDelta, view: RuleView): Promise<void>;
+
+  /**
+   * Tells that others changed our tables; our own changes are left out. Begins with one `resync` once it listens, so
+   * that nothing is missed; ends when the signal aborts.
+   */
+  monitor(signal: AbortSignal): AsyncIterable<PolicyKernelEvent>;
+
+  /**
+   * Cuts the flows that `allowed` denies and mends those cut before that it allows now. Asked for flows that have one
+   * of `addresses` at an end (all: of every local endpoint), by their first packet. Throws KernelError.
+   */
+  judgeFlows(addresses: ReadonlySet<Ip>, allowed: (packet: RulePacket) => boolean): Promise<FlowJudgement>;
+
+  /** Verdicts as packets get them; ends when the signal aborts. Records that were lost are counted in `lost`. */
+  verdicts(signal: AbortSignal): AsyncIterable<VerdictRecord>;
+
+  /** Removes all of ours; true when there was something. For uninstall alone. */
+  remove(): Promise<boolean>;
+
+  /** Closes the sockets; every later call throws KernelError. */
+  close(): void;
+}
+
+export interface PolicyResync {
+  /** Objects written or deleted (chains, rules, elements); 0: nothing differed. */
+  readonly writes: number;
+  /** What was not so, for the log: at most 20 lines. */
+  readonly differences: readonly string[];
+}
+
+export type PolicyKernelEvent = { readonly type: 'changed'; readonly what: string } | { readonly type: 'resync' };
+
+export interface FlowJudgement {
+  readonly seen: number;
+  readonly cut: number;
+  readonly mended: number;
+}
+
+/** Why a packet got its verdict, as far as the kernel knows; policies are joined by whoever reads it. */
+export type VerdictReason =
+  /** No rule of the chain allowed it. */
+  | 'ingress-denied'
+  | 'egress-denied'
+  /** A new flow that both ends allowed (sampled). */
+  | 'allowed'
+  /** A flow that was cut when policy changed. */
+  | 'cut'
+  /** A pod used an address, MAC or message (ARP, ND, RA) that is not its own. */
+  | 'spoofed'
+  /** An interface that looks like a pod's and is not known. */
+  | 'unknown-endpoint'
+  /** To a tunnel port of a node, or an encapsulation. */
+  | 'tunnel'
+  /** In mid-stream or invalid to conntrack, at an isolated pod. */
+  | 'invalid';
+
+export interface VerdictRecord {
+  readonly reason: VerdictReason;
+  /** Milliseconds since the epoch. */
+  readonly timeMs: number;
+  readonly family: IpFamily;
+  readonly source: Ip;
+  readonly destination: Ip;
+  readonly protocol: number;
+  readonly sourcePort?: number;
+  readonly destinationPort?: number;
+  /** Names of the interfaces, when the hook knows them. */
+  readonly inInterface?: string;
+  readonly outInterface?: string;
+  /** Records lost before this one, by a full socket or a rate limit. */
+  readonly lost: number;
+}

@@ -1,0 +1,64 @@
+/** Why a flow passes or does not, as data that prints as JSON: what `canalctl policy explain` and flow records show. */
+import type { Direction } from '@canal/rules-ast';
+
+export interface FlowQuestion {
+  /** An address as text, or `namespace/name` of a pod. */
+  readonly source: string;
+  readonly destination: string;
+  /** As `TCP`, `icmp`, or an IP protocol number. */
+  readonly protocol: string;
+  /** A port number; a port name of the destination pod is resolved. Absent for protocols without ports. */
+  readonly port?: number | string;
+}
+
+export interface Explanation {
+  readonly verdict: 'allow' | 'deny';
+  readonly source: FlowEnd;
+  readonly destination: FlowEnd;
+  readonly protocol: string;
+  readonly port?: number;
+  /** Egress at the source. Absent when the source is no pod that policy can select. */
+  readonly egress?: EndVerdict;
+  /** Ingress at the destination, likewise. */
+  readonly ingress?: EndVerdict;
+  /** One sentence a line, for people. */
+  readonly words: readonly string[];
+}
+
+export interface FlowEnd {
+  readonly address: string;
+  readonly pod?: { readonly namespace: string; readonly name: string };
+  /** What the address is when it is no pod's: `outside`, or a node or a hostNetwork pod. */
+  readonly kind: 'pod' | 'host' | 'outside';
+}
+
+export interface EndVerdict {
+  readonly direction: Direction;
+  readonly verdict: 'allow' | 'deny';
+  readonly reason:
+    /** No policy selects the pod for this direction. */
+    | 'not-isolated'
+    | 'allowed-by-rule'
+    | 'no-rule-allows'
+    /** From the pod's own node. */
+    | 'own-node'
+    /** A pod to itself. */
+    | 'same-pod'
+    /** The pod's endpoint is not known from the API. */
+    | 'unknown-pod';
+  /** `namespace/name` of the policies that select the pod for this direction. */
+  readonly policies: readonly string[];
+  /** The first rule that allows, in the order of namespace, name, index. */
+  readonly rule?: RuleReference;
+  /** For a denial: each rule that was asked and what of it did not match. */
+  readonly misses: readonly RuleMiss[];
+}
+
+export interface RuleReference {
+  readonly policy: string;
+  readonly index: number;
+}
+
+export interface RuleMiss extends RuleReference {
+  readonly missed: 'peer' | 'port' | 'peer-and-port';
+}

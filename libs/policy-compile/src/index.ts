@@ -1,0 +1,8 @@
+export type { EndVerdict, Explanation, FlowEnd, FlowQuestion, RuleMiss, RuleReference } from './explanation.ts';
+export {
+  DEFAULT_POLICY_ENGINE_OPTIONS,
+  type EndpointStatus,
+  type PolicyEngine,
+  type PolicyEngineOptions,
+  type PolicyStatus,
+} from './policy-engine.ts';

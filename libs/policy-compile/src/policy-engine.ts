@@ -1,0 +1,59 @@
+/**
+ * The engine: objects in, rules out. State decides, never the order in which objects came: any sequence that ends in
+ * the same objects ends in the same view. A change costs what depends on it, not what is there.
+ */
+import type { NetworkPolicy, PolicyEndpoint, PolicyNamespace, PolicyPod, PolicyProblem } from '@canal/model';
+import type { Ip } from 'net-types';
+import type { RuleDelta, RuleView } from '@canal/rules-ast';
+import type { Explanation, FlowQuestion } from './explanation.ts';
+
+export interface PolicyEngine {
+  putPod(pod: PolicyPod): void;
+  /** An endpoint whose pod is gone from the API keeps what its last labels gave it, until it goes itself. */
+  deletePod(namespace: string, name: string): void;
+  putNamespace(namespace: PolicyNamespace): void;
+  deleteNamespace(name: string): void;
+  putPolicy(policy: NetworkPolicy): void;
+  deletePolicy(namespace: string, name: string): void;
+  /** One whose pod (by uid) is not known is isolated in both directions with nothing allowed. */
+  putEndpoint(endpoint: PolicyEndpoint): void;
+  deleteEndpoint(key: string): void;
+
+  /** All of the cluster's nodes; this node's own decide what `own-node` means. */
+  setNodeAddresses(own: readonly Ip[], others: readonly Ip[]): void;
+
+  readonly view: RuleView;
+  /** What the view changed by since the last call; undefined: nothing. Puts and deletes become visible here alone. */
+  flush(): RuleDelta | undefined;
+
+  explain(question: FlowQuestion): Explanation;
+  endpointStatuses(): Iterable<EndpointStatus>;
+  policyStatuses(): Iterable<PolicyStatus>;
+}
+
+export interface EndpointStatus {
+  readonly endpoint: PolicyEndpoint;
+  /** `unknown-pod`: isolated until the API tells of the pod. */
+  readonly state: 'policed' | 'unknown-pod';
+  /** `namespace/name` of the policies that isolate it, in order. */
+  readonly ingress: readonly string[];
+  readonly egress: readonly string[];
+}
+
+export interface PolicyStatus {
+  readonly policy: string;
+  readonly uid: string;
+  readonly problems: readonly PolicyProblem[];
+  /** How many endpoints of this node it selects. */
+  readonly localEndpoints: number;
+}
+
+export interface PolicyEngineOptions {
+  /**
+   * A chain with more rules than this over peers' sets gets sets of its own (address, port) instead: then a packet
+   * costs the same whatever their number.
+   */
+  readonly flattenAbove: number;
+}
+
+export const DEFAULT_POLICY_ENGINE_OPTIONS: PolicyEngineOptions = { flattenAbove: 8 };

@@ -1,0 +1,1 @@
+export type { PolicyCluster } from './cluster.ts';
