@@ -8,6 +8,7 @@ import { command } from './command.ts';
 import { unpackDebianPackages } from './debian-packages.ts';
 import { dockerArchive, type DockerArchive } from './docker-archive.ts';
 import { REPOSITORY, type ImageSource } from './image-config.ts';
+import { ImageError } from './image-error.ts';
 import { imageFiles } from './image-files.ts';
 import type { TarEntry } from './tar-archive.ts';
 import { type BundleRecord, thirdPartyNotices } from './third-party.ts';
@@ -54,10 +55,15 @@ function compile(variant: Variant): { readonly binary: Uint8Array; readonly noti
   }
 }
 
+/** Of the year 9999. */
+const LAST_SECOND = 253_402_300_799;
+
 /** SOURCE_DATE_EPOCH (reproducible-builds.org) goes before the commit's time. */
 function revision(): Pick<ImageSource, 'revision' | 'created'> {
   const epoch = process.env['SOURCE_DATE_EPOCH'];
   const given = epoch === undefined || epoch === '' ? undefined : Number(epoch);
+  if (given !== undefined && !(Number.isSafeInteger(given) && given >= 0 && given <= LAST_SECOND))
+    throw new ImageError(`SOURCE_DATE_EPOCH is ${JSON.stringify(epoch)}, expected seconds since 1970`);
   // Fails without git and outside of a clone.
   const log = spawnSync('git', ['log', '-1', '--format=%H %ct'], { cwd: ROOT, encoding: 'utf8' });
   if (log.status !== 0) return { created: given ?? 0 };

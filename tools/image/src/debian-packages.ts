@@ -4,6 +4,7 @@
  * checked with Debian's keyring; the machine's proxy settings apply.
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cacheDirectory } from './cache.ts';
 import { command } from './command.ts';
@@ -46,7 +47,7 @@ export function unpackDebianPackages(architecture: Architecture, names: readonly
     });
   update(root, apt);
   const files = downloadAll(apt, names);
-  const temporary = mkdtempSync(join(root, 'unpacked-'));
+  const temporary = mkdtempSync(join(tmpdir(), 'canal-debian-'));
   const dispose = (): void => {
     rmSync(temporary, { recursive: true, force: true });
   };

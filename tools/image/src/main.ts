@@ -57,13 +57,17 @@ function main(args: readonly string[]): number {
     print(HELP);
     return 0;
   }
+  const { output } = values;
+  if (output !== 'text' && output !== 'json') throw new ImageError(`--output ${output}: there is text and json`);
+  if (values.all && (values.platform ?? values.cpu ?? values.rootfs) !== undefined)
+    throw new ImageError('--all builds every variant: it goes with neither --platform, --cpu nor --rootfs');
   const variants = values.all ? VARIANTS : [parseVariant(values.platform, values.cpu, process.arch)];
   if (values.rootfs !== undefined) {
     for (const variant of variants) writeFile(values.rootfs, tarArchive(imageTree(variant).files));
     return 0;
   }
   const built = variants.map((variant) => build(variant, values));
-  print(values.output === 'json' ? `${JSON.stringify(built, null, 2)}\n` : built.map(describe).join('\n'));
+  print(output === 'json' ? `${JSON.stringify(built, null, 2)}\n` : built.map(describe).join('\n'));
   return built.some(failed) ? 1 : 0;
 }
 

@@ -1,7 +1,7 @@
 /**
  * Starts the programs of an unpacked image in a chroot of it, in namespaces of their own: whatever the image
- * lacks shows here. /proc is mounted, as every container runtime does. Another processor's programs run under qemu-user, of which Debian's static build is put into the
- * chroot.
+ * lacks shows here. /proc is mounted, as every container runtime does. Another processor's programs run under qemu-user,
+ * of which Debian's static build is put into the chroot.
  */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -70,13 +70,14 @@ export function startPrograms(directory: string, variant: Variant, version: stri
 
 function start(directory: string, emulator: readonly string[], attempt: Attempt): StartedProgram {
   // The runtime reads its stack's bounds in /proc/self/maps and aborts without.
-  const enter = ['--net', '--mount', '--pid', '--fork', `--mount-proc=${join(directory, 'proc')}`];
+  const enter = ['--net', '--mount', '--pid', '--fork', '--kill-child', `--mount-proc=${join(directory, 'proc')}`];
   // An unprivileged user may do this too, in a user namespace.
   if (process.getuid?.() !== 0) enter.push('--map-root-user');
   const began = performance.now();
   const result = spawnSync('unshare', [...enter, 'chroot', directory, ...emulator, ...attempt.args], {
     encoding: 'utf8',
     timeout: LIMIT_MS,
+    killSignal: 'SIGKILL',
     env: { PATH: '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...attempt.env },
   });
   const milliseconds = Math.round(performance.now() - began);
