@@ -9,6 +9,7 @@ import { createNetns, removeNetns } from '@canal/linux-ffi';
 import { createCniCache } from '@canal/node-state';
 import { type CniRuntime, type ContainerCall, createCniRuntime, createPluginExec } from '@canal/node-state/runtime';
 import { createEmbeddedServer, type EmbeddedServer } from '@canal/store-embedded';
+import type { UninstallReport } from '@canal/api-schema';
 import { createKubeStore, fixedCredentials, Secret } from '@canal/store-kube';
 import { NODES, type Store } from '@canal/store-port';
 import { createSystemClock } from '@canal/telemetry';
@@ -17,7 +18,6 @@ import { parseInterfaceName, unwrap } from 'net-types';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { canalBinary, FakeHost } from './testing/fake-host.ts';
 import { type NodeSnapshot, snapshotOf } from './testing/node-snapshot.ts';
-import type { UninstallReport } from './uninstall/report.ts';
 
 interface Flavour {
   readonly netConf: object;

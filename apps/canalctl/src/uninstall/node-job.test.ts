@@ -1,6 +1,7 @@
+import { UNINSTALL_REPORT_KIND } from '@canal/api-schema';
 import { describe, expect, test } from 'vitest';
 import { commandByHand, type NodeJob, renderNodeJob } from './node-job.ts';
-import { lastWords, parseNodeReport } from './node-report.ts';
+import { findReport, lastWords } from './node-report.ts';
 
 const JOB: NodeJob = { namespace: 'canal-system', node: 'node-1', image: 'i', dryRun: false, timeoutSeconds: 60 };
 
@@ -73,17 +74,17 @@ describe('the report in a log', () => {
   test('is the last line of its kind, whatever stands around it', () => {
     const line = (name: string): string =>
       JSON.stringify({
-        kind: 'CanalUninstallReport',
+        kind: UNINSTALL_REPORT_KIND,
         pods: [],
         remaining: [],
         objects: [{ kind: 'k', name, outcome: 'removed' }],
       });
     const log = ['{"level":"info"}', line('old'), 'no JSON {', line('new'), ''].join('\n');
-    expect(parseNodeReport(log)?.objects).toEqual([{ kind: 'k', name: 'new', outcome: 'removed' }]);
+    expect(findReport(log)?.objects).toEqual([{ kind: 'k', name: 'new', outcome: 'removed' }]);
   });
 
   test.each(['', '{', '[]', 'null', '{"kind":"Other"}'])('%j holds none', (log) => {
-    expect(parseNodeReport(log)).toBeUndefined();
+    expect(findReport(log)).toBeUndefined();
   });
 
   test('without one, the last words of the log are told', () => {

@@ -1,9 +1,10 @@
 /** Runs the Job on each node, several at a time, and gathers what they say. */
+import type { UninstallReport } from '@canal/api-schema';
 import { type KubeObject, PODS, type Store, StoreError } from '@canal/store-port';
 import type { Clock } from '@canal/runtime-port';
 import { isJsonObject, textAt } from '../objects/json-object.ts';
 import { JOB_SELECTOR, type NodeJob, renderNodeJob } from './node-job.ts';
-import { lastWords, type NodeReport, parseNodeReport } from './node-report.ts';
+import { findReport, lastWords } from './node-report.ts';
 import { JOBS } from './resources.ts';
 
 export interface NodeRunDeps {
@@ -19,7 +20,7 @@ export type NodeOutcome = 'done' | 'failed' | 'unreachable';
 export interface NodeResult {
   readonly node: string;
   readonly outcome: NodeOutcome;
-  readonly report?: NodeReport;
+  readonly report?: UninstallReport;
   /** Why it is not done. */
   readonly problem?: string;
 }
@@ -80,7 +81,7 @@ async function finished(deps: NodeRunDeps, node: string, pod: KubeObject, phase:
   const log = await deps.podLog(namespace, name).catch((error: unknown) => {
     return `the log cannot be read: ${error instanceof Error ? error.message : String(error)}`;
   });
-  const report = parseNodeReport(log);
+  const report = findReport(log);
   if (report === undefined) return { node, outcome: 'failed', problem: whyNoReport(pod, phase, log) };
   if (phase === 'Succeeded') return { node, outcome: 'done', report };
   return { node, outcome: 'failed', problem: 'not everything could be removed', report };

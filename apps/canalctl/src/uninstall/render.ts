@@ -1,8 +1,8 @@
 /** The result of an uninstall for people. */
+import type { UninstallReport } from '@canal/api-schema';
 import { printable, printableLine } from '../printable.ts';
 import { table } from '../table.ts';
 import type { ClusterPlan } from './cluster-plan.ts';
-import type { NodeReport } from './node-report.ts';
 import type { ClusterResult, ReleasedNode } from './uninstall-cluster.ts';
 
 const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
@@ -47,7 +47,7 @@ export function renderResult(result: ClusterResult, dryRun: boolean): string {
   ].join('');
 }
 
-function countsOf(report: NodeReport | undefined): readonly string[] {
+function countsOf(report: UninstallReport | undefined): readonly string[] {
   if (report === undefined) return ['-', '-', '-', '-'];
   const count = (...outcomes: string[]): string =>
     String(report.objects.filter(({ outcome }) => outcomes.includes(outcome)).length);

@@ -3,6 +3,7 @@
  * plays what Kubernetes does with them: agents' pods end when the DaemonSet selects no node any more or is deleted, a Job gets a
  * pod, and the pod an end.
  */
+import { UNINSTALL_REPORT_KIND } from '@canal/api-schema';
 import { createEmbeddedServer, type EmbeddedServer } from '@canal/store-embedded';
 import { createKubeStore, fixedCredentials, Secret } from '@canal/store-kube';
 import { type KubeObject, NAMESPACES, NODES, PODS, type ResourceType, type Store, StoreError } from '@canal/store-port';
@@ -150,7 +151,7 @@ function reportOf(failed: boolean): string {
     { kind: 'sysctl', name: 'net.ipv4.conf.all.forwarding', outcome: 'restored', note: '1 -> 0' },
     { kind: 'cni-config', name: '/etc/cni/net.d/99.conflist', outcome: 'left', note: 'not ours\u001b[2J' },
   ];
-  const report = { kind: 'CanalUninstallReport', dryRun: false, pods: [{ containerId: 'c', pod: 'default/web' }] };
+  const report = { kind: UNINSTALL_REPORT_KIND, dryRun: false, pods: [{ containerId: 'c', pod: 'default/web' }] };
   const remaining = failed ? ['network link delete flannel.1'] : [];
   return `{"level":"info","msg":"x"}\n${JSON.stringify({ ...report, objects, remaining })}\n`;
 }

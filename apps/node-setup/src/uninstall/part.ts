@@ -1,4 +1,14 @@
-import type { FoundKind } from './report.ts';
+export type FoundKind =
+  | 'cni-config'
+  | 'subnet-file'
+  | 'network'
+  | 'bridge'
+  | 'nft-table'
+  | 'program'
+  | 'address'
+  | 'cache'
+  | 'sysctl'
+  | 'directory';
 
 /** Something of ours on this node, or something that looks like it. */
 export interface Found {

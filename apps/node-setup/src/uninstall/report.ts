@@ -1,53 +1,5 @@
 /** What an uninstall found, did and left: for people as lines, for programs as one line of JSON. */
-
-export type FoundKind =
-  | 'cni-config'
-  | 'subnet-file'
-  | 'network'
-  | 'bridge'
-  | 'nft-table'
-  | 'program'
-  | 'address'
-  | 'cache'
-  | 'sysctl'
-  | 'directory';
-
-export type Outcome =
-  | 'removed'
-  /** A value of before is there again. */
-  | 'restored'
-  | 'would-remove'
-  | 'would-restore'
-  /** Not ours, or not ours alone; `note` says why. */
-  | 'left'
-  | 'failed';
-
-export interface ReportedObject {
-  readonly kind: FoundKind;
-  readonly name: string;
-  readonly outcome: Outcome;
-  readonly note?: string;
-}
-
-/** A pod that has its network from canal; it loses it. */
-export interface ReportedPod {
-  readonly containerId: string;
-  /** `namespace/name`, when the runtime told. */
-  readonly pod?: string;
-}
-
-export interface UninstallReport {
-  readonly kind: typeof REPORT_KIND;
-  readonly dryRun: boolean;
-  readonly pods: readonly ReportedPod[];
-  /** In the order of removal. */
-  readonly objects: readonly ReportedObject[];
-  /** What a second look found still there: somebody makes it anew, or removal failed. Empty in a dry run. */
-  readonly remaining: readonly string[];
-}
-
-/** Marks the line among those of the log. */
-export const REPORT_KIND = 'CanalUninstallReport';
+import type { UninstallOutcome, UninstallReport } from '@canal/api-schema';
 
 export function hasFailed({ objects, remaining }: UninstallReport): boolean {
   return remaining.length > 0 || objects.some(({ outcome }) => outcome === 'failed');
@@ -57,7 +9,7 @@ export function formatReport(report: UninstallReport, output: 'text' | 'json'): 
   return output === 'json' ? `${JSON.stringify(report)}\n` : formatText(report);
 }
 
-const WORDS: Readonly<Record<Outcome, string>> = {
+const WORDS: Readonly<Record<UninstallOutcome, string>> = {
   removed: 'removed',
   restored: 'restored',
   'would-remove': 'would remove',

@@ -1,4 +1,11 @@
 /** `node-setup uninstall`: finds everything of canal on this node, takes it away, looks again. */
+import {
+  UNINSTALL_REPORT_KIND,
+  type UninstalledObject,
+  type UninstalledPod,
+  type UninstallOutcome,
+  type UninstallReport,
+} from '@canal/api-schema';
 import { join } from 'node:path';
 import { type NetworkName, parseNetworkName } from '@canal/cni-spec';
 import type { NetworkKernel, TrafficKernel } from '@canal/kernel-port';
@@ -14,7 +21,6 @@ import { bridgePart, networkPart, nftPart } from './kernel-parts.ts';
 import type { UninstallOptions } from './options.ts';
 import { runningAgents } from './running-agent.ts';
 import type { Found, Part } from './part.ts';
-import { type Outcome, REPORT_KIND, type ReportedObject, type ReportedPod, type UninstallReport } from './report.ts';
 
 export interface UninstallDeps {
   readonly kernel: NetworkKernel;
@@ -32,10 +38,10 @@ export async function uninstall(options: UninstallOptions, deps: UninstallDeps):
   const node = lookAround(options, deps.netlink);
   if (node.pods.length > 0 && !force && !dryRun) throw podsInTheWay(node.pods);
   const parts = partsOf(options, deps, node);
-  const objects: ReportedObject[] = [];
+  const objects: UninstalledObject[] = [];
   for (const part of parts) objects.push(...(await (dryRun ? look(part) : remove(part))));
   const remaining = dryRun ? [] : await lookAgain(parts);
-  return { kind: REPORT_KIND, dryRun, pods: node.pods, objects, remaining };
+  return { kind: UNINSTALL_REPORT_KIND, dryRun, pods: node.pods, objects, remaining };
 }
 
 function agentInTheWay(pids: readonly number[]): SetupError {
@@ -49,7 +55,7 @@ function agentInTheWay(pids: readonly number[]): SetupError {
 
 interface NodeFacts {
   readonly networks: readonly NetworkName[];
-  readonly pods: readonly ReportedPod[];
+  readonly pods: readonly UninstalledPod[];
   readonly hasBridgedPods: boolean;
 }
 
@@ -70,11 +76,11 @@ function lookAround({ hostRoot, stateDir, confDir }: UninstallOptions, netlink: 
   };
 }
 
-function podOf({ containerId, pod }: Attachment): ReportedPod {
+function podOf({ containerId, pod }: Attachment): UninstalledPod {
   return { containerId, ...(pod !== undefined && { pod: `${pod.namespace}/${pod.name}` }) };
 }
 
-function podsInTheWay(pods: readonly ReportedPod[]): SetupError {
+function podsInTheWay(pods: readonly UninstalledPod[]): SetupError {
   const names = pods.slice(0, 10).map(({ containerId, pod }) => pod ?? containerId.slice(0, 13));
   const more = pods.length > names.length ? ` and ${pods.length - names.length} more` : '';
   return new SetupError(
@@ -116,16 +122,16 @@ function partsOf(options: UninstallOptions, deps: UninstallDeps, node: NodeFacts
   ];
 }
 
-async function look(part: Part): Promise<ReportedObject[]> {
+async function look(part: Part): Promise<UninstalledObject[]> {
   return await reporting(part, (found) => Promise.resolve(reported(found, pending(found))));
 }
 
-function pending({ act, restores }: Found): Outcome {
+function pending({ act, restores }: Found): UninstallOutcome {
   if (act === undefined) return 'left';
   return restores === true ? 'would-restore' : 'would-remove';
 }
 
-async function remove(part: Part): Promise<ReportedObject[]> {
+async function remove(part: Part): Promise<UninstalledObject[]> {
   return await reporting(part, async (found) => {
     if (found.act === undefined) return reported(found, 'left');
     await found.act();
@@ -133,14 +139,17 @@ async function remove(part: Part): Promise<ReportedObject[]> {
   });
 }
 
-async function reporting(part: Part, handle: (found: Found) => Promise<ReportedObject>): Promise<ReportedObject[]> {
+async function reporting(
+  part: Part,
+  handle: (found: Found) => Promise<UninstalledObject>,
+): Promise<UninstalledObject[]> {
   let all: readonly Found[];
   try {
     all = await part.find();
   } catch (error) {
     return [{ kind: part.kind, name: 'cannot be looked at', outcome: 'failed', note: textOf(error) }];
   }
-  const objects: ReportedObject[] = [];
+  const objects: UninstalledObject[] = [];
   for (const found of all) {
     try {
       objects.push(await handle(found));
@@ -151,7 +160,7 @@ async function reporting(part: Part, handle: (found: Found) => Promise<ReportedO
   return objects;
 }
 
-function reported({ kind, name, note }: Found, outcome: Outcome): ReportedObject {
+function reported({ kind, name, note }: Found, outcome: UninstallOutcome): UninstalledObject {
   return { kind, name, outcome, ...(note !== undefined && { note }) };
 }
 
