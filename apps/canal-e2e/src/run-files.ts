@@ -1,6 +1,7 @@
 /** Scenario files, each in a vitest process of its own, and what became of their scenarios. */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { kill } from 'node:process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type WorldConfig, WORLD_VARIABLE } from './open-world.ts';
@@ -20,6 +21,8 @@ const SOURCES = join(ROOT, 'apps', 'canal-e2e', 'src');
 /** Scenarios end themselves long before; this is for what hangs outside of them. */
 const FILE_LIMIT_MS = 30 * 60_000;
 const INSTALL = 'scenarios/install';
+/** Whoever calls `runFiles` ends the process on these. */
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** Nothing else is tried on a cluster where the installation failed. */
 export async function runFiles(
@@ -49,7 +52,7 @@ async function runFile(
   const base = join(DIST, group, file.replaceAll('/', '-'));
   const [recordsFile, reportFile] = [`${base}.jsonl`, `${base}.vitest.json`];
   mkdirSync(join(DIST, group), { recursive: true });
-  await runVitest(
+  const status = await runVitest(
     [
       join(SOURCES, `${file}.e2e.ts`),
       ...['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`],
@@ -65,24 +68,34 @@ async function runFile(
   );
   const report = existsSync(reportFile) ? (JSON.parse(readFileSync(reportFile, 'utf8')) as VitestReport) : undefined;
   const recorded = existsSync(recordsFile) ? parseResults(readFileSync(recordsFile, 'utf8')) : [];
-  return resultsOfFile(file, report, recorded);
+  return resultsOfFile(file, { report, status }, recorded);
 }
 
-/** Its exit status says nothing that the report does not. */
-async function runVitest(args: readonly string[], env: Readonly<Record<string, string>>): Promise<void> {
+/**
+ * Gives its exit status. It has a process group of its own, which is killed as a whole when its time is over or this
+ * process is told to end: its workers, port-forwards and meters would go on otherwise.
+ */
+async function runVitest(args: readonly string[], env: Readonly<Record<string, string>>): Promise<number | null> {
   const vitest = join(ROOT, 'node_modules', '.bin', 'vitest');
   const config = join(ROOT, 'apps', 'canal-e2e', 'vitest.config.ts');
   const child = spawn(process.execPath, ['--bun', vitest, 'run', '--root', ROOT, '--config', config, ...args], {
     cwd: ROOT,
     stdio: ['ignore', 'inherit', 'inherit'],
+    detached: true,
     env: { ...process.env, ...env },
   });
-  const limit = setTimeout(() => child.kill('SIGKILL'), FILE_LIMIT_MS);
-  await new Promise<void>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', () => {
-      clearTimeout(limit);
-      resolve();
+  const end = (): void => {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) kill(-child.pid, 'SIGKILL');
+  };
+  const limit = setTimeout(end, FILE_LIMIT_MS);
+  for (const signal of SIGNALS) process.prependListener(signal, end);
+  try {
+    return await new Promise<number | null>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', resolve);
     });
-  });
+  } finally {
+    clearTimeout(limit);
+    for (const signal of SIGNALS) process.off(signal, end);
+  }
 }

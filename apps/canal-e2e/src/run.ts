@@ -59,9 +59,12 @@ export async function runGroups(
 async function runGroup(group: Group, name: string, options: RunOptions): Promise<readonly ScenarioResult[]> {
   const { cluster } = group;
   rmSync(join(DIST, group.name), { recursive: true, force: true });
-  if (cluster === undefined) return await runFiles(group.name, group.files, undefined, options);
+  if (cluster === undefined) return await interruptible(() => runFiles(group.name, group.files, undefined, options));
   const results: ScenarioResult[] = [];
-  const stopOnInterrupt = onInterrupt(() => takeDown(name));
+  // An interrupt ends the files, and so comes here by two ways.
+  let down: Promise<void> | undefined;
+  const takeDownOnce = (): Promise<void> => (down ??= takeDown(name));
+  const stopOnInterrupt = onInterrupt(takeDownOnce);
   try {
     results.push(await step('cluster up', () => bringUp(name, cluster)));
     if (!hasFailed(results)) {
@@ -70,7 +73,7 @@ async function runGroup(group: Group, name: string, options: RunOptions): Promis
     }
   } finally {
     stopOnInterrupt();
-    if (!options.keep || !hasFailed(results)) results.push(await step('cluster down', () => takeDown(name)));
+    if (!options.keep || !hasFailed(results)) results.push(await step('cluster down', takeDownOnce));
   }
   return results;
 }
@@ -132,7 +135,7 @@ export async function runOnCluster(cluster: ForeignCluster, options: RunOptions)
     ...(cluster.outsideExec === undefined ? {} : { outsideExec: cluster.outsideExec }),
   };
   const startMs = performance.now();
-  const results = await runFiles(group, ANY_CLUSTER_FILES, config, options);
+  const results = await interruptible(() => runFiles(group, ANY_CLUSTER_FILES, config, options));
   return [{ group, seconds: (performance.now() - startMs) / 1000, results }];
 }
 
@@ -149,6 +152,16 @@ function withManifest(
 
 function hasFailed(results: readonly ScenarioResult[]): boolean {
   return results.some(({ outcome }) => outcome === 'failed');
+}
+
+/** Work that leaves nothing to clean up when an interrupt ends it. */
+async function interruptible<T>(work: () => Promise<T>): Promise<T> {
+  const stopOnInterrupt = onInterrupt(() => Promise.resolve());
+  try {
+    return await work();
+  } finally {
+    stopOnInterrupt();
+  }
 }
 
 /** On an interrupt: clean up, then end. Gives what takes the handler back. */

@@ -17,6 +17,16 @@ function report(status: string, tests: readonly [string, string][], message = ''
   };
 }
 
+/** Vitest's exit status is 1 when a test failed, and 0 otherwise, unless a test here says another. */
+function results(
+  file: string,
+  report: VitestReport | undefined,
+  recorded: readonly ScenarioResult[],
+  status: number | null = report?.testResults[0]?.status === 'passed' ? 0 : 1,
+): readonly ScenarioResult[] {
+  return resultsOfFile(file, { report, status }, recorded);
+}
+
 const PASSED: ScenarioResult = { scenario: 'a', outcome: 'passed', seconds: 1 };
 const FAILED: ScenarioResult = { scenario: 'b', outcome: 'failed', seconds: 1 };
 
@@ -24,7 +34,7 @@ describe('results of a file', () => {
   test('are those that its scenarios recorded', () => {
     const recorded = [PASSED, FAILED];
     expect(
-      resultsOfFile(
+      results(
         'x',
         report('failed', [
           ['a', 'passed'],
@@ -36,7 +46,7 @@ describe('results of a file', () => {
   });
 
   test('count a failure that no scenario recorded', () => {
-    expect(resultsOfFile('x', report('failed', [['a', 'failed']]), [PASSED])).toEqual([
+    expect(results('x', report('failed', [['a', 'failed']]), [PASSED])).toEqual([
       PASSED,
       { scenario: 'x', outcome: 'failed', reason: 'a: Error: a broke' },
     ]);
@@ -44,7 +54,7 @@ describe('results of a file', () => {
 
   test('are one row, and one for each failure, where tests are no scenarios', () => {
     expect(
-      resultsOfFile(
+      results(
         'x',
         report('passed', [
           ['a', 'passed'],
@@ -54,7 +64,7 @@ describe('results of a file', () => {
       ),
     ).toEqual([{ scenario: 'x', outcome: 'passed', seconds: 2.5, notes: { tests: '2 passed, 0 failed' } }]);
     expect(
-      resultsOfFile(
+      results(
         'x',
         report('failed', [
           ['a', 'passed'],
@@ -69,19 +79,30 @@ describe('results of a file', () => {
   });
 
   test('have failed when the file could not be loaded, had no test, or left no report', () => {
-    expect(resultsOfFile('x', report('failed', [], 'SyntaxError: no\n at y'), [])).toEqual([
+    expect(results('x', report('failed', [], 'SyntaxError: no\n at y'), [])).toEqual([
       { scenario: 'x', outcome: 'failed', reason: 'SyntaxError: no' },
     ]);
-    expect(resultsOfFile('x', report('passed', []), [])[0]?.outcome).toBe('failed');
-    expect(resultsOfFile('x', undefined, [PASSED])).toEqual([
+    expect(results('x', report('passed', []), [])[0]?.outcome).toBe('failed');
+    expect(results('x', undefined, [PASSED])).toEqual([
       PASSED,
       { scenario: 'x', outcome: 'failed', reason: 'vitest gave no report' },
     ]);
   });
 
+  test('have failed when vitest did, though each test passed: an error that nobody awaited', () => {
+    const passed = report('passed', [['a', 'passed']]);
+    for (const status of [1, null]) {
+      expect(results('x', passed, [PASSED], status)).toEqual([
+        PASSED,
+        { scenario: 'x', outcome: 'failed', reason: expect.stringContaining('though no test failed') as string },
+      ]);
+      expect(results('x', passed, [], status).map(({ outcome }) => outcome)).toEqual(['passed', 'failed']);
+    }
+  });
+
   test('that were left out alone are no pass', () => {
     const leftOut: ScenarioResult = { scenario: 'a', outcome: 'left-out', reason: 'long: runs with --all' };
-    expect(resultsOfFile('x', report('passed', [['a', 'skipped']]), [leftOut])).toEqual([leftOut]);
+    expect(results('x', report('passed', [['a', 'skipped']]), [leftOut])).toEqual([leftOut]);
   });
 });
 

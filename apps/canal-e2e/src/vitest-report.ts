@@ -16,11 +16,31 @@ export interface VitestReport {
   }[];
 }
 
+/** How vitest ended. */
+export interface VitestRun {
+  /** Undefined when it wrote none. */
+  readonly report: VitestReport | undefined;
+  /** Exit status; null when a signal ended it. */
+  readonly status: number | null;
+}
+
 /**
  * One result for the file, and one for each test that failed, unless its scenarios have recorded themselves. A file that
- * could not be loaded, or has no test, has failed.
+ * could not be loaded, or has no test, has failed; so has one whose errors the report does not have: those that nobody
+ * awaited show in the exit status alone.
  */
 export function resultsOfFile(
+  file: string,
+  { report, status }: VitestRun,
+  recorded: readonly ScenarioResult[],
+): readonly ScenarioResult[] {
+  const results = resultsOfReport(file, report, recorded);
+  if (status === 0 || results.some(({ outcome }) => outcome === 'failed')) return results;
+  const reason = `vitest ended with ${status ?? 'a signal'} though no test failed: see the errors in its output`;
+  return [...results, { scenario: file, outcome: 'failed', reason }];
+}
+
+function resultsOfReport(
   file: string,
   report: VitestReport | undefined,
   recorded: readonly ScenarioResult[],
