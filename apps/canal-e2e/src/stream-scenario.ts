@@ -6,6 +6,8 @@ import { describeTraffic, lostPackets, type Traffic } from './traffic-stream.ts'
 
 /** A meter that came to sending less than this was no judge of a thousand packets a second. */
 const RATE_MIN = 800;
+/** Nor was one that slept this long: traffic could have been gone for as long, unseen. */
+const STALL_MAX_MS = 1_000;
 
 export async function podOnEachNode({ world, pods }: ScenarioContext): Promise<readonly Pod[]> {
   const nodes = await world.nodes();
@@ -23,4 +25,5 @@ export async function expectNoLoss(context: ScenarioContext, traffic: Traffic): 
   expect(dropped, `the meter itself dropped packets\n${text}`).toEqual([]);
   expect(lostPackets(report), text).toBe(0);
   expect(report.packetsPerSecond, text).toBeGreaterThan(RATE_MIN);
+  expect(report.longestStallMs, text).toBeLessThan(STALL_MAX_MS);
 }

@@ -90,6 +90,13 @@ test('what finds no room in a socket of the meter is told apart', async () => {
   expect(dropped).toBe(lostPackets(report));
 });
 
+test('endpoints between which nothing can be sent are no traffic', async () => {
+  using rig = createRig();
+  await expect(startTraffic(rig.endpoints.slice(0, 1))).rejects.toThrow('the traffic meter ended with 1');
+  const apart = rig.endpoints.map((endpoint, index) => ({ ...endpoint, ips: endpoint.ips.slice(index, index + 1) }));
+  await expect(startTraffic(apart)).rejects.toThrow('the traffic meter ended with 1');
+});
+
 test('endpoints that do not reach each other are named', async () => {
   using rig = createRig();
   rig.left.run(['ip', '-6', 'route', 'add', 'unreachable', 'fd00::2/128']);

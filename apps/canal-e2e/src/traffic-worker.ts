@@ -46,6 +46,8 @@ async function main(): Promise<void> {
   const input = JSON.parse(await readLine(stdin)) as WorkerInput;
   setPriority(NICE);
   const { endpoints, streams } = open(input);
+  // Nothing sent is nothing lost: that must not pass for a network without loss.
+  if (streams.length === 0) throw new Error(`no two of ${input.endpoints.length} endpoints share a family`);
   const silent = await warmUp(endpoints, streams, input.flowingWithinMs);
   if (silent.length > 0) {
     tell({ type: 'silent', streams: silent.map(({ from, to }) => `${from} -> ${to}`) });

@@ -60,9 +60,13 @@ scenario(
       const binaries = (await run('ls', '/opt/cni/bin')).split('\n');
       expect(binaries).toEqual(expect.arrayContaining(['canal', 'loopback']));
       // A token starts with the base64 of {"alg": a kubeconfig names its clusters; a key says so.
-      const secrets = String.raw`grep -rIlE 'eyJhbGciOi|^clusters:|PRIVATE KEY' "$@" 2>/dev/null; true`;
+      // The search finds three of its own making, so that an empty result means something.
+      const secrets = String.raw`cd "$(mktemp -d)" || exit 1
+echo '{"token": "eyJhbGciOiJSUzI1NiIs"}' > token; echo clusters: > kubeconfig; echo '-----BEGIN EC PRIVATE KEY-----' > key
+grep -rIlE 'eyJhbGciOi|^clusters:|PRIVATE KEY' "$@" . 2>/dev/null; rm -r "$PWD"`;
       const places = ['/etc/cni', '/opt/cni', '/run/flannel', '/run/canal', '/var/lib/canal', '/var/lib/cni'];
-      expect(await run('sh', '-c', secrets, 'secrets', ...places)).toBe('');
+      const found = (await run('sh', '-c', secrets, 'secrets', ...places)).trim().split('\n');
+      expect(found.sort()).toEqual(['./key', './kubeconfig', './token']);
     }
   },
 );

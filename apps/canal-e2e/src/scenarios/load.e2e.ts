@@ -6,6 +6,8 @@ import { compareListings, describeResidue, listNode } from '../residue.ts';
 import { scenario, type ScenarioContext } from '../scenario.ts';
 
 const NEEDS = ['node-control'] as const;
+/** Pods of the cluster itself on a node: the agent, the cluster DNS and the like. */
+const RUNNING_MAX = 10;
 
 async function manyPods(context: ScenarioContext, wanted: number, limitMs: number): Promise<void> {
   const { world, control, note, pods } = context;
@@ -17,6 +19,7 @@ async function manyPods(context: ScenarioContext, wanted: number, limitMs: numbe
   const before = await listNode(control, node.name);
 
   const count = Math.min(wanted, await freePlaces(context, node.name));
+  expect(count, 'places for pods beside those that run already').toBeGreaterThanOrEqual(wanted - RUNNING_MAX);
   const specs = Array.from({ length: count }, (_, index) => ({
     name: `load-${index + 1}`,
     node: node.name,

@@ -81,9 +81,9 @@ scenario(
   { limitMs: 420_000, needs: ['node-control'] },
   async (context) => {
     const { world, control, pods, note } = context;
-    expect(await canalctl(context, '--yes')).toMatchObject({ status: 0 });
     // From here on until canal is there again, pods of no namespace can end.
     context.cleanup(() => install(context));
+    expect(await canalctl(context, '--yes')).toMatchObject({ status: 0 });
     const nodes = await world.nodes();
     for (const { name } of nodes) {
       // A host that did not route: the uninstall has to put that back.
@@ -100,6 +100,11 @@ scenario(
 
     await install(context);
     await pods.create(nodes.map(({ name }) => ({ name: `on-${name}`, node: name })));
+    // What is to be missed later is to be seen now.
+    const during = differences(before, await listings(context));
+    for (const seen of ['+ file /var/lib/canal/', '+ file /var/lib/cni/', '+ link cnl', '+ /opt/cni/bin/canal']) {
+      expect(during.split(seen).length - 1, `${seen} on each node`).toBeGreaterThanOrEqual(nodes.length);
+    }
     const startMs = performance.now();
     const { status, stdout, stderr } = await canalctl(context, '--yes', '--output=json');
     note('uninstall of all nodes', `${((performance.now() - startMs) / 1000).toFixed(1)} s`);
