@@ -83,7 +83,13 @@ export async function openDialers(
   world: World,
   pods: readonly Pod[],
 ): Promise<AsyncDisposable & { readonly all: readonly Dialer[]; of(pod: Pod): Dialer }> {
-  const all = await Promise.all(pods.map((pod) => openDialer(world, pod)));
+  const opened = await Promise.allSettled(pods.map((pod) => openDialer(world, pod)));
+  const all = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const failed = opened.find((one) => one.status === 'rejected');
+  if (failed !== undefined) {
+    for (const dialer of all) await dialer[Symbol.asyncDispose]();
+    throw failed.reason;
+  }
   return {
     all,
     of(pod) {

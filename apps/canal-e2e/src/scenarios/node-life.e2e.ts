@@ -163,7 +163,16 @@ scenario(
     await expectSoundAddresses(context, second.name);
     const after = await accountOf(control, second.name);
     expect([...after.used.keys()].length).toBe([...before.used.keys()].length);
-    for (const pod of await refreshed(context, rebooted)) await expectTalk(peer, pod);
+    // A kubelet that has just come tells the API server of a pod's new address a little after the pod has it.
+    const returned = await eventually(
+      'the API server to know the addresses that the pods have now',
+      async () => {
+        const now = await refreshed(context, rebooted);
+        return now.every(({ ips }) => ips.length > 0 && ips.every((ip) => after.used.has(ip))) && now;
+      },
+      { withinMs: 30_000 },
+    );
+    for (const pod of returned) await expectTalk(peer, pod);
   },
 );
 
@@ -184,7 +193,7 @@ async function refreshed({ world }: ScenarioContext, pods: readonly Pod[]): Prom
         '-o',
         'jsonpath={.status.podIPs[*].ip}',
       ]);
-      const ips = stdout.split(' ');
+      const ips = stdout.split(' ').filter((ip) => ip !== '');
       return { ...pod, ips, ip: () => ips[0] ?? '' };
     }),
   );

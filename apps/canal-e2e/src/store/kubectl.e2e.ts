@@ -39,8 +39,8 @@ describe.each(SUBJECTS)('kubectl and the $name', ({ start, serverSideApply }) =>
     kubectl = await Kubectl.create(server);
   }, 90_000);
   afterAll(async () => {
-    kubectl.close();
-    await server.close();
+    (kubectl as Kubectl | undefined)?.close();
+    await (server as Served | undefined)?.close();
   });
   const get = async (path: string, what: string): Promise<string> =>
     await kubectl.ok(`get ${what} -o jsonpath={${path}}`);
@@ -110,11 +110,15 @@ describe.each(SUBJECTS)('kubectl and the $name', ({ start, serverSideApply }) =>
 
   test('get -w shows what changes', async () => {
     await kubectl.ok('create -f -', { stdin: configMap('watched', { k: '1' }) });
+    const shown = Promise.withResolvers<undefined>();
+    const onOutput = (stdout: string): void => {
+      if (stdout.includes('ADDED')) shown.resolve(undefined);
+    };
     const watching = kubectl.run(
       ['get', 'cm', 'watched', '-w', '--output-watch-events', '-o', 'jsonpath={.type} {.object.data.k}{"\\n"}'],
-      { until: 'DELETED' },
+      { until: 'DELETED', onOutput },
     );
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await Promise.race([shown.promise, watching]);
     await kubectl.ok('patch cm watched -p {"data":{"k":"2"}}');
     await kubectl.ok('delete cm watched');
     expect((await watching).stdout.trim().split('\n')).toEqual(['ADDED 1', 'MODIFIED 2', 'DELETED 2']);

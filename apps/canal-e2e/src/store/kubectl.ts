@@ -17,6 +17,8 @@ export interface KubectlOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Ends kubectl (SIGINT) when its output contains this. */
   readonly until?: string;
+  /** Called with all output so far, as more comes. */
+  readonly onOutput?: (stdout: string) => void;
 }
 
 /** The real kubectl, with a home of its own and one server. */
@@ -44,7 +46,10 @@ export class Kubectl {
     return stdout;
   }
 
-  async run(args: readonly string[], { stdin = '', env = {}, until }: KubectlOptions = {}): Promise<Finished> {
+  async run(
+    args: readonly string[],
+    { stdin = '', env = {}, until, onOutput }: KubectlOptions = {},
+  ): Promise<Finished> {
     const child = spawn(this.#program, [`--kubeconfig=${join(this.#home, 'kubeconfig')}`, ...args], {
       env: { PATH: process.env['PATH'] ?? '', HOME: this.#home, ...env },
     });
@@ -52,6 +57,7 @@ export class Kubectl {
     const output = { stdout: '', stderr: '' };
     child.stdout.on('data', (bytes: Buffer) => {
       output.stdout += bytes.toString();
+      onOutput?.(output.stdout);
       if (until !== undefined && output.stdout.includes(until)) child.kill('SIGINT');
     });
     child.stderr.on('data', (bytes: Buffer) => {
