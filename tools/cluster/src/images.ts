@@ -1,61 +1,87 @@
 /** The images that every node has after `up`: pause, agnhost, CoreDNS, in one archive made once per set of programs. */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 
-import type { ArchiveFile } from './archive.ts';
-import { dockerArchive } from './archive.ts';
+import type { TarEntry } from '@canal/image';
+import { dockerArchive } from '@canal/image';
+
 import type { Programs } from './build.ts';
-import { cacheFolder } from './build.ts';
+import { PARTIAL, cacheFolder, removeOldPartials } from './build.ts';
+import { staticBusybox } from './host-tools.ts';
 import { IMAGES } from './plan.ts';
 
-const BUSYBOX = ['/usr/bin/busybox', '/bin/busybox'];
+interface NodeImage {
+  readonly name: string;
+  /** The one program, under its name in the image's root. */
+  readonly program: string;
+  readonly file: string;
+  readonly arguments: readonly string[];
+  readonly command: readonly string[];
+  /** With users, groups and /tmp. */
+  readonly based: boolean;
+}
+
+const BASE = {
+  'etc/passwd': 'root:x:0:0:root:/:\nnobody:x:65534:65534:nobody:/:\n',
+  'etc/group': 'root:x:0:\nnobody:x:65534:\n',
+} as const;
 
 /** Path of the archive. */
 export function nodeImages(programs: Programs): string {
-  const busybox = BUSYBOX.find((path) => existsSync(path)) ?? '/bin/busybox';
-  const sources = [programs.path.agnhost, programs.path.coredns, busybox];
-  const key = createHash('sha256')
-    .update(JSON.stringify([IMAGES, sources, statSync(busybox).size]))
-    .digest('hex');
-  const path = join(cacheFolder(), `images-${key.slice(0, 12)}.tar`);
+  const images = imagesOf(programs);
+  // The programs' paths name their versions; of busybox nothing does.
+  const busybox = statSync(staticBusybox());
+  const recipe = JSON.stringify([images, BASE, busybox.size, busybox.mtimeMs]);
+  const key = createHash('sha256').update(recipe).digest('hex').slice(0, 12);
+  const path = join(cacheFolder(), `images-${key}.tar`);
   if (existsSync(path)) return path;
-
-  const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
-  const program = (name: string, file: string): ArchiveFile[] => [
-    { path: name, mode: 0o755, content: readFileSync(file) },
-  ];
-  const base: ArchiveFile[] = [
-    { path: 'etc/', mode: 0o755 },
-    { path: 'etc/passwd', mode: 0o644, content: Buffer.from('root:x:0:0:root:/:\nnobody:x:65534:65534:nobody:/:\n') },
-    { path: 'etc/group', mode: 0o644, content: Buffer.from('root:x:0:\nnobody:x:65534:\n') },
-    { path: 'tmp/', mode: 0o1777 },
-  ];
-  const archive = dockerArchive([
-    {
-      tag: IMAGES.pause,
-      layers: [program('busybox', busybox)],
-      // A process of 1 MB where agnhost's has 20.
-      entrypoint: ['/busybox', 'sleep', '2147483647'],
-      architecture,
-    },
-    {
-      tag: IMAGES.agnhost,
-      layers: [base, program('agnhost', programs.path.agnhost)],
-      entrypoint: ['/agnhost'],
-      command: ['pause'],
-      architecture,
-    },
-    {
-      tag: IMAGES.coredns,
-      layers: [base, program('coredns', programs.path.coredns)],
-      entrypoint: ['/coredns'],
-      architecture,
-    },
-  ]);
-  mkdirSync(dirname(path), { recursive: true });
-  const partial = `${path}.${process.pid}`;
-  writeFileSync(partial, archive);
+  mkdirSync(cacheFolder(), { recursive: true });
+  removeOldPartials(cacheFolder());
+  const partial = join(cacheFolder(), `${PARTIAL}images-${process.pid}`);
+  writeFileSync(partial, archiveOf(images));
   renameSync(partial, path);
   return path;
+}
+
+function imagesOf({ path }: Programs): readonly NodeImage[] {
+  return [
+    {
+      name: IMAGES.pause,
+      program: 'busybox',
+      file: staticBusybox(),
+      // A process of 1 MB where agnhost's has 20.
+      arguments: ['sleep', '2147483647'],
+      command: [],
+      based: false,
+    },
+    { name: IMAGES.agnhost, program: 'agnhost', file: path.agnhost, arguments: [], command: ['pause'], based: true },
+    { name: IMAGES.coredns, program: 'coredns', file: path.coredns, arguments: [], command: [], based: true },
+  ];
+}
+
+function archiveOf(images: readonly NodeImage[]): Uint8Array {
+  const base: readonly TarEntry[] = [
+    { type: 'directory', path: 'etc', mode: 0o755 },
+    { type: 'directory', path: 'tmp', mode: 0o1777 },
+    ...Object.entries(BASE).map(([path, text]) => file(path, 0o644, Buffer.from(text))),
+  ];
+  const { chunks } = dockerArchive(
+    images.map(({ name, program, file: source, arguments: words, command, based }) => ({
+      name,
+      layers: [...(based ? [base] : []), [file(program, 0o755, readFileSync(source))]],
+      config: (diffIds) => ({
+        architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
+        os: 'linux',
+        created: '1970-01-01T00:00:00Z',
+        config: { Entrypoint: [`/${program}`, ...words], Cmd: command, Env: ['PATH=/bin:/'], WorkingDir: '/' },
+        rootfs: { type: 'layers', diff_ids: diffIds },
+      }),
+    })),
+  );
+  return Buffer.concat(chunks);
+}
+
+function file(path: string, mode: number, content: Uint8Array): TarEntry {
+  return { type: 'file', path, mode, content };
 }

@@ -7,7 +7,7 @@ import { BUN_VERSION, bunRuntime } from './bun-runtime.ts';
 import { command } from './command.ts';
 import { unpackDebianPackages } from './debian-packages.ts';
 import { dockerArchive, type DockerArchive } from './docker-archive.ts';
-import { REPOSITORY, type ImageSource } from './image-config.ts';
+import { imageConfig, REPOSITORY, type ImageConfig, type ImageSource } from './image-config.ts';
 import { ImageError } from './image-error.ts';
 import { imageFiles } from './image-files.ts';
 import type { TarEntry } from './tar-archive.ts';
@@ -36,8 +36,16 @@ export function imageTree(variant: Variant): ImageTree {
   return { files, name: `${REPOSITORY}:${version}${tagSuffix(variant)}`, source: { version, parts, ...revision() } };
 }
 
-export function archiveOf(variant: Variant, { files, name, source }: ImageTree): DockerArchive {
-  return dockerArchive({ architecture: variant.architecture, name, source, files });
+export interface ImageArchive extends Omit<DockerArchive, 'images'> {
+  readonly imageId: string;
+  readonly diffId: string;
+}
+
+export function archiveOf({ architecture }: Variant, { files, name, source }: ImageTree): ImageArchive {
+  const config = ([diffId = '']: readonly string[]): ImageConfig => imageConfig(architecture, diffId, source);
+  const { images, ...archive } = dockerArchive([{ name, layers: [files], config }]);
+  const [image] = images;
+  return { ...archive, imageId: image?.imageId ?? '', diffId: image?.diffIds[0] ?? '' };
 }
 
 function compile(variant: Variant): { readonly binary: Uint8Array; readonly notices: string } {

@@ -1,49 +1,61 @@
 /**
  * The archive that `docker load`, `ctr images import` and `kind load image-archive` take ("docker save" format): the
- * configuration and the layer, each named by its digest, and manifest.json. The layer is not compressed: a compressor's
- * bytes change with its version, the image's digest must not.
+ * configurations and the layers, each named by its digest, and manifest.json. The layers are not compressed: a
+ * compressor's bytes change with its version, the image's digest must not.
  */
 import { createHash } from 'node:crypto';
-import { imageConfig, type ImageSource } from './image-config.ts';
 import { tarArchive, type TarEntry } from './tar-archive.ts';
-import type { Architecture } from './variant.ts';
+
+export interface ArchiveImage {
+  /** Full name with tag, exactly as pods ask for it: "docker.io/canalcni/canal:0.1.0". */
+  readonly name: string;
+  /** Layers of the same content are stored once. */
+  readonly layers: readonly (readonly TarEntry[])[];
+  /** The configuration (OCI image-spec, config.md), given the "sha256:…" of each uncompressed layer. */
+  readonly config: (diffIds: readonly string[]) => object;
+}
 
 export interface DockerArchive {
   readonly chunks: readonly Uint8Array[];
   readonly size: number;
   /** "sha256:…" of the whole archive. */
   readonly digest: string;
-  /** "sha256:…" of the configuration: the image's id, the same wherever and however compressed it is kept. */
-  readonly imageId: string;
-  /** "sha256:…" of the uncompressed layer. */
-  readonly diffId: string;
+  /** In the order given. */
+  readonly images: readonly {
+    /** "sha256:…" of the configuration: the image's id, the same wherever and however compressed it is kept. */
+    readonly imageId: string;
+    /** "sha256:…" of the uncompressed layers. */
+    readonly diffIds: readonly string[];
+  }[];
 }
 
-export interface DockerArchiveInput {
-  readonly architecture: Architecture;
-  /** "docker.io/canalcni/canal:0.1.0" */
-  readonly name: string;
-  readonly source: ImageSource;
-  readonly files: readonly TarEntry[];
-}
-
-export function dockerArchive({ architecture, name, source, files }: DockerArchiveInput): DockerArchive {
-  const layer = tarArchive(files);
-  const layerHash = sha256(layer);
-  const config = encodeJson(imageConfig(architecture, `sha256:${layerHash}`, source));
-  const configHash = sha256([config]);
-  const manifest = [{ Config: `${configHash}.json`, RepoTags: [name], Layers: [`${layerHash}.tar`] }];
+export function dockerArchive(images: readonly ArchiveImage[]): DockerArchive {
+  const files = new Map<string, TarEntry>();
+  const add = (content: Uint8Array, suffix: string): string => {
+    const digest = sha256([content]);
+    const path = `${digest}${suffix}`;
+    files.set(path, { type: 'file', path, mode: 0o644, content });
+    return digest;
+  };
+  const parts = images.map(({ name, layers, config }) => {
+    const digests = layers.map((layer) => add(concatenate(tarArchive(layer)), '.tar'));
+    const diffIds = digests.map((digest) => `sha256:${digest}`);
+    return { name, digests, diffIds, id: add(encodeJson(config(diffIds)), '.json') };
+  });
+  const manifest = parts.map(({ name, digests, id }) => ({
+    Config: `${id}.json`,
+    RepoTags: [name],
+    Layers: digests.map((digest) => `${digest}.tar`),
+  }));
   const chunks = tarArchive([
-    { type: 'file', path: `${configHash}.json`, mode: 0o644, content: config },
-    { type: 'file', path: `${layerHash}.tar`, mode: 0o644, content: concatenate(layer) },
+    ...files.values(),
     { type: 'file', path: 'manifest.json', mode: 0o644, content: encodeJson(manifest) },
   ]);
   return {
     chunks,
     size: lengthOf(chunks),
     digest: `sha256:${sha256(chunks)}`,
-    imageId: `sha256:${configHash}`,
-    diffId: `sha256:${layerHash}`,
+    images: parts.map(({ id, diffIds }) => ({ imageId: `sha256:${id}`, diffIds })),
   };
 }
 

@@ -3,8 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { archiveOf, imageTree, type ImageTree } from './build-image.ts';
-import type { DockerArchive } from './docker-archive.ts';
+import { archiveOf, imageTree, type ImageArchive, type ImageTree } from './build-image.ts';
 import { startPrograms, unpackArchive } from './start-programs.ts';
 import { parseVariant } from './variant.ts';
 
@@ -12,7 +11,7 @@ const variant = parseVariant(undefined, undefined, process.arch);
 let directory: string;
 let root: string;
 let tree: ImageTree;
-let archive: DockerArchive;
+let archive: ImageArchive;
 
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'canal-image-test-'));

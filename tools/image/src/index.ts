@@ -1,0 +1,4 @@
+export { dockerArchive } from './docker-archive.ts';
+export type { ArchiveImage } from './docker-archive.ts';
+export { parseElf } from './elf.ts';
+export type { TarEntry } from './tar-archive.ts';
