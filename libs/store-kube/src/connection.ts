@@ -6,6 +6,7 @@ export interface KubeConnection {
   readonly baseUrl: string;
   /** Path of a unix socket to connect to instead of the URL's host. */
   readonly unixSocket?: string;
+  /** Read for each request, after the credentials: an authority in a file is followed. */
   readonly tls?: TlsMaterial;
   /** Asked before every request, so that a rotated token or certificate is used from then on. */
   readonly credentials: CredentialSource;

@@ -6,6 +6,8 @@ import type { Clock } from '@canal/runtime-port';
 import { KubeConfigError } from './connection-error.ts';
 import type { KubeConnection } from './connection.ts';
 import { tokenFileCredentials } from './credential-sources.ts';
+import { followAuthority } from './followed-authority.ts';
+import { RotatingFile } from './rotating-file.ts';
 
 export interface InClusterOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -25,16 +27,18 @@ export async function loadInCluster(options: InClusterOptions, clock: Clock): Pr
   }
   const directory = options.directory ?? SERVICE_ACCOUNT_DIRECTORY;
   const caPath = join(directory, 'ca.crt');
-  const ca = await readFile(caPath, 'utf8').catch((error: unknown) => {
-    throw new KubeConfigError('unreadable', `${caPath} cannot be read: is a service account mounted?`, error);
-  });
-  const credentials = tokenFileCredentials(join(directory, 'token'), clock);
+  const tokens = tokenFileCredentials(join(directory, 'token'), clock);
+  const { tls, credentials } = await followAuthority(new RotatingFile(caPath, clock), {}, tokens).catch(
+    (error: unknown) => {
+      throw new KubeConfigError('unreadable', `${caPath} cannot be read: is a service account mounted?`, error);
+    },
+  );
   // Found missing now rather than at the first request.
   await credentials.current();
   const namespace = await readFile(join(directory, 'namespace'), 'utf8').catch(() => '');
   return {
     baseUrl: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
-    tls: { ca },
+    tls,
     credentials,
     ...(namespace.trim() === '' ? {} : { namespace: namespace.trim() }),
   };

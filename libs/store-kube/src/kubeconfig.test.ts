@@ -260,7 +260,11 @@ describe('in a pod', () => {
     write('token', 'one');
     write('namespace', 'kube-flannel');
     const connection = await loadInCluster({ env, directory }, clock);
-    expect(connection).toMatchObject({ baseUrl: 'https://[fd00::1]:443', tls: { ca: PEM }, namespace: 'kube-flannel' });
+    expect(connection).toMatchObject({
+      baseUrl: 'https://[fd00::1]:443',
+      tls: { ca: PEM.trim() },
+      namespace: 'kube-flannel',
+    });
     write('token', 'two');
     nowMs += 60_000;
     expect(revealed(await connection.credentials.current())).toEqual({ token: 'two' });

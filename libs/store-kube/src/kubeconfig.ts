@@ -5,13 +5,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 import type { Clock } from '@canal/runtime-port';
 
 import { KubeConfigError } from './connection-error.ts';
-import {
-  type Credentials,
-  type CredentialSource,
-  fixedCredentials,
-  type KubeConnection,
-  type TlsMaterial,
-} from './connection.ts';
+import { type Credentials, type CredentialSource, fixedCredentials, type KubeConnection } from './connection.ts';
 import {
   certificateCredentials,
   combinedCredentials,
@@ -20,6 +14,7 @@ import {
   tokenFileCredentials,
 } from './credential-sources.ts';
 import { pluginCredentials } from './exec-credentials.ts';
+import { type FollowedAuthority, followAuthority } from './followed-authority.ts';
 import {
   type ClusterEntry,
   type ContextEntry,
@@ -51,10 +46,10 @@ export async function loadKubeconfig(options: KubeconfigOptions, clock: Clock): 
       `${cluster.file}: clusters with a proxy-url are not supported; remove it or connect directly`,
     );
   }
+  const credentials = user === undefined ? fixedCredentials({}) : userCredentials(user, baseUrl, clock);
   return {
     baseUrl,
-    tls: await readTls(cluster),
-    credentials: user === undefined ? fixedCredentials({}) : userCredentials(user, baseUrl, clock),
+    ...(await readAuthority(cluster, credentials, clock)),
     ...(context.namespace === undefined ? {} : { namespace: context.namespace }),
   };
 }
@@ -122,7 +117,11 @@ function find(
 type EntryOf<K extends 'contexts' | 'clusters' | 'users'> =
   KubeconfigFile[K] extends ReadonlyMap<string, infer E> ? E : never;
 
-async function readTls({ entry, file }: Placed<ClusterEntry>): Promise<TlsMaterial> {
+async function readAuthority(
+  { entry, file }: Placed<ClusterEntry>,
+  credentials: CredentialSource,
+  clock: Clock,
+): Promise<FollowedAuthority> {
   const { caData, caFile, insecure, serverName } = entry;
   if (insecure && (caData !== undefined || caFile !== undefined)) {
     throw new KubeConfigError(
@@ -130,13 +129,9 @@ async function readTls({ entry, file }: Placed<ClusterEntry>): Promise<TlsMateri
       `${file}: a cluster cannot have both a certificate authority and insecure-skip-tls-verify`,
     );
   }
-  const ca =
-    caData !== undefined ? decodePem(caData, `${file}: certificate-authority-data`) : await readOptional(caFile, file);
-  return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(insecure ? { insecure } : {}),
-    ...(serverName === undefined ? {} : { serverName }),
-  };
+  const fixed = { ...(insecure ? { insecure } : {}), ...(serverName === undefined ? {} : { serverName }) };
+  const ca = textSource(caData, caFile, file, 'certificate-authority-data', clock);
+  return ca === undefined ? { tls: fixed, credentials } : await followAuthority(ca, fixed, credentials);
 }
 
 function userCredentials({ entry, file }: Placed<UserEntry>, server: string, clock: Clock): CredentialSource {
@@ -180,10 +175,6 @@ function decodePem(base64: string, where: string): string {
   const text = Buffer.from(base64, 'base64').toString('utf8');
   if (text.includes('-----BEGIN ')) return text;
   throw new KubeConfigError('malformed', `${where} must be base64 of a PEM text`);
-}
-
-async function readOptional(path: string | undefined, file: string): Promise<string | undefined> {
-  return path === undefined ? undefined : await readText(beside(file, path));
 }
 
 /** Of several files some may be missing, as in kubectl; of one, it must be there. */
