@@ -105,7 +105,7 @@ class KubeStore implements Store {
   async #object(request: KubeRequest): Promise<KubeObject> {
     return await this.#withTimeout(async (signal) => {
       const response = await send(this.#connection, request, signal);
-      const object: unknown = await response.json();
+      const object = await readJson(request, response);
       if (isKubeObject(object)) return object;
       throw new StoreError('invalid', `${request.method} ${request.path}: the answer is no Kubernetes object`);
     });
@@ -127,6 +127,17 @@ class KubeStore implements Store {
     } finally {
       done.abort();
     }
+  }
+}
+
+/** A body that is cut, or no JSON, may come whole with another try. */
+async function readJson({ method, path }: KubeRequest, response: Response): Promise<unknown> {
+  try {
+    return await response.json();
+  } catch (error) {
+    if (error instanceof StoreError) throw error;
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new StoreError('unavailable', `${method} ${path}: the answer was cut: ${cause}`, { cause: error });
   }
 }
 
