@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bun, fail, installPackages, root, run } from './setup.mjs';
 
@@ -25,13 +25,14 @@ function findKubectl() {
   if (spawnSync('kubectl', ['version', '--client']).status === 0) return 'kubectl';
   const built = builtKubectl();
   if (built !== undefined) return built;
-  if (run(bun, ['tools/cluster/src/main.ts', 'build']) !== 0) fail('no kubectl: install one, or name it by --kubectl');
+  if (run(bun, ['tools/cluster/src/main.ts', 'build', '--only', 'kubectl']) !== 0)
+    fail('no kubectl: install one, or name it by --kubectl');
   return builtKubectl() ?? fail('the cluster tool has built no kubectl');
 }
 
 /** Any of them does: what is rendered depends on the kustomize in it alone. */
 function builtKubectl() {
-  const cache = join(process.env.CANAL_CACHE || join(homedir(), '.cache', 'canal'), 'cluster');
+  const cache = resolve(root, process.env.CANAL_CACHE || join(homedir(), '.cache', 'canal'), 'cluster');
   if (!existsSync(cache)) return undefined;
   const folders = readdirSync(cache).filter((name) => name.startsWith('kubernetes-'));
   return folders.map((name) => join(cache, name, 'kubectl')).find((path) => existsSync(path));

@@ -1,9 +1,10 @@
 /** Builds the programs that are not built yet, with Go's own cache below; one line of progress per run of the compiler. */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
+import { cacheFolder } from '@canal/image';
 
 import { ClusterError } from './failure.ts';
 import type { GoModule, KubernetesMinor, Program, Target } from './programs.ts';
@@ -29,14 +30,6 @@ export interface BuildOptions {
   readonly progress: Progress;
   /** Builds this program alone; the others' paths may then lead to nothing. */
   readonly only?: string;
-}
-
-export function cacheFolder(): string {
-  const configured = process.env['CANAL_CACHE'];
-  return join(
-    configured === undefined || configured === '' ? join(homedir(), '.cache', 'canal') : configured,
-    'cluster',
-  );
 }
 
 /** Makes what is missing and gives the paths. Throws `host` without Go (only when something is missing), `failed` else. */
@@ -91,7 +84,7 @@ function locate(module: GoModule): Located {
   return {
     module,
     source,
-    folder: join(cacheFolder(), buildKey(module, goMod, goSum, process.arch)),
+    folder: join(cacheFolder('cluster'), buildKey(module, goMod, goSum, process.arch)),
     version,
   };
 }

@@ -4,10 +4,10 @@ import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSyn
 import { join } from 'node:path';
 
 import type { TarEntry } from '@canal/image';
-import { dockerArchive } from '@canal/image';
+import { cacheFolder, dockerArchive } from '@canal/image';
 
 import type { Programs } from './build.ts';
-import { PARTIAL, cacheFolder, removeOldPartials } from './build.ts';
+import { PARTIAL, removeOldPartials } from './build.ts';
 import { staticBusybox } from './host-tools.ts';
 import { IMAGES } from './plan.ts';
 
@@ -34,11 +34,12 @@ export function nodeImages(programs: Programs): string {
   const busybox = statSync(staticBusybox());
   const recipe = JSON.stringify([images, BASE, busybox.size, busybox.mtimeMs]);
   const key = createHash('sha256').update(recipe).digest('hex').slice(0, 12);
-  const path = join(cacheFolder(), `images-${key}.tar`);
+  const folder = cacheFolder('cluster');
+  const path = join(folder, `images-${key}.tar`);
   if (existsSync(path)) return path;
-  mkdirSync(cacheFolder(), { recursive: true });
-  removeOldPartials(cacheFolder());
-  const partial = join(cacheFolder(), `${PARTIAL}images-${process.pid}`);
+  mkdirSync(folder, { recursive: true });
+  removeOldPartials(folder);
+  const partial = join(folder, `${PARTIAL}images-${process.pid}`);
   writeFileSync(partial, archiveOf(images));
   renameSync(partial, path);
   return path;

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { cacheDirectory } from './cache.ts';
+import { cacheFolder } from './cache.ts';
 import { command } from './command.ts';
 import { ImageError } from './image-error.ts';
 import type { Variant } from './variant.ts';
@@ -48,14 +48,14 @@ export function bunRuntime(variant: Variant): BunRuntime {
   const own = process.arch === 'x64' ? 'amd64' : process.arch;
   if (!variant.baseline && variant.architecture === own) return { executable: process.execPath, target };
   const name = runtimePackage(variant);
-  const executable = join(cacheDirectory(), `${name.replace('@oven/', '')}-${BUN_VERSION}`, 'bun');
+  const executable = join(cacheFolder('image'), `${name.replace('@oven/', '')}-${BUN_VERSION}`, 'bun');
   if (!existsSync(executable)) download(name, executable);
   return { executable, target };
 }
 
 function download(name: string, executable: string): void {
-  mkdirSync(cacheDirectory(), { recursive: true });
-  const temporary = mkdtempSync(join(cacheDirectory(), 'download-'));
+  mkdirSync(cacheFolder('image'), { recursive: true });
+  const temporary = mkdtempSync(join(cacheFolder('image'), 'download-'));
   try {
     const packed = command('npm', ['pack', '--silent', `${name}@${BUN_VERSION}`], { cwd: temporary, from: 'of Node' });
     const archive = join(temporary, packed.trim().split('\n').at(-1) ?? '');

@@ -1,8 +1,10 @@
-/** Where downloads stay, outside of the clone: a second clone finds them. */
+/** Where downloads and built programs stay, outside of the clone: a second clone finds them. */
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
-export function cacheDirectory(environment: NodeJS.ProcessEnv = process.env): string {
+/** The absolute folder of one part of the cache, below CANAL_CACHE or ~/.cache/canal. */
+export function cacheFolder(part: 'image' | 'cluster', environment: NodeJS.ProcessEnv = process.env): string {
   const root = environment['CANAL_CACHE'];
-  return join(root === undefined || root === '' ? join(homedir(), '.cache', 'canal') : root, 'image');
+  // Programs that are given it run in folders of their own.
+  return join(root === undefined || root === '' ? join(homedir(), '.cache', 'canal') : resolve(root), part);
 }

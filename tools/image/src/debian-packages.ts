@@ -3,10 +3,19 @@
  * are in the cache directory, so neither the machine's packages nor its foreign architectures matter. Signatures are
  * checked with Debian's keyring; the machine's proxy settings apply.
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cacheDirectory } from './cache.ts';
+import { cacheFolder } from './cache.ts';
 import { command } from './command.ts';
 import { ImageError } from './image-error.ts';
 import type { Architecture } from './variant.ts';
@@ -37,15 +46,16 @@ export function unpackDebianPackages(architecture: Architecture, names: readonly
   if (!existsSync(KEYRING)) {
     throw new ImageError(`the image needs Debian's keyring ${KEYRING}: install the package debian-archive-keyring`);
   }
-  const root = join(cacheDirectory(), `apt-${architecture}`);
-  const configuration = writeAptRoot(root, architecture);
+  const root = join(cacheFolder('image'), `apt-${architecture}`);
+  const sources = aptSources();
+  const configuration = writeAptRoot(root, architecture, sources);
   // apt keeps no lock over several commands, and two builds may run at once.
   const apt: Apt = (folder, ...args) =>
     command('flock', [join(root, 'lock'), 'apt-get', '-c', configuration, '-qq', ...args], {
       cwd: join(root, folder),
       from: 'of util-linux; with it apt, of Debian and Ubuntu',
     });
-  update(root, apt);
+  update(join(root, 'updated'), sources, apt);
   const files = downloadAll(apt, names);
   const temporary = mkdtempSync(join(tmpdir(), 'canal-debian-'));
   const dispose = (): void => {
@@ -60,17 +70,20 @@ export function unpackDebianPackages(architecture: Architecture, names: readonly
   }
 }
 
-function writeAptRoot(root: string, architecture: Architecture): string {
+/** From Debian, or from the mirror that CANAL_DEBIAN_MIRROR names. */
+function aptSources(): string {
+  const configured = process.env['CANAL_DEBIAN_MIRROR'];
+  const mirror = configured === undefined || configured === '' ? 'http://deb.debian.org' : configured;
+  const source = (path: string, suites: string): string =>
+    `Types: deb\nURIs: ${mirror}/${path}\nSuites: ${suites}\nComponents: main\nSigned-By: ${KEYRING}\n`;
+  return `${source('debian', `${RELEASE} ${RELEASE}-updates`)}\n${source('debian-security', `${RELEASE}-security`)}`;
+}
+
+function writeAptRoot(root: string, architecture: Architecture, sources: string): string {
   for (const folder of ['state/lists/partial', 'cache/archives/partial', 'debs']) {
     mkdirSync(join(root, folder), { recursive: true });
   }
-  const mirror = process.env['CANAL_DEBIAN_MIRROR'] ?? 'http://deb.debian.org';
-  const source = (path: string, suites: string): string =>
-    `Types: deb\nURIs: ${mirror}/${path}\nSuites: ${suites}\nComponents: main\nSigned-By: ${KEYRING}\n`;
-  writeFileSync(
-    join(root, 'debian.sources'),
-    `${source('debian', `${RELEASE} ${RELEASE}-updates`)}\n${source('debian-security', `${RELEASE}-security`)}`,
-  );
+  writeFileSync(join(root, 'debian.sources'), sources);
   writeFileSync(join(root, 'status'), '');
   const configuration = join(root, 'apt.conf');
   writeFileSync(
@@ -99,14 +112,17 @@ function writeAptRoot(root: string, architecture: Architecture): string {
   return configuration;
 }
 
-/** A stamp and not the lists' times, which are the mirror's. */
-function update(root: string, apt: Apt): void {
-  const stamp = join(root, 'updated');
-  if (existsSync(stamp) && Date.now() - statSync(stamp).mtimeMs < FRESH_MS) return;
+function update(stamp: string, sources: string, apt: Apt): void {
+  if (isFresh(stamp, sources)) return;
   apt('.', '--error-on=any', 'update');
-  writeFileSync(stamp, '');
-  const now = new Date();
-  utimesSync(stamp, now, now);
+  writeFileSync(stamp, sources);
+}
+
+/** A stamp and not the lists' times, which are the mirror's. It holds what they were fetched from. */
+export function isFresh(stamp: string, sources: string): boolean {
+  return (
+    existsSync(stamp) && Date.now() - statSync(stamp).mtimeMs < FRESH_MS && readFileSync(stamp, 'utf8') === sources
+  );
 }
 
 /** File names in the download folder. apt leaves a file alone whose hash is right. */
