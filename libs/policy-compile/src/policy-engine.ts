@@ -33,8 +33,11 @@ export interface PolicyEngine {
 
 export interface EndpointStatus {
   readonly endpoint: PolicyEndpoint;
-  /** `unknown-pod`: isolated until the API tells of the pod. */
-  readonly state: 'policed' | 'unknown-pod';
+  /**
+   * `unknown-pod`: isolated until the API tells of the pod. `address-taken`: isolated, because another endpoint has an
+   * address of it: the one whose pod is younger (createdMs, then uid, then key; unknown pods are older than all).
+   */
+  readonly state: 'policed' | 'unknown-pod' | 'address-taken';
   /** `namespace/name` of the policies that isolate it, in order. */
   readonly ingress: readonly string[];
   readonly egress: readonly string[];
