@@ -2,6 +2,7 @@
 import { CommanderError } from 'commander';
 import { createProgram } from './program.ts';
 import { EXIT } from './exit-code.ts';
+import { INTERRUPTED } from './next-step.ts';
 import { reportError } from './report-error.ts';
 import { processTerminal } from './terminal.ts';
 
@@ -9,7 +10,7 @@ import { processTerminal } from './terminal.ts';
 export async function main(args: readonly string[]): Promise<number> {
   const terminal = processTerminal(process.env);
   const stop = new AbortController();
-  const onSignal = (): void => stop.abort(new Error('interrupted'));
+  const onSignal = (): void => stop.abort(new Error(INTERRUPTED));
   process.once('SIGINT', onSignal);
   process.once('SIGTERM', onSignal);
   const outcome = { exitCode: EXIT.ok as number };

@@ -1,5 +1,6 @@
 import { type LabErrorCode } from '@canal/lab';
 import { EXIT, type ExitCode } from './exit-code.ts';
+import { AFTER_KUBECONFIG_ERROR, AFTER_LAB_ERROR, AFTER_STORE_ERROR, afterError } from './next-step.ts';
 import { printable } from './printable.ts';
 import { type Terminal } from './terminal.ts';
 import { AgentsStay } from './uninstall/agents-stay.ts';
@@ -14,42 +15,56 @@ const BY_LAB_ERROR: Readonly<Record<LabErrorCode, ExitCode>> = {
   timeout: EXIT.timeout,
 };
 
-/** An argument that commander cannot judge. */
+/** An argument that commander cannot judge. `hint` is what to give instead. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
+  readonly hint: string;
+
+  constructor(message: string, hint: string) {
+    super(message);
+    this.hint = hint;
+  }
 }
 
 /** Writes what went wrong and the next step; gives the exit code. */
 export async function reportError(terminal: Terminal, error: unknown): Promise<ExitCode> {
   const { message, hint, exitCode } = await describe(error);
   terminal.err(`error: ${printable(message)}\n`);
-  if (hint !== undefined) terminal.err(`  ${printable(hint)}\n`);
+  terminal.err(`  ${printable(hint)}\n`);
   return exitCode;
 }
 
 interface Description {
   readonly message: string;
-  readonly hint?: string | undefined;
+  readonly hint: string;
   readonly exitCode: ExitCode;
 }
 
 /** The classes are loaded here: whoever threw has loaded them already, and a wrong command line need not. */
 async function describe(error: unknown): Promise<Description> {
-  if (error instanceof UsageError) return { message: error.message, exitCode: EXIT.usage };
+  if (error instanceof UsageError) return { message: error.message, hint: error.hint, exitCode: EXIT.usage };
   if (error instanceof AgentsStay) {
     return { message: error.message, hint: 'run the same command again when they have', exitCode: EXIT.timeout };
   }
-  const [{ LabError }, { StoreError }] = await Promise.all([import('@canal/lab'), import('@canal/store-port')]);
+  const [{ LabError }, { StoreError }, { KubeConfigError }] = await Promise.all([
+    import('@canal/lab'),
+    import('@canal/store-port'),
+    import('@canal/store-kube'),
+  ]);
   if (error instanceof LabError) {
-    return { message: error.message, hint: error.hint, exitCode: BY_LAB_ERROR[error.code] };
-  }
-  if (error instanceof StoreError) {
-    const unavailable = 'the API server does not answer; that of a lab is started again by "canalctl lab up"';
     return {
       message: error.message,
-      hint: error.code === 'unavailable' ? unavailable : undefined,
-      exitCode: error.code === 'not-found' ? EXIT.notFound : EXIT.failed,
+      hint: error.hint ?? AFTER_LAB_ERROR[error.code],
+      exitCode: BY_LAB_ERROR[error.code],
     };
   }
-  return { message: error instanceof Error ? error.message : String(error), exitCode: EXIT.failed };
+  if (error instanceof StoreError) {
+    const exitCode = error.code === 'not-found' ? EXIT.notFound : EXIT.failed;
+    return { message: error.message, hint: AFTER_STORE_ERROR[error.code], exitCode };
+  }
+  if (error instanceof KubeConfigError) {
+    return { message: error.message, hint: AFTER_KUBECONFIG_ERROR[error.code], exitCode: EXIT.failed };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return { message, hint: afterError(error), exitCode: EXIT.failed };
 }

@@ -5,7 +5,8 @@ import { type LabFlags, withProgress } from './lab-flags.ts';
 
 export async function runDown(context: CommandContext, flags: LabFlags & { readonly all?: true }): Promise<void> {
   const names = flags.all === true ? listLabs(flags.stateRoot).map((lab) => lab.name) : [flags.name];
-  if (names.length === 0) throw new LabError('not-found', 'there is no lab on this machine');
+  if (names.length === 0)
+    throw new LabError('not-found', 'there is no lab on this machine', { hint: 'there is nothing to be done' });
   for (const name of names) {
     const report = await withProgress(context, (progress) =>
       // Not given the signal: half a removal helps nobody, and it takes a moment only.

@@ -3,6 +3,8 @@ import { type CommandContext } from '../command-context.ts';
 import { EXIT_CODE_HELP } from '../exit-code.ts';
 import { UsageError } from '../report-error.ts';
 import { type LabFlags, type OutputFlags } from './lab-flags.ts';
+import { type GetFlags } from './objects.ts';
+import { type UpFlags } from './up.ts';
 
 /** `canalctl lab …`: a cluster of network namespaces on this machine. */
 export function labCommand(context: CommandContext): Command {
@@ -41,7 +43,8 @@ function withOutput(command: Command): Command {
 }
 
 function wholeNumber(text: string): number {
-  if (!/^[0-9]{1,6}$/.test(text)) throw new UsageError(`${JSON.stringify(text)} is no whole number`);
+  if (!/^[0-9]{1,6}$/.test(text))
+    throw new UsageError(`${JSON.stringify(text)} is no whole number`, 'give one such as 3');
   return Number(text);
 }
 
@@ -71,17 +74,6 @@ function upCommand(context: CommandContext): Command {
       const { runUp } = await import('./up.ts');
       await runUp(context, flags);
     });
-}
-
-export interface UpFlags extends LabFlags, OutputFlags {
-  readonly nodes: number;
-  readonly podsPerNode: number;
-  readonly backend: 'vxlan' | 'host-gw';
-  readonly directRouting?: true;
-  readonly ipFamily: 'ipv4' | 'dual' | 'ipv6';
-  readonly podMode: 'routed' | 'bridge';
-  readonly segments?: number;
-  readonly mtu: number;
 }
 
 function statusCommand(context: CommandContext): Command {
@@ -199,12 +191,6 @@ function objectCommands(context: CommandContext): readonly Command[] {
         await runDelete(context, kind, name, flags);
       }),
   ];
-}
-
-export interface GetFlags extends LabFlags {
-  readonly namespace: string;
-  readonly allNamespaces?: true;
-  readonly output: 'text' | 'json' | 'yaml';
 }
 
 function downCommand(context: CommandContext): Command {

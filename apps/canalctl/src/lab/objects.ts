@@ -7,8 +7,13 @@ import { parseManifests } from '../objects/manifest.ts';
 import { printable, printableLine, safeJson } from '../printable.ts';
 import { UsageError } from '../report-error.ts';
 import { table } from '../table.ts';
-import { type GetFlags } from './lab-command.ts';
 import { type LabFlags, onOpenLab } from './lab-flags.ts';
+
+export interface GetFlags extends LabFlags {
+  readonly namespace: string;
+  readonly allNamespaces?: true;
+  readonly output: 'text' | 'json' | 'yaml';
+}
 
 export async function runApply(
   context: CommandContext,
@@ -18,7 +23,7 @@ export async function runApply(
     readInput(flags.filename),
     flags.filename === '-' ? 'standard input' : flags.filename,
   );
-  if (manifests.length === 0) throw new UsageError(`${flags.filename} holds no object`);
+  if (manifests.length === 0) throw new UsageError(`${flags.filename} holds no object`, APPLY_HINT);
   await onOpenLab(context, flags, async (lab) => {
     const served = await clientOf(lab, context).discover();
     // All are looked up first, so that a misspelt kind at the end changes nothing.
@@ -39,7 +44,7 @@ export async function runGet(
   const { terminal } = context;
   const everywhere = flags.allNamespaces === true;
   if (everywhere && name !== undefined)
-    throw new UsageError('one object has one namespace: leave out --all-namespaces');
+    throw new UsageError('one object has one namespace', 'leave out --all-namespaces, or the name');
   await onOpenLab(context, flags, async (lab) => {
     const client = clientOf(lab, context);
     const type = await resource(client, kind);
@@ -83,7 +88,7 @@ async function resource(client: ApiClient, word: string): Promise<ServedResource
   const found = findResource(served, word);
   if (found !== undefined) return found;
   const known = served.map((one) => one.plural).join(', ');
-  throw new UsageError(`the API server knows no ${JSON.stringify(word)}; it serves ${known}`);
+  throw new UsageError(`the API server knows no ${JSON.stringify(word)}`, `give one of ${known}`);
 }
 
 function nameOf(type: ServedResource): string {
@@ -91,10 +96,15 @@ function nameOf(type: ServedResource): string {
   return type.group === '' ? singular : `${singular}.${type.group}`;
 }
 
+const APPLY_HINT = 'give -f a file of YAML or JSON with objects of Kubernetes, or - for standard input';
+
 function readInput(filename: string): string {
   try {
     return readFileSync(filename === '-' ? 0 : filename, 'utf8');
   } catch (error) {
-    throw new UsageError(`${filename} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(
+      `${filename} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      APPLY_HINT,
+    );
   }
 }

@@ -30,12 +30,12 @@ export async function runPodRemove(context: CommandContext, name: string, flags:
 
 export function readPodName(name: string): { namespace: string; name: string } {
   const pod = parsePodKey(name);
-  if (pod === undefined) throw new UsageError(`${JSON.stringify(name)} is no pod name: give name, or namespace/name`);
+  if (pod === undefined) throw new UsageError(`${JSON.stringify(name)} is no pod name`, 'give name, or namespace/name');
   return pod;
 }
 
 function readLabel(text: string): readonly [string, string] {
   const equals = text.indexOf('=');
-  if (equals <= 0) throw new UsageError(`${JSON.stringify(text)} is no label: give key=value`);
+  if (equals <= 0) throw new UsageError(`${JSON.stringify(text)} is no label`, 'give key=value');
   return [text.slice(0, equals), text.slice(equals + 1)];
 }

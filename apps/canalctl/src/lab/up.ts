@@ -2,12 +2,22 @@ import { createLab, type LabSpec, pingMatrix } from '@canal/lab';
 import { type CommandContext } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
 import { safeJson } from '../printable.ts';
-import { type UpFlags } from './lab-command.ts';
-import { labOptions, withProgress } from './lab-flags.ts';
+import { type LabFlags, labOptions, type OutputFlags, withProgress } from './lab-flags.ts';
 import { matrixJson, statusJson } from './lab-json.ts';
 import { renderNextSteps } from './next-steps.ts';
 import { renderMatrix } from './render-matrix.ts';
 import { renderStatus } from './render-status.ts';
+
+export interface UpFlags extends LabFlags, OutputFlags {
+  readonly nodes: number;
+  readonly podsPerNode: number;
+  readonly backend: 'vxlan' | 'host-gw';
+  readonly directRouting?: true;
+  readonly ipFamily: 'ipv4' | 'dual' | 'ipv6';
+  readonly podMode: 'routed' | 'bridge';
+  readonly segments?: number;
+  readonly mtu: number;
+}
 
 export async function runUp(context: CommandContext, flags: UpFlags): Promise<void> {
   const { terminal, outcome, signal } = context;

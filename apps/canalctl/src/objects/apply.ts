@@ -68,5 +68,8 @@ export function resourceOf(served: readonly ServedResource[], manifest: Manifest
     (one) => one.kind === kind && (one.group === '' ? one.version : `${one.group}/${one.version}`) === apiVersion,
   );
   if (found !== undefined) return found;
-  throw new UsageError(`${where}: the API server does not serve ${kind} of ${apiVersion}`);
+  throw new UsageError(
+    `${where}: the API server does not serve ${kind} of ${apiVersion}`,
+    'correct kind and apiVersion, or apply its CustomResourceDefinition first; nothing was changed',
+  );
 }

@@ -34,6 +34,7 @@ export interface PlanOptions {
 
 export const DAEMON_SET = 'canal-node';
 const CONFIG_MAP = 'canal-config';
+const SHOWN_NODES = 20;
 const DEFAULT_PREFIX = 'flannel.alpha.coreos.com';
 
 /** Throws UsageError for a node that is not there. */
@@ -65,7 +66,12 @@ export async function planCluster(store: Store, options: PlanOptions): Promise<C
 function chooseNodes(nodes: readonly KubeObject[], wanted: readonly string[]): readonly KubeObject[] {
   const names = new Set(nodes.map(({ metadata }) => metadata.name));
   const unknown = wanted.filter((name) => !names.has(name));
-  if (unknown.length > 0) throw new UsageError(`--node: there is no node ${unknown.join(', ')}`);
+  if (unknown.length > 0) {
+    throw new UsageError(
+      `--node: there is no node ${unknown.join(', ')}`,
+      `there are: ${[...names].sort().slice(0, SHOWN_NODES).join(', ')}${names.size > SHOWN_NODES ? ', …' : ''}`,
+    );
+  }
   const linux = nodes.filter(({ metadata }) => (metadata.labels?.['kubernetes.io/os'] ?? 'linux') === 'linux');
   const chosen = wanted.length === 0 ? linux : nodes.filter(({ metadata }) => wanted.includes(metadata.name));
   return chosen.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));

@@ -11,11 +11,24 @@ import { UsageError } from '../report-error.ts';
 import { type ClusterPlan, planCluster } from './cluster-plan.ts';
 import { readPodLog } from './pod-log.ts';
 import { renderPlan, renderResult } from './render.ts';
-import type { UninstallFlags } from './uninstall-command.ts';
 import { type ClusterResult, uninstallCluster } from './uninstall-cluster.ts';
 
 /** Set by the build; a run from source has no version. */
 declare const CANAL_VERSION: string | undefined;
+
+export interface UninstallFlags {
+  readonly dryRun?: true;
+  readonly yes?: true;
+  readonly keepObjects?: true;
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly namespace: string;
+  readonly node?: readonly string[];
+  readonly image?: string;
+  /** Seconds. */
+  readonly timeout: number;
+  readonly output: 'text' | 'json';
+}
 
 export async function runUninstall(context: CommandContext, flags: UninstallFlags): Promise<void> {
   const { terminal, signal, outcome } = context;
@@ -69,18 +82,19 @@ function refuseRunningAgents({ nodes }: ClusterPlan): void {
   const running = nodes.filter(({ hasAgent }) => hasAgent).map(({ name }) => name);
   if (running.length === 0) return;
   throw new UsageError(
-    `--node: the agent runs on ${running.join(', ')}. Keep the DaemonSet canal-node off them first (nodeAffinity), ` +
-      'or uninstall canal as a whole, without --node',
+    `--node: the agent runs on ${running.join(', ')}`,
+    'keep the DaemonSet canal-node off them first (nodeAffinity), or uninstall canal as a whole, without --node',
   );
 }
 
 function confirm({ terminal }: CommandContext): void {
   if (!isatty(0))
-    throw new UsageError('nobody is there to be asked: --yes goes on without a question, --dry-run only looks');
+    throw new UsageError('nobody is there to be asked', '--yes goes on without a question, --dry-run only looks');
   terminal.err('Go on? Type "yes": ');
   const buffer = new Uint8Array(64);
   const answer = new TextDecoder().decode(buffer.subarray(0, readSync(0, buffer))).trim();
-  if (answer !== 'yes') throw new UsageError('not confirmed; nothing was changed');
+  if (answer !== 'yes')
+    throw new UsageError('not confirmed; nothing was changed', 'type "yes", or give --yes; --dry-run only looks');
 }
 
 async function connect(flags: UninstallFlags, clock: Clock): Promise<KubeConnection> {

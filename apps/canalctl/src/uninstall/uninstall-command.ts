@@ -2,20 +2,7 @@ import { Command, Option } from 'commander';
 import { type CommandContext } from '../command-context.ts';
 import { EXIT_CODE_HELP } from '../exit-code.ts';
 import { UsageError } from '../report-error.ts';
-
-export interface UninstallFlags {
-  readonly dryRun?: true;
-  readonly yes?: true;
-  readonly keepObjects?: true;
-  readonly kubeconfig?: string;
-  readonly context?: string;
-  readonly namespace: string;
-  readonly node?: readonly string[];
-  readonly image?: string;
-  /** Seconds. */
-  readonly timeout: number;
-  readonly output: 'text' | 'json';
-}
+import { type UninstallFlags } from './run.ts';
 
 const ABOUT = `
 The agents end first; then a Job on each node removes what canal has there and says what, and the sysctls that canal
@@ -51,6 +38,7 @@ export function uninstallCommand(context: CommandContext): Command {
 
 function seconds(text: string): number {
   const value = /^[0-9]{1,5}s?$/.test(text) ? parseInt(text, 10) : 0;
-  if (value === 0) throw new UsageError(`--timeout: ${JSON.stringify(text)}: expected seconds such as 120`);
+  if (value === 0)
+    throw new UsageError(`--timeout: ${JSON.stringify(text)} is no number of seconds`, 'give one such as 120');
   return value;
 }

@@ -1,0 +1,66 @@
+/** The next step after a failure that does not name one itself. */
+import { type LabErrorCode } from '@canal/lab';
+import { type KubeConfigErrorCode } from '@canal/store-kube';
+import { type StoreErrorCode } from '@canal/store-port';
+
+const LOOK = '"canalctl lab status" shows what is not well; "canalctl lab up" heals a lab, "canalctl lab down" ends it';
+
+export const AFTER_LAB_ERROR: Readonly<Record<LabErrorCode, string>> = {
+  'not-supported': 'run it on a machine that has this',
+  'not-found': '"canalctl lab list" shows the labs, "canalctl lab status" nodes and pods of one',
+  exists: '"canalctl lab status" shows what there is; choose another name',
+  invalid: 'the command with --help says what it takes',
+  busy: 'try again when it has ended',
+  failed: LOOK,
+  timeout: LOOK,
+};
+
+const AGAIN = 'run the same command again';
+
+export const AFTER_STORE_ERROR: Readonly<Record<StoreErrorCode, string>> = {
+  'not-found': '"canalctl lab get KIND", or kubectl, shows what there is',
+  'already-exists': AGAIN,
+  conflict: AGAIN,
+  expired: AGAIN,
+  'version-ahead': AGAIN,
+  invalid: 'correct what is named, and run the same command again',
+  forbidden: 'use a kubeconfig whose user may do this: --kubeconfig, --context',
+  unauthorized: 'renew the credentials in the kubeconfig, or name another: --kubeconfig, --context',
+  unavailable:
+    'the API server does not answer: see that the server in the kubeconfig is the right one and can be reached; ' +
+    'that of a lab is started again by "canalctl lab up"',
+  unsupported: 'canal needs Kubernetes 1.30 or later; see that this is the address of an API server',
+};
+
+const OTHER_KUBECONFIG = 'name another with --kubeconfig or the variable KUBECONFIG';
+
+export const AFTER_KUBECONFIG_ERROR: Readonly<Record<KubeConfigErrorCode, string>> = {
+  unreadable: `see that the file is there and can be read, or ${OTHER_KUBECONFIG}`,
+  malformed: `correct the file, or ${OTHER_KUBECONFIG}`,
+  'missing-entry':
+    'name another context with --context ("kubectl config get-contexts" lists them), or correct the file',
+  unsupported: `change the file, or ${OTHER_KUBECONFIG}`,
+  'exec-failed': 'run that program by hand to see what it lacks (a login as a rule), then the same command again',
+};
+
+/** What main() aborts the work with at SIGINT and SIGTERM. */
+export const INTERRUPTED = 'interrupted';
+
+/** Of anything else that was thrown. */
+export function afterError(error: unknown): string {
+  if (error instanceof Error && error.message === INTERRUPTED) {
+    return 'the same command goes on where this one was; "canalctl lab down" ends a lab that is half up';
+  }
+  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+  const known = typeof code === 'string' ? AFTER_SYSTEM_ERROR.get(code) : undefined;
+  return known ?? 'run it again; if it stays, report it with this line and the command';
+}
+
+const AFTER_SYSTEM_ERROR: ReadonlyMap<string, string> = new Map([
+  ['EACCES', 'run it as root'],
+  ['EPERM', 'run it as root'],
+  ['EMFILE', 'allow more open files: ulimit -n 65536'],
+  ['ENOENT', 'see that this file or directory is there'],
+  ['ENOSPC', 'free space on that disk'],
+  ['EROFS', 'use a directory that can be written to'],
+]);
