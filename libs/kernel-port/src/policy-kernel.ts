@@ -22,6 +22,15 @@ export interface PolicyKernel {
   /** Writes one change, without reading. After a failure (KernelError) only `resync` is right. */
   apply(delta: RuleDelta, view: RuleView): Promise<void>;
 
+  /** Writes what of the guard differs from what was last written. After a failure (KernelError) only `resync` is right. */
+  setGuard(guard: PolicyGuard): Promise<void>;
+
+  /**
+   * True when the static rules are there, so that a pod's interface which nobody told of is isolated. Reads alone: asked
+   * before the first `resync`, when what is in force is that of an agent before this one. Throws KernelError.
+   */
+  isClosed(): Promise<boolean>;
+
   /**
    * Tells that others changed our tables; our own changes are left out. Begins with one `resync` once it listens, so
    * that nothing is missed; ends when the signal aborts.
