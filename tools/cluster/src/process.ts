@@ -11,7 +11,7 @@ export const MARK = 'CANAL_CLUSTER_ID';
 
 export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** Environment of a program of the cluster: nothing of the caller's but the time zone. */
+/** Environment of a program of the cluster: nothing of the caller's. */
 export function cleanEnvironment(id: string, folders: readonly string[] = []): Record<string, string> {
   return { PATH: [...folders, SYSTEM_PATH].join(':'), HOME: '/root', LANG: 'C.UTF-8', [MARK]: id };
 }
