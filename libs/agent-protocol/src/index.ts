@@ -1,3 +1,10 @@
+export type {
+  AgentStatusMessage,
+  EndpointAdded,
+  EndpointStatusMessage,
+  PolicyStatusMessage,
+  StreamStatusMessage,
+} from './answers.ts';
 export {
   type AgentAnswer,
   type AgentErrorCode,

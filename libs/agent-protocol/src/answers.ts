@@ -1,0 +1,65 @@
+/**
+ * What `value` of an answer holds, by op. `explain` gives an Explanation of policy-compile as JSON (a question that names
+ * what is not there is a bad-request), `flows` a FlowRecord in each of its lines, endpoints and policies a list in one line, `delete-endpoint` an empty object.
+ */
+
+/** add-endpoint. `isolated`: nothing passes until the agent knows the pod; `reason` says why, for people. */
+export interface EndpointAdded {
+  readonly state: 'policed' | 'isolated';
+  readonly reason?: string;
+}
+
+/** status */
+export interface AgentStatusMessage {
+  readonly version: string;
+  readonly node: string;
+  readonly ready: boolean;
+  /** Why not ready, or what else people should know; one sentence each. */
+  readonly notes: readonly string[];
+  readonly strict: boolean;
+  readonly streams: readonly StreamStatusMessage[];
+  /** ISO 8601; absent before the first time that the kernel was as wanted. */
+  readonly lastSync?: string;
+  /** Of what is in force. */
+  readonly counts: {
+    readonly endpoints: number;
+    /** Endpoints that are isolated because their pod is not known. */
+    readonly isolated: number;
+    readonly policies: number;
+    readonly chains: number;
+    readonly sets: number;
+    readonly members: number;
+  };
+}
+
+/** One watch of the API server. */
+export interface StreamStatusMessage {
+  readonly kind: string;
+  readonly inSync: boolean;
+  readonly connected: boolean;
+  readonly objects: number;
+  readonly error?: string;
+}
+
+/** An item of endpoints. */
+export interface EndpointStatusMessage {
+  readonly key: string;
+  readonly hostInterface: string;
+  readonly mode: 'routed' | 'bridge';
+  readonly addresses: readonly string[];
+  readonly pod?: { readonly namespace: string; readonly name: string; readonly uid: string };
+  readonly state: 'policed' | 'unknown-pod';
+  /** `namespace/name` of the policies that isolate it for the direction; empty: it is not isolated. */
+  readonly ingress: readonly string[];
+  readonly egress: readonly string[];
+}
+
+/** An item of policies. */
+export interface PolicyStatusMessage {
+  /** `namespace/name` */
+  readonly policy: string;
+  readonly uid: string;
+  /** How many endpoints of this node it selects. */
+  readonly localEndpoints: number;
+  readonly problems: readonly { readonly code: string; readonly field: string; readonly message: string }[];
+}
