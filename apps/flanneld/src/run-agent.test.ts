@@ -144,6 +144,33 @@ test('the runtime’s configuration comes last, and makes the node ready', async
   rmSync(confDirectory, { recursive: true });
 });
 
+test('a program that writes another conflist 20 times a second gets few answers, one Event and few lines', async () => {
+  const confDirectory = mkdtempSync(join(tmpdir(), 'canal-net.d-'));
+  const [template, conf] = [join(confDirectory, 'template'), join(confDirectory, '10-canal.conflist')];
+  const text = '{"cniVersion": "1.0.0", "name": "canal", "plugins": [{"type": "canal"}]}';
+  writeFileSync(template, text);
+  await using cluster = createTestCluster([`--cni-conf-template=${template}`, `--cni-conf-dir=${confDirectory}`]);
+  await addNodes(cluster.store);
+  const { agent, log, metrics } = await startReady(cluster);
+  const before = log.records.length;
+  for (let i = 0; i < 60; i++) {
+    writeFileSync(conf, text.replace('"canal"}]', '"canal", "mode": "bridge"}]'));
+    await Bun.sleep(50);
+  }
+  expect(agent.readyz()).toMatchObject({ ok: false, text: expect.stringContaining('auditctl -w') as string });
+  const repairs = Number(/canal_dataplane_drift_repairs_total\{kind="file"\} (\d+)/.exec(await metrics())?.[1]);
+  expect(repairs).toBeGreaterThan(0);
+  expect(repairs).toBeLessThanOrEqual(5);
+  expect(log.records.length - before).toBeLessThanOrEqual(8);
+  const type = { group: '', version: 'v1', plural: 'events', kind: 'Event', namespaced: true };
+  const events = await waitFor('the event', async () => {
+    const all = await cluster.store.list(type);
+    return all.some(({ reason }) => reason === 'CNIConfigFight') ? all : undefined;
+  });
+  expect(events.filter(({ reason }) => reason === 'CNIConfigFight')).toHaveLength(1);
+  rmSync(confDirectory, { recursive: true });
+});
+
 test('what others remove is put back, counted and told; a peer that goes takes its entries along', async () => {
   await using cluster = createTestCluster();
   await addNodes(cluster.store);
