@@ -1,6 +1,7 @@
 export { type AnnotationKeys, annotationKeys, DEFAULT_ANNOTATION_PREFIX } from './annotation-keys.ts';
 export { type FieldError, formatFieldError } from './field-error.ts';
 export { type ParsedNetConf, parseNetConf } from './net-conf.ts';
+export { parseNetworkPolicy } from './network-policy.ts';
 export { type NodeRecord, parseNode } from './node.ts';
 export {
   type AnnotationPatch,
@@ -9,6 +10,7 @@ export {
   renderWithdrawnAnnotations,
 } from './own-annotations.ts';
 export { type ParsedPeer, parsePeer } from './peer.ts';
+export { parsePolicyNamespace, parsePolicyPod } from './policy-pod.ts';
 export { formatVtep, parseVtep, type Vtep } from './vtep.ts';
 export {
   parseUninstallReport,

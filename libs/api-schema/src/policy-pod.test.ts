@@ -1,0 +1,169 @@
+import fc from 'fast-check';
+import { parseIp, unwrap } from 'net-types';
+import { expect, test } from 'vitest';
+import { parsePolicyNamespace, parsePolicyPod } from './policy-pod.ts';
+
+const POD = {
+  metadata: {
+    namespace: 'shop',
+    name: 'web-1',
+    uid: 'u1',
+    labels: { app: 'web' },
+    creationTimestamp: '2026-11-21T10:00:00Z',
+    annotations: { big: 'x' },
+  },
+  spec: {
+    nodeName: 'n1',
+    containers: [
+      { name: 'a', ports: [{ name: 'http', containerPort: 8080 }, { containerPort: 9 }] },
+      { name: 'b', ports: [{ name: 'dns', containerPort: 53, protocol: 'UDP' }] },
+      { name: 'c' },
+    ],
+    initContainers: [{ name: 'i', restartPolicy: 'Always', ports: [{ name: 'metrics', containerPort: 9100 }] }],
+  },
+  status: { phase: 'Running', podIP: '10.1.0.5', podIPs: [{ ip: '10.1.0.5' }, { ip: 'fd00::5' }] },
+};
+
+/** The pod with some paths changed: `{'spec.nodeName': 'x'}`. */
+function pod(changes: Record<string, unknown>): unknown {
+  const copy = structuredClone(POD) as Record<string, unknown>;
+  for (const [path, value] of Object.entries(changes)) {
+    const steps = path.split('.');
+    const last = steps.pop()!;
+    let at = copy;
+    for (const step of steps) at = at[step] as Record<string, unknown>;
+    at[last] = value;
+  }
+  return copy;
+}
+
+const ips = (...texts: string[]): unknown => texts.map((text) => unwrap(parseIp(text)));
+
+test('the fields that policy uses', () => {
+  expect(unwrapText(parsePolicyPod(POD))).toEqual({
+    namespace: 'shop',
+    name: 'web-1',
+    uid: 'u1',
+    labels: { app: 'web' },
+    addresses: ips('10.1.0.5', 'fd00::5'),
+    node: 'n1',
+    hostNetwork: false,
+    completed: false,
+    ports: [
+      { name: 'http', protocol: 'TCP', port: 8080 },
+      { name: 'dns', protocol: 'UDP', port: 53 },
+      { name: 'metrics', protocol: 'TCP', port: 9100 },
+    ],
+    createdMs: Date.UTC(2026, 10, 21, 10),
+  });
+});
+
+test.each([
+  ['Pending', false],
+  ['Running', false],
+  ['Unknown', false],
+  ['Succeeded', true],
+  ['Failed', true],
+  [null, false],
+])('phase %s', (phase, completed) => {
+  expect(unwrapText(parsePolicyPod(pod({ 'status.phase': phase }))).completed).toBe(completed);
+});
+
+test('a pod that is just made', () => {
+  const young = { metadata: { namespace: 'shop', name: 'web-1' } };
+  expect(unwrapText(parsePolicyPod(young))).toEqual({
+    namespace: 'shop',
+    name: 'web-1',
+    uid: '',
+    labels: {},
+    addresses: [],
+    node: '',
+    hostNetwork: false,
+    completed: false,
+    ports: [],
+    createdMs: 0,
+  });
+});
+
+test.each([
+  ['podIP alone', { 'status.podIPs': undefined }, ['10.1.0.5']],
+  ['one unreadable address', { 'status.podIPs': [{ ip: '010.1.0.5' }, { ip: 'fd00::5' }] }, ['fd00::5']],
+  ['the same twice', { 'status.podIPs': [{ ip: '10.1.0.5' }, { ip: '10.1.0.5' }] }, ['10.1.0.5']],
+  ['nothing of use', { 'status.podIPs': [null, 5, {}], 'status.podIP': 5 }, []],
+  ['no status', { status: null }, []],
+])('addresses: %s', (_, changes, addresses) => {
+  expect(unwrapText(parsePolicyPod(pod(changes))).addresses).toEqual(ips(...addresses));
+});
+
+test('a port is named by name, protocol and number, and what is none is left out', () => {
+  const ports = [
+    { name: 'a', containerPort: 1 },
+    { name: 'a', containerPort: 1, protocol: 'TCP' },
+    { name: 'a', containerPort: 2 },
+    { name: 'a', containerPort: 1, protocol: 'SCTP' },
+    { name: 'b', containerPort: 0 },
+    { name: 'b', containerPort: '80' },
+    { name: 'b', containerPort: 80, protocol: 'tcp' },
+    { name: 5, containerPort: 80 },
+    null,
+  ];
+  const value = unwrapText(
+    parsePolicyPod(pod({ 'spec.containers': [{ ports }, null, { ports: {} }], 'spec.initContainers': 5 })),
+  );
+  expect(value.ports).toEqual([
+    { name: 'a', protocol: 'TCP', port: 1 },
+    { name: 'a', protocol: 'TCP', port: 2 },
+    { name: 'a', protocol: 'SCTP', port: 1 },
+  ]);
+});
+
+test.each([
+  ['metadata', { metadata: null }],
+  ['metadata.namespace', { 'metadata.namespace': '' }],
+  ['metadata.name', { 'metadata.name': 5 }],
+  ['metadata.labels', { 'metadata.labels': ['a'] }],
+  ['metadata.labels.app', { 'metadata.labels.app': null }],
+  ['spec', { spec: 'x' }],
+  ['spec.hostNetwork', { 'spec.hostNetwork': 'true' }],
+])('%s must be readable', (field, changes) => {
+  const result = parsePolicyPod(pod(changes));
+  expect(result.ok ? '' : result.error).toMatch(new RegExp(`^${field.replaceAll('.', '\\.')} is .*: expected .+$`));
+});
+
+test('a namespace', () => {
+  expect(parsePolicyNamespace({ metadata: { name: 'shop', labels: { team: 'a' } } })).toEqual({
+    ok: true,
+    value: { name: 'shop', labels: { team: 'a' } },
+  });
+  expect(parsePolicyNamespace({ metadata: { name: 'shop' } })).toEqual({
+    ok: true,
+    value: { name: 'shop', labels: {} },
+  });
+  expect(parsePolicyNamespace({ metadata: { labels: {} } })).toMatchObject({ ok: false });
+  expect(parsePolicyNamespace(null)).toMatchObject({ ok: false });
+});
+
+test('hostile input never throws', () => {
+  const paths = [
+    'metadata',
+    'metadata.labels',
+    'spec',
+    'spec.containers',
+    'spec.initContainers',
+    'status',
+    'status.podIPs',
+  ];
+  fc.assert(
+    fc.property(fc.constantFrom(...paths), fc.jsonValue(), (path, value) => {
+      const result = parsePolicyPod(pod({ [path]: value }));
+      expect(result.ok || result.error.length > 0).toBe(true);
+      parsePolicyNamespace(pod({ [path]: value }));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+function unwrapText<T>(result: { ok: true; value: T } | { ok: false; error: string }): T {
+  if (result.ok) return result.value;
+  throw new Error(result.error);
+}
