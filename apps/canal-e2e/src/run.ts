@@ -1,6 +1,6 @@
 /** Runs groups of scenario files: cluster up, image in, files one after another, cluster down. */
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type ClusterStatus, createCluster, openCluster } from '@canal/cluster';
 import { runCommand } from './command.ts';
 import { ANY_CLUSTER_FILES, type ClusterShape, familiesOf, type Group } from './groups.ts';
@@ -67,7 +67,8 @@ async function runGroup(group: Group, name: string, options: RunOptions): Promis
   const stopOnInterrupt = onInterrupt(takeDownOnce);
   try {
     results.push(await step('cluster up', () => bringUp(name, cluster)));
-    if (!hasFailed(results)) {
+    if (hasFailed(results)) await keepLogs(group, name);
+    else {
       const config = ownWorld(group, await ownStatus(name), options);
       results.push(...(await runFiles(group.name, group.files, config, options)));
     }
@@ -95,6 +96,18 @@ async function bringUp(name: string, shape: ClusterShape): Promise<void> {
   const { kubernetes, ...rest } = shape;
   const cluster = await createCluster({ name, ...rest, ...(kubernetes === undefined ? {} : { kubernetes }), progress });
   await cluster.loadImage(IMAGE_TAR);
+}
+
+/** Of a cluster that did not come up: they go with it. */
+async function keepLogs(group: Group, name: string): Promise<void> {
+  const kept = join(DIST, group.name, 'cluster-logs');
+  try {
+    const logs = dirname(dirname((await openCluster(name)).log('control-plane', 'kube-apiserver')));
+    cpSync(logs, kept, { recursive: true });
+    say(`logs of the cluster: ${kept}`);
+  } catch (error) {
+    say(`no logs of the cluster: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 async function takeDown(name: string): Promise<void> {
