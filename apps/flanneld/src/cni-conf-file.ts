@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { CniConfOptions } from '@canal/config';
 import { removeTemporaryFiles, writeFileAtomic } from '@canal/node-state';
 import type { Clock } from '@canal/runtime-port';
+import type { Complaint } from '@canal/telemetry';
 import { type ConfTemplate, decideConf, earlierConfs, foreignTypes, parseConfTemplate } from './cni-conf.ts';
 import { ConfFight } from './conf-fight.ts';
-import type { Complaint } from './problem-log.ts';
 
 export interface CniConfReport {
   readonly outcome: 'same' | 'written' | 'repaired' | 'not-written';

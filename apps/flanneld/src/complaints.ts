@@ -1,8 +1,8 @@
 /** What a turn found wrong, in the words that the log and Kubernetes Events carry. */
+import type { Complaint } from '@canal/telemetry';
 import type { NetworkResult } from './node-network.ts';
 import { describeProblem } from './node-problem.ts';
 import type { PeerFault } from './node-table.ts';
-import type { Complaint } from './problem-log.ts';
 
 /** Failures are told by the first and their number: thousands of peers can fail for one reason. */
 export function complaintsOf(result: NetworkResult, peerFaults: readonly PeerFault[]): readonly Complaint[] {

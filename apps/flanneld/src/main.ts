@@ -6,13 +6,18 @@ import { createLinuxKernel, createNftTrafficKernel } from '@canal/kernel-linux';
 import { ping } from '@canal/linux-ffi';
 import { createSysctlRecord, readBootId, recordingSysctls } from '@canal/node-state';
 import type { Logger } from '@canal/runtime-port';
-import { createJsonLogger, createPrometheusMetrics, createSystemClock, writeStderr } from '@canal/telemetry';
-import { connectStore } from './connect-store.ts';
-import { type HealthAnswer, serveHealth } from './health-server.ts';
-import { findNodeName } from './node-name.ts';
+import { connectStore, findNodeName } from '@canal/store-kube';
+import {
+  createJsonLogger,
+  createPrometheusMetrics,
+  createSystemClock,
+  type HealthAnswer,
+  serveHealth,
+  VERSION,
+  writeStderr,
+} from '@canal/telemetry';
 import { type AgentWorld, type RunningAgent, startAgent } from './run-agent.ts';
 import { runCleanup } from './run-cleanup.ts';
-import { VERSION } from './version.ts';
 
 const EXIT_OK = 0;
 const EXIT_FAILURE = 1;

@@ -1,7 +1,7 @@
+import type { Complaint } from '@canal/telemetry';
 import { createFakeClock } from '@canal/testing';
 import { expect, test } from 'vitest';
 import { mountRoots, watchMountedDirectories } from './mounted-directories.ts';
-import type { Complaint } from './problem-log.ts';
 
 const LINE = (root: string, point: string): string =>
   `1201 1190 259:1 ${root} ${point} rw,relatime master:1 - ext4 /dev/nvme0n1p1 rw\n`;

@@ -4,7 +4,7 @@
  * start of the container mounts the new one.
  */
 import type { Clock } from '@canal/runtime-port';
-import type { ProblemLog } from './problem-log.ts';
+import type { ProblemLog } from '@canal/telemetry';
 
 const POLL_MS = 3_000;
 /** The Event is on its way to the API server when the agent ends. */

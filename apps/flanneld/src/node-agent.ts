@@ -4,21 +4,19 @@
  */
 import { createReconciler, type Reconciler } from '@canal/reconcile';
 import type { Clock, Labels, Logger } from '@canal/runtime-port';
+import type { EventSink } from '@canal/store-kube';
+import { type HealthAnswer, type ProblemLog, withoutProgress } from '@canal/telemetry';
 import type { AgentMetrics } from './agent-metrics.ts';
 import type { CniConfFile } from './cni-conf-file.ts';
 import { complaintsOf } from './complaints.ts';
-import type { HealthAnswer } from './health-server.ts';
 import type { NetworkResult, NodeNetwork } from './node-network.ts';
-import type { NodeEvents } from './node-events.ts';
 import type { NodePublisher } from './node-publisher.ts';
 import type { NodeTable } from './node-table.ts';
 import { describeOwn } from './own-node.ts';
-import type { ProblemLog } from './problem-log.ts';
 import { readiness } from './readiness.ts';
 import type { SubnetFile } from './subnet-file.ts';
 import { subnetEnvOf } from './subnet-env-content.ts';
 import type { TrafficRules } from './traffic-rules.ts';
-import { withoutProgress } from './without-progress.ts';
 
 export type AgentItem = 'network' | 'rules' | 'subnet-file' | 'cni-conf';
 
@@ -31,7 +29,7 @@ export interface NodeAgentDeps {
   readonly publisher: Pick<NodePublisher, 'announce' | 'networkIsUp'>;
   readonly nodes: NodeTable;
   readonly problems: ProblemLog;
-  readonly events: NodeEvents;
+  readonly events: EventSink;
   readonly metrics: AgentMetrics;
   readonly clock: Clock;
   readonly log: Logger;

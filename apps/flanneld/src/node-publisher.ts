@@ -7,9 +7,9 @@ import type { Peer } from '@canal/model';
 import { createReconciler, type Reconciler } from '@canal/reconcile';
 import type { Clock, Logger } from '@canal/runtime-port';
 import { NODES, type Store } from '@canal/store-port';
+import { withoutProgress } from '@canal/telemetry';
 import { conditionPatch } from './node-condition.ts';
 import type { NodeTable } from './node-table.ts';
-import { withoutProgress } from './without-progress.ts';
 
 export interface NodePublisherDeps {
   readonly store: Store;

@@ -1,12 +1,11 @@
 import type { PingResult } from '@canal/linux-ffi';
 import type { Peer } from '@canal/model';
-import { createPrometheusMetrics } from '@canal/telemetry';
+import { createPrometheusMetrics, ProblemLog } from '@canal/telemetry';
 import { createCapturedLogger, createFakeClock } from '@canal/testing';
 import { formatIp, parseCidr, parseIp, unwrap } from 'net-types';
 import { expect, test } from 'vitest';
 import { createAgentMetrics } from './agent-metrics.ts';
 import { PeerProbe } from './peer-probe.ts';
-import { ProblemLog } from './problem-log.ts';
 
 function peer(name: string, backendType: string, subnet: string, publicIp: string): Peer {
   return {

@@ -6,9 +6,9 @@
 import type { PingResult } from '@canal/linux-ffi';
 import type { Peer, PeerEndpoint } from '@canal/model';
 import type { Clock, Logger } from '@canal/runtime-port';
+import type { ProblemLog } from '@canal/telemetry';
 import { formatIp, type Ip } from 'net-types';
 import type { AgentMetrics } from './agent-metrics.ts';
-import type { ProblemLog } from './problem-log.ts';
 
 export interface PeerProbeDeps {
   readonly peers: () => readonly Peer[];

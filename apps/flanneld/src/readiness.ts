@@ -2,7 +2,7 @@
  * What /readyz answers: whether this node forwards for its pods. Peers do not count (one dead node would make all
  * others unready), and neither does the API server once the first sync is done.
  */
-import type { HealthAnswer } from './health-server.ts';
+import type { HealthAnswer } from '@canal/telemetry';
 import { describeProblem } from './node-problem.ts';
 import type { NetworkResult } from './node-network.ts';
 

@@ -1,13 +1,13 @@
 /** `flanneld cleanup` over the real kernel, files and, when asked for, the API server. */
 import { writeSync } from 'node:fs';
 import { type AnnotationKeys, changedAnnotations, parseNode, renderWithdrawnAnnotations } from '@canal/api-schema';
-import type { CleanupOptions, NodeIdentity } from '@canal/config';
+import type { CleanupOptions } from '@canal/config';
 import { createLinuxKernel, createNftTrafficKernel } from '@canal/kernel-linux';
+import type { NodeIdentity } from '@canal/model';
+import { connectStore, findNodeName } from '@canal/store-kube';
 import { NODES, type Store } from '@canal/store-port';
 import { createJsonLogger, createSystemClock, writeStderr } from '@canal/telemetry';
 import { cleanup } from './cleanup.ts';
-import { connectStore } from './connect-store.ts';
-import { findNodeName } from './node-name.ts';
 import { SubnetFile } from './subnet-file.ts';
 
 /** How long the API server may keep a node from being cleaned up. */

@@ -1,4 +1,5 @@
 /** The node agent's typed configuration: flags first, then FLANNELD_ variables, then flannel's defaults. */
+import type { NodeIdentity } from '@canal/model';
 import {
   type Ip,
   type Ipv4,
@@ -48,11 +49,6 @@ export interface CniConfOptions {
   /** Where the template that was last in force is remembered. */
   readonly stateDir: string;
 }
-
-/** How the agent finds its Node object: by name, or as the node of its own Pod. */
-export type NodeIdentity =
-  | { readonly type: 'name'; readonly name: string }
-  | { readonly type: 'pod'; readonly name: string; readonly namespace: string };
 
 export interface InterfaceOptions {
   /** Addresses or exact names, in order of preference. */

@@ -6,6 +6,5 @@ export {
   type FlanneldCommand,
   type FlanneldConfig,
   type InterfaceOptions,
-  type NodeIdentity,
   parseFlanneldCommand,
 } from './flanneld-config.ts';

@@ -37,6 +37,7 @@ export type {
   PolicyRule,
 } from './network-policy.ts';
 export type { Peer, PeerEndpoint } from './node.ts';
+export type { NodeIdentity } from './node-identity.ts';
 export {
   BRIDGE_NAME,
   HOST_VETH_PREFIX,

@@ -12,6 +12,7 @@ export { formatAttachment, parseAttachment } from './attachment-record.ts';
 export { type AtomicWriteOptions, removeTemporaryFiles, TEMPORARY_PREFIX, writeFileAtomic } from './atomic-file.ts';
 export { readBootId } from './boot-id.ts';
 export { type CachedAttachment, type CniCache, createCniCache, DEFAULT_CNI_CACHE_DIR } from './cni-cache.ts';
+export { watchDirectoryOf } from './file-watch.ts';
 export {
   createNodeAddresses,
   type NodeAddresses,

@@ -1,8 +1,9 @@
-import { createPrometheusMetrics, createSystemClock } from '@canal/telemetry';
 import { createCapturedLogger, waitFor } from '@canal/testing';
 import { parseIp, unwrap } from 'net-types';
 import { expect, test } from 'vitest';
 import { serveHealth } from './health-server.ts';
+import { createPrometheusMetrics } from './prometheus-metrics.ts';
+import { createSystemClock } from './system-clock.ts';
 
 test.each([
   { name: 'the default address takes probes of both families, as in flannel', ip: '0.0.0.0', answered: [true, true] },

@@ -1,57 +1,6 @@
-/** What reaches people: the problem log, Events within their budget, readiness. */
-import { createCapturedLogger } from '@canal/testing';
 import { describe, expect, test } from 'vitest';
-import { EventBudget } from './event-budget.ts';
-import type { NodeEvent } from './node-events.ts';
 import type { NetworkResult } from './node-network.ts';
-import { type Complaint, ProblemLog } from './problem-log.ts';
 import { readiness, type ReadinessInput } from './readiness.ts';
-
-describe('problem log', () => {
-  const bad: Complaint = { key: 'k', severity: 'error', event: 'Broken', message: 'it is broken' };
-
-  function create() {
-    const events: NodeEvent[] = [];
-    const log = createCapturedLogger();
-    return { events, log, problems: new ProblemLog(log, { emit: (event) => events.push(event) }) };
-  }
-
-  test('what lasts is told once, its end is told, and its return again', () => {
-    const { events, log, problems } = create();
-    problems.update('network', [bad]);
-    problems.update('network', [{ ...bad, message: 'it is broken 2 times' }]);
-    expect(log.messages()).toEqual(['problem']);
-    expect(events).toEqual([{ type: 'Warning', reason: 'Broken', message: 'it is broken' }]);
-    expect(problems.open()).toHaveLength(1);
-    problems.update('network', []);
-    problems.update('network', [bad]);
-    expect(log.messages()).toEqual(['problem', 'problem ended', 'problem']);
-    expect(events).toHaveLength(2);
-  });
-
-  test('one source does not end the complaints of another', () => {
-    const { log, problems } = create();
-    problems.update('network', [bad]);
-    problems.update('rules', []);
-    expect(log.messages()).toEqual(['problem']);
-  });
-});
-
-describe('event budget', () => {
-  const options = { burst: 3, perMinute: 6, repeatAfterMs: 60_000 };
-
-  test('a repetition waits, another event does not', () => {
-    const budget = new EventBudget(0, options);
-    expect([budget.admit('a', 0), budget.admit('a', 59_999), budget.admit('b', 59_999)]).toEqual([true, false, true]);
-    expect(budget.admit('a', 120_000)).toBe(true);
-  });
-
-  test('a flood of different events is held to the rate', () => {
-    const budget = new EventBudget(0, options);
-    const admitted = Array.from({ length: 1_000 }, (_, index) => budget.admit(String(index), index * 60));
-    expect(admitted.filter(Boolean)).toHaveLength(3 + 5);
-  });
-});
 
 describe('readiness', () => {
   const result: NetworkResult = {

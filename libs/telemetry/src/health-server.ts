@@ -1,7 +1,7 @@
 /** /livez (flannel calls it /healthz), /readyz and /metrics over plain HTTP, on the address of --healthz-ip and --healthz-port. */
 import type { Clock, Logger } from '@canal/runtime-port';
-import type { PrometheusMetrics } from '@canal/telemetry';
 import { formatIp, type Ip } from 'net-types';
+import type { PrometheusMetrics } from './prometheus-metrics.ts';
 
 export interface HealthAnswer {
   readonly ok: boolean;

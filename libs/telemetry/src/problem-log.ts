@@ -1,6 +1,10 @@
 /** What is wrong, told when it begins and when it ends; what lasts is told once. */
 import type { Logger } from '@canal/runtime-port';
-import type { NodeEvents } from './node-events.ts';
+
+/** Where what operators shall see with kubectl is told: an event sink of store-kube, in the agents. */
+export interface ProblemEvents {
+  emit(event: { readonly type: 'Warning'; readonly reason: string; readonly message: string }): void;
+}
 
 export interface Complaint {
   /** Stable over turns: the same key is the same complaint, whatever figures its text has. */
@@ -13,10 +17,10 @@ export interface Complaint {
 
 export class ProblemLog {
   readonly #log: Logger;
-  readonly #events: NodeEvents;
+  readonly #events: ProblemEvents;
   readonly #open = new Map<string, Complaint>();
 
-  constructor(log: Logger, events: NodeEvents) {
+  constructor(log: Logger, events: ProblemEvents) {
     this.#log = log;
     this.#events = events;
   }

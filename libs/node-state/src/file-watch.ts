@@ -1,7 +1,7 @@
 import { watch } from 'node:fs';
 import { dirname } from 'node:path';
-import { TEMPORARY_PREFIX } from '@canal/node-state';
 import type { Logger } from '@canal/runtime-port';
+import { TEMPORARY_PREFIX } from './atomic-file.ts';
 
 /** The runtime passes over events that follow another within two milliseconds (seen on Bun 1.4.5). */
 const SETTLED_MS = 50;

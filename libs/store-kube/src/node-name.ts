@@ -1,5 +1,5 @@
 /** The name of this node's object: given, or that of the node which this pod runs on. */
-import type { NodeIdentity } from '@canal/config';
+import type { NodeIdentity } from '@canal/model';
 import type { Clock, Logger } from '@canal/runtime-port';
 import { type KubeObject, PODS, type Store } from '@canal/store-port';
 

@@ -1,0 +1,19 @@
+import type { Clock } from '@canal/runtime-port';
+import type { Store } from '@canal/store-port';
+import { connectAgent } from './connect.ts';
+import { createKubeStore } from './kube-store.ts';
+
+export interface AgentStoreOptions {
+  readonly kubeApiUrl?: string;
+  readonly kubeconfigFile?: string;
+}
+
+/** The Kubernetes API as an agent's flags say, else as a pod finds it. Throws KubeConfigError. */
+export async function connectStore({ kubeApiUrl, kubeconfigFile }: AgentStoreOptions, clock: Clock): Promise<Store> {
+  const options = {
+    env: process.env,
+    ...(kubeApiUrl !== undefined && { apiUrl: kubeApiUrl }),
+    ...(kubeconfigFile !== undefined && { kubeconfigPath: kubeconfigFile }),
+  };
+  return createKubeStore({ connection: await connectAgent(options, clock), clock });
+}
