@@ -1,3 +1,4 @@
+export { createPolicyEngine } from './create-policy-engine.ts';
 export type { EndVerdict, Explanation, FlowEnd, FlowQuestion, RuleMiss, RuleReference } from './explanation.ts';
 export {
   DEFAULT_POLICY_ENGINE_OPTIONS,
