@@ -2,7 +2,7 @@
  * Go's flag syntax (package flag): -name and --name are one, -name=value, -name value except for switches, -- ends the
  * flags. Values are kept as text, in the order given; reading them is the next step's.
  */
-import type { FlagSpec } from './flag-table.ts';
+import type { FlagSpec } from './flag-spec.ts';
 import { nearestName } from './nearest-name.ts';
 
 export interface CommandLine {

@@ -2,22 +2,7 @@
  * Every flag flanneld has had, and canal's own. The environment name is FLANNELD_ + upper case, dashes as underscores.
  * Names, kinds and defaults are flannel's (v0.28); its manifests and those of k3s, RKE2 and canal pass them.
  */
-export interface FlagSpec {
-  readonly name: string;
-  readonly kind: 'text' | 'texts' | 'switch' | 'integer';
-  readonly initial: string;
-  readonly help: string;
-  /** What setting the flag to another value than `initial` leads to; absent when it simply works. */
-  readonly reaction?: Reaction;
-}
-
-type Reaction =
-  /** An error: not supported yet. `needs` names the part to come. */
-  | { readonly type: 'later'; readonly needs: string }
-  /** An error: gone for good. */
-  | { readonly type: 'removed'; readonly reason: string }
-  /** A warning: accepted, and nothing is lost by it. */
-  | { readonly type: 'no-effect'; readonly reason: string };
+import type { FlagSpec, Reaction } from './flag-spec.ts';
 
 const ETCD: Reaction = { type: 'later', needs: 'the etcd store' };
 
@@ -179,17 +164,6 @@ export const CLEANUP_FLAGS = [
   },
 ] as const satisfies readonly FlagSpec[];
 
-type NameOf<K extends FlagSpec['kind']> = Extract<
-  (typeof FLAGS)[number] | (typeof CLEANUP_FLAGS)[number],
-  { readonly kind: K }
->['name'];
-export type TextFlag = NameOf<'text'>;
-export type TextsFlag = NameOf<'texts'>;
-export type SwitchFlag = NameOf<'switch'>;
-export type IntegerFlag = NameOf<'integer'>;
+export type FlanneldFlag = (typeof FLAGS)[number] | (typeof CLEANUP_FLAGS)[number];
 
 export const ENVIRONMENT_PREFIX = 'FLANNELD_';
-
-export function environmentName(flag: string): string {
-  return ENVIRONMENT_PREFIX + flag.toUpperCase().replaceAll('-', '_');
-}

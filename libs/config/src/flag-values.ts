@@ -1,16 +1,15 @@
 import { nearestName } from './nearest-name.ts';
 import type { CommandLine } from './command-line.ts';
-import {
-  ENVIRONMENT_PREFIX,
-  environmentName,
-  type FlagSpec,
-  type IntegerFlag,
-  type SwitchFlag,
-  type TextFlag,
-  type TextsFlag,
-} from './flag-table.ts';
+import { environmentName, type FlagSpec, type NameOf } from './flag-spec.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The flags of one program. */
+export interface FlagTable<Spec extends FlagSpec = FlagSpec> {
+  readonly specs: readonly Spec[];
+  /** Of the environment variables: `FLANNELD_`. */
+  readonly prefix: string;
+}
 
 interface Given {
   readonly values: readonly string[];
@@ -22,17 +21,17 @@ interface Given {
  * Values of flags: the command line first, then the environment (an empty variable counts as unset, as in flannel),
  * then the default. Reading a value that is wrong adds a problem and gives the default, so that all are found at once.
  */
-export class FlagValues {
+export class FlagValues<Spec extends FlagSpec> {
   readonly problems: string[];
   readonly warnings: string[];
   private readonly given: ReadonlyMap<string, Given>;
   private readonly specs: ReadonlyMap<string, FlagSpec>;
 
-  constructor(specs: readonly FlagSpec[], line: CommandLine, environment: Environment) {
+  constructor({ specs, prefix }: FlagTable<Spec>, line: CommandLine, environment: Environment) {
     this.specs = new Map(specs.map((spec) => [spec.name, spec]));
-    this.given = collect(specs, line, environment);
+    this.given = collect({ specs, prefix }, line, environment);
     this.problems = [...line.problems];
-    this.warnings = unknownVariables(specs, environment);
+    this.warnings = unknownVariables({ specs, prefix }, environment);
     for (const spec of specs) this.react(spec);
   }
 
@@ -45,22 +44,22 @@ export class FlagValues {
     return this.given.get(name)?.origin ?? `--${name}`;
   }
 
-  text(name: TextFlag): string {
+  text(name: NameOf<Spec, 'text'>): string {
     return this.last(name);
   }
 
-  texts(name: TextsFlag): readonly string[] {
+  texts(name: NameOf<Spec, 'texts'>): readonly string[] {
     return this.given.get(name)?.values ?? [];
   }
 
-  switch(name: SwitchFlag): boolean {
+  switch(name: NameOf<Spec, 'switch'>): boolean {
     const value = this.last(name);
     const parsed = parseGoBool(value);
     if (parsed === undefined) this.problem(name, value, 'true or false');
     return parsed ?? this.initial(name) === 'true';
   }
 
-  integer(name: IntegerFlag, min: number, max: number): number {
+  integer(name: NameOf<Spec, 'integer'>, min: number, max: number): number {
     const value = this.last(name);
     const parsed = /^[+-]?[0-9]{1,15}$/.test(value) ? Number(value) : NaN;
     if (parsed >= min && parsed <= max) return parsed;
@@ -101,7 +100,7 @@ export class FlagValues {
   }
 }
 
-function collect(specs: readonly FlagSpec[], line: CommandLine, environment: Environment): Map<string, Given> {
+function collect({ specs, prefix }: FlagTable, line: CommandLine, environment: Environment): Map<string, Given> {
   const given = new Map<string, Given>();
   for (const { name } of specs) {
     const values = line.values.get(name);
@@ -109,7 +108,7 @@ function collect(specs: readonly FlagSpec[], line: CommandLine, environment: Env
       given.set(name, { values, origin: `--${name}` });
       continue;
     }
-    const origin = environmentName(name);
+    const origin = environmentName(prefix, name);
     const value = environment[origin];
     if (value !== undefined && value !== '') given.set(name, { values: [value], origin });
   }
@@ -119,11 +118,11 @@ function collect(specs: readonly FlagSpec[], line: CommandLine, environment: Env
 /**
  * A warning alone: Kubernetes itself sets such variables (FLANNELD_SERVICE_HOST) when a Service is named flanneld.
  */
-function unknownVariables(specs: readonly FlagSpec[], environment: Environment): string[] {
-  const known = specs.map((spec) => environmentName(spec.name));
+function unknownVariables({ specs, prefix }: FlagTable, environment: Environment): string[] {
+  const known = specs.map((spec) => environmentName(prefix, spec.name));
   const warnings: string[] = [];
   for (const name of Object.keys(environment).sort()) {
-    if (!name.startsWith(ENVIRONMENT_PREFIX) || known.includes(name)) continue;
+    if (!name.startsWith(prefix) || known.includes(name)) continue;
     const nearest = nearestName(name, known);
     warnings.push(`${name} is not known and has no effect${nearest === undefined ? '' : `: did you mean ${nearest}?`}`);
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseIp, unwrap } from 'net-types';
-import { environmentName, FLAGS, type FlanneldConfig, parseFlanneldCommand } from './index.ts';
+import { ENVIRONMENT_PREFIX, environmentName, FLAGS, type FlanneldConfig, parseFlanneldCommand } from './index.ts';
 
 const NODE = { NODE_NAME: 'node-a' };
 
@@ -96,8 +96,8 @@ describe('environment', () => {
   });
 
   test('every flag has a variable, spelt as flannel does', () => {
-    expect(environmentName('ip-masq')).toBe('FLANNELD_IP_MASQ');
-    expect(new Set(FLAGS.map((flag) => environmentName(flag.name))).size).toBe(FLAGS.length);
+    expect(environmentName(ENVIRONMENT_PREFIX, 'ip-masq')).toBe('FLANNELD_IP_MASQ');
+    expect(new Set(FLAGS.map((flag) => environmentName(ENVIRONMENT_PREFIX, flag.name))).size).toBe(FLAGS.length);
   });
 });
 

@@ -1,21 +1,12 @@
 /** The node agent's typed configuration: flags first, then FLANNELD_ variables, then flannel's defaults. */
 import type { NodeIdentity } from '@canal/model';
-import {
-  type Ip,
-  type Ipv4,
-  type Ipv6,
-  parseIp,
-  parseIpv4,
-  parseIpv6,
-  type ParseError,
-  type Result,
-  unwrap,
-} from 'net-types';
+import { type Ip, type Ipv4, type Ipv6, parseIp, parseIpv4, parseIpv6 } from 'net-types';
 import { parseCommandLine } from './command-line.ts';
-import { CLEANUP_FLAGS, type FlagSpec, FLAGS, type TextFlag } from './flag-table.ts';
+import { isGiven, readApiServer, readHealth, readNodeIdentity, readParsed } from './agent-flags.ts';
+import { CLEANUP_FLAGS, ENVIRONMENT_PREFIX, FLAGS, type FlanneldFlag } from './flag-table.ts';
 import { type Environment, FlagValues } from './flag-values.ts';
 import { parseGoRegExp } from './go-regexp.ts';
-import { renderUsage } from './usage.ts';
+import { renderFlags } from './usage.ts';
 
 export interface FlanneldConfig {
   readonly kubeApiUrl?: string;
@@ -77,12 +68,26 @@ export interface CleanupOptions {
   readonly kubeconfigFile?: string;
 }
 
+type FlanneldFlags = FlagValues<FlanneldFlag>;
+
+const HEADER = `Usage: flanneld [flags]
+       flanneld cleanup [--dry-run] [--remove-annotations] [flags]
+
+Node agent: gives pods of this node a way to pods of the others. -flag and --flag are the same; each flag can also be
+set by the environment variable named after it. The node is named by NODE_NAME, or by POD_NAME and POD_NAMESPACE.
+`;
+
+function renderUsage(): string {
+  const rows = (specs: readonly FlanneldFlag[]): string => renderFlags({ specs, prefix: ENVIRONMENT_PREFIX });
+  return `${HEADER}\nFlags:\n${rows(FLAGS)}\nFlags of cleanup:\n${rows(CLEANUP_FLAGS)}`;
+}
+
 export function parseFlanneldCommand(argv: readonly string[], environment: Environment): FlanneldCommand {
   const isCleanup = argv[0] === 'cleanup';
-  const specs: readonly FlagSpec[] = isCleanup ? [...FLAGS, ...CLEANUP_FLAGS] : FLAGS;
+  const specs: readonly FlanneldFlag[] = isCleanup ? [...FLAGS, ...CLEANUP_FLAGS] : FLAGS;
   const line = parseCommandLine(isCleanup ? argv.slice(1) : argv, specs);
   if (line.values.has('help') || line.values.has('h')) return { type: 'help', text: renderUsage() };
-  const flags = new FlagValues(specs, line, environment);
+  const flags = new FlagValues({ specs, prefix: ENVIRONMENT_PREFIX }, line, environment);
   if (flags.switch('version')) return { type: 'version' };
   const { warnings, problems } = flags;
   // Both readers run to their end before the problems are looked at: that is how all are reported at once.
@@ -92,7 +97,7 @@ export function parseFlanneldCommand(argv: readonly string[], environment: Envir
   return problems.length > 0 ? { type: 'invalid', problems } : command;
 }
 
-function readConfig(flags: FlagValues, environment: Environment): FlanneldConfig {
+function readConfig(flags: FlanneldFlags, environment: Environment): FlanneldConfig {
   if (!flags.switch('kube-subnet-mgr')) {
     flags.problems.push('--kube-subnet-mgr is not set: without it flannel uses etcd, which is not supported yet');
   }
@@ -122,7 +127,7 @@ function readConfig(flags: FlagValues, environment: Environment): FlanneldConfig
   };
 }
 
-function readCleanup(flags: FlagValues, environment: Environment): CleanupOptions {
+function readCleanup(flags: FlanneldFlags, environment: Environment): CleanupOptions {
   const removeAnnotations = flags.switch('remove-annotations');
   return {
     dryRun: flags.switch('dry-run'),
@@ -134,19 +139,8 @@ function readCleanup(flags: FlagValues, environment: Environment): CleanupOption
   };
 }
 
-function readApiServer(flags: FlagValues): { kubeApiUrl?: string; kubeconfigFile?: string } {
-  const url = flags.text('kube-api-url');
-  const file = flags.text('kubeconfig-file');
-  if (url !== '' && !isHttpUrl(url)) flags.problem('kube-api-url', url, 'a URL such as https://10.0.0.1:6443');
-  return { ...(url !== '' && { kubeApiUrl: url }), ...(file !== '' && { kubeconfigFile: file }) };
-}
-
-function isHttpUrl(text: string): boolean {
-  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
-}
-
 /** Variables that flannel reads outside its flags. */
-function readOtherVariables(flags: FlagValues, environment: Environment): void {
+function readOtherVariables(flags: FlanneldFlags, environment: Environment): void {
   if (isGiven(environment['WIREGUARD_KEY_FILE'])) {
     flags.problems.push('WIREGUARD_KEY_FILE is not supported yet: it needs the wireguard backend');
   }
@@ -161,31 +155,7 @@ function readOtherVariables(flags: FlagValues, environment: Environment): void {
   }
 }
 
-function readNodeIdentity(flags: FlagValues, environment: Environment): NodeIdentity {
-  const node = environment['NODE_NAME'];
-  if (isGiven(node)) return { type: 'name', name: node };
-  const name = environment['POD_NAME'];
-  const namespace = environment['POD_NAMESPACE'];
-  if (isGiven(name) && isGiven(namespace)) return { type: 'pod', name, namespace };
-  flags.problems.push('NODE_NAME is not set, and neither are POD_NAME and POD_NAMESPACE: one of both is needed');
-  return { type: 'name', name: '' };
-}
-
-function isGiven(value: string | undefined): value is string {
-  return value !== undefined && value !== '';
-}
-
-/** Go's net.Listen takes an empty host as every address. */
-const ANY_ADDRESS: Ip = unwrap(parseIp('0.0.0.0'));
-
-function readHealth(flags: FlagValues): FlanneldConfig['health'] {
-  const text = flags.text('healthz-ip');
-  const ip = text === '' ? ANY_ADDRESS : readParsed(flags, 'healthz-ip', parseIp);
-  const port = flags.integer('healthz-port', 0, 65535);
-  return ip === undefined || port === 0 ? undefined : { ip, port };
-}
-
-function readCniConf(flags: FlagValues): CniConfOptions | undefined {
+function readCniConf(flags: FlanneldFlags): CniConfOptions | undefined {
   const name = flags.text('cni-conf-name');
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*\.conflist$/.test(name)) {
     flags.problem('cni-conf-name', name, 'a file name such as 10-canal.conflist');
@@ -195,13 +165,13 @@ function readCniConf(flags: FlagValues): CniConfOptions | undefined {
   return template === '' ? undefined : { template, directory: flags.text('cni-conf-dir'), name, stateDir };
 }
 
-function readSysctlNetDir(flags: FlagValues): string {
+function readSysctlNetDir(flags: FlanneldFlags): string {
   const directory = flags.text('sysctl-net-dir');
   if (!directory.startsWith('/')) flags.problem('sysctl-net-dir', directory, 'an absolute path');
   return directory;
 }
 
-function readInterfaces(flags: FlagValues): InterfaceOptions {
+function readInterfaces(flags: FlanneldFlags): InterfaceOptions {
   const canReach = readParsed(flags, 'iface-can-reach', parseIp);
   const publicIp = readParsed(flags, 'public-ip', parseIpv4);
   const publicIpv6 = readParsed(flags, 'public-ipv6', parseIpv6);
@@ -219,18 +189,4 @@ function readInterfaces(flags: FlagValues): InterfaceOptions {
     ...(publicIp !== undefined && { publicIp }),
     ...(publicIpv6 !== undefined && { publicIpv6 }),
   };
-}
-
-/** The parsed value of a flag; undefined when it is empty or wrong. */
-function readParsed<T>(
-  flags: FlagValues,
-  name: TextFlag,
-  parse: (text: string) => Result<T, ParseError>,
-): T | undefined {
-  const text = flags.text(name);
-  if (text === '') return undefined;
-  const parsed = parse(text);
-  if (parsed.ok) return parsed.value;
-  flags.problem(name, text, parsed.error.expected);
-  return undefined;
 }

@@ -1,4 +1,5 @@
-export { environmentName, FLAGS, type FlagSpec } from './flag-table.ts';
+export { environmentName, type FlagSpec } from './flag-spec.ts';
+export { ENVIRONMENT_PREFIX, FLAGS } from './flag-table.ts';
 export type { Environment } from './flag-values.ts';
 export {
   type CleanupOptions,
@@ -8,3 +9,4 @@ export {
   type InterfaceOptions,
   parseFlanneldCommand,
 } from './flanneld-config.ts';
+export { parsePolicyAgentCommand, type PolicyAgentCommand, type PolicyAgentConfig } from './policy-agent-config.ts';

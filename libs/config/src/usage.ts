@@ -1,19 +1,12 @@
-import { CLEANUP_FLAGS, environmentName, type FlagSpec, FLAGS } from './flag-table.ts';
+import { environmentName } from './flag-spec.ts';
+import type { FlagTable } from './flag-values.ts';
 
-const HEADER = `Usage: flanneld [flags]
-       flanneld cleanup [--dry-run] [--remove-annotations] [flags]
-
-Node agent: gives pods of this node a way to pods of the others. -flag and --flag are the same; each flag can also be
-set by the environment variable named after it. The node is named by NODE_NAME, or by POD_NAME and POD_NAMESPACE.
-`;
-
-/** The text of --help. */
-export function renderUsage(): string {
-  const rows = (specs: readonly FlagSpec[]): string => specs.map(renderFlag).join('');
-  return `${HEADER}\nFlags:\n${rows(FLAGS)}\nFlags of cleanup:\n${rows(CLEANUP_FLAGS)}`;
+/** The flags of a table, as --help lists them. */
+export function renderFlags({ specs, prefix }: FlagTable): string {
+  return specs.map((spec) => renderFlag(spec, prefix)).join('');
 }
 
-function renderFlag(spec: FlagSpec): string {
+function renderFlag(spec: FlagTable['specs'][number], prefix: string): string {
   const { name, kind, initial, help, reaction } = spec;
   const placeholder = { text: ' <text>', texts: ' <text>', integer: ' <number>', switch: '' }[kind];
   const shown = initial === '' ? '' : ` (default ${initial})`;
@@ -21,5 +14,5 @@ function renderFlag(spec: FlagSpec): string {
     reaction === undefined
       ? ''
       : { later: ' [not supported yet]', removed: ' [removed]', 'no-effect': ' [no effect]' }[reaction.type];
-  return `  --${name}${placeholder}${note}\n      ${help}${shown}\n      ${environmentName(name)}\n`;
+  return `  --${name}${placeholder}${note}\n      ${help}${shown}\n      ${environmentName(prefix, name)}\n`;
 }

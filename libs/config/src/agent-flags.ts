@@ -1,0 +1,62 @@
+/** How both agents find the API server and their node, and where they answer probes. */
+import type { NodeIdentity } from '@canal/model';
+import { type Ip, parseIp, type ParseError, type Result, unwrap } from 'net-types';
+import type { Environment } from './flag-values.ts';
+
+/** What is asked of FlagValues here, so that those of any table with these flags will do. */
+interface AgentFlags {
+  readonly problems: string[];
+  text(name: 'kube-api-url' | 'kubeconfig-file' | 'healthz-ip'): string;
+  integer(name: 'healthz-port', min: number, max: number): number;
+  problem(name: string, value: string, expected: string): void;
+}
+
+export function readApiServer(flags: AgentFlags): { kubeApiUrl?: string; kubeconfigFile?: string } {
+  const url = flags.text('kube-api-url');
+  const file = flags.text('kubeconfig-file');
+  if (url !== '' && !isHttpUrl(url)) flags.problem('kube-api-url', url, 'a URL such as https://10.0.0.1:6443');
+  return { ...(url !== '' && { kubeApiUrl: url }), ...(file !== '' && { kubeconfigFile: file }) };
+}
+
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+}
+
+export function readNodeIdentity(flags: AgentFlags, environment: Environment): NodeIdentity {
+  const node = environment['NODE_NAME'];
+  if (isGiven(node)) return { type: 'name', name: node };
+  const name = environment['POD_NAME'];
+  const namespace = environment['POD_NAMESPACE'];
+  if (isGiven(name) && isGiven(namespace)) return { type: 'pod', name, namespace };
+  flags.problems.push('NODE_NAME is not set, and neither are POD_NAME and POD_NAMESPACE: one of both is needed');
+  return { type: 'name', name: '' };
+}
+
+export function isGiven(value: string | undefined): value is string {
+  return value !== undefined && value !== '';
+}
+
+/** Go's net.Listen takes an empty host as every address. */
+const ANY_ADDRESS: Ip = unwrap(parseIp('0.0.0.0'));
+
+/** Undefined: probes are off. */
+export function readHealth(flags: AgentFlags): { readonly ip: Ip; readonly port: number } | undefined {
+  const text = flags.text('healthz-ip');
+  const ip = text === '' ? ANY_ADDRESS : readParsed(flags, 'healthz-ip', parseIp);
+  const port = flags.integer('healthz-port', 0, 65535);
+  return ip === undefined || port === 0 ? undefined : { ip, port };
+}
+
+/** The parsed value of a flag; undefined when it is empty or wrong. */
+export function readParsed<T, Name extends string>(
+  flags: Pick<AgentFlags, 'problem'> & { text(name: Name): string },
+  name: Name,
+  parse: (text: string) => Result<T, ParseError>,
+): T | undefined {
+  const text = flags.text(name);
+  if (text === '') return undefined;
+  const parsed = parse(text);
+  if (parsed.ok) return parsed.value;
+  flags.problem(name, text, parsed.error.expected);
+  return undefined;
+}
