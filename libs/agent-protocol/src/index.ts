@@ -1,3 +1,4 @@
+export { decodeAnswer, encodeAnswer, readAgentStatus, readEndpointAdded } from './answer-codec.ts';
 export type {
   AgentStatusMessage,
   EndpointAdded,
@@ -5,6 +6,7 @@ export type {
   PolicyStatusMessage,
   StreamStatusMessage,
 } from './answers.ts';
+export { LineBuffer } from './line-buffer.ts';
 export {
   type AgentAnswer,
   type AgentErrorCode,
@@ -16,3 +18,4 @@ export {
   MAX_REQUEST_BYTES,
   type QuestionMessage,
 } from './messages.ts';
+export { decodeRequest, encodeRequest, endpointKey } from './request-codec.ts';

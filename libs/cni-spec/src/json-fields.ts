@@ -41,11 +41,20 @@ export function readFields<T>(read: () => T): Result<T, string> {
 class FieldProblem extends Error {}
 
 const SHOWN_MAX = 80;
+const SHOWN_DEPTH = 4;
 
 /** What was found, cut and printable: it may come from anywhere. */
 export function show(value: JsonValue | undefined): string {
-  const text = value === undefined ? 'nothing' : JSON.stringify(value);
+  const text = value === undefined ? 'nothing' : JSON.stringify(shallow(value, SHOWN_DEPTH));
   return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
+}
+
+/** The runtime takes seconds to print lists that are nested thousands deep. */
+function shallow(value: JsonValue, depth: number): JsonValue {
+  if (isJsonList(value)) return depth === 0 ? '…' : value.map((item) => shallow(item, depth - 1));
+  if (!isJsonObject(value)) return value;
+  if (depth === 0) return '…';
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, shallow(item, depth - 1)]));
 }
 
 /**
