@@ -76,6 +76,15 @@ class TransactionSorter {
       case 'rule':
         this.#note(event.rule.family, event.rule.table);
         return undefined;
+      case 'set':
+        this.#note(event.set.family, event.set.table);
+        return undefined;
+      case 'elements':
+        this.#note(event.elements.family, event.elements.table);
+        return undefined;
+      case 'object':
+        this.#note(event.object.family, event.object.table);
+        return undefined;
       case 'other':
         this.#note(event.family, event.tableName);
         return undefined;

@@ -173,8 +173,16 @@ function evaluate(expression: NftExpression, packet: PacketKnowledge, registers:
     case 'target':
       return targetAction(expression.extension);
     case 'counter':
+    case 'log':
     case 'masq':
       return 'yes';
+    case 'byteorder':
+    case 'dynset':
+    case 'exthdr':
+    case 'limit':
+    case 'numgen':
+    case 'range':
+      return unknownExpression(registers);
     case 'other':
       return otherExpression(expression.name, registers);
   }
@@ -223,12 +231,15 @@ function targetAction(extension = ''): Answer | Action {
 }
 
 /** Statements of nf_tables without a codec that neither match nor decide. */
-const HARMLESS: readonly string[] = ['log', 'last', 'notrack', 'objref', 'dup'];
+const HARMLESS: readonly string[] = ['last', 'notrack', 'objref', 'dup'];
 
 function otherExpression(name: string, registers: Registers): Answer | Action {
   if (HARMLESS.includes(name)) return 'yes';
-  if (name === 'queue') return { type: 'undecided' };
-  // It may be a condition, and may load any register.
+  return name === 'queue' ? { type: 'undecided' } : unknownExpression(registers);
+}
+
+/** It may be a condition, and may load any register. */
+function unknownExpression(registers: Registers): Answer {
   registers.clear();
   return 'perhaps';
 }

@@ -76,20 +76,30 @@ export { NF_INET, NFNL_SUBSYS, NFNLGRP, NFPROTO } from './nfnetlink/header.ts';
 export type { TransactionOptions } from './nfnetlink/transaction.ts';
 
 export { NF_IP_PRI, type NftChain, type NftChainInput, type NftHook } from './nftables/chain.ts';
+export { NFT_DATATYPES, type NftDatatypeName, type NftKeyType } from './nftables/datatype.ts';
+export { NFT_SET_ELEM, type NftElement, type NftElementList } from './nftables/element.ts';
 export { createNftMonitor, decodeNftEvent, type NftEvent, type NftMonitorOptions } from './nftables/events.ts';
 export { NFT_BITWISE } from './nftables/expression/bitwise.ts';
+export { NFT_BYTEORDER } from './nftables/expression/byteorder.ts';
 export { NFT_CMP } from './nftables/expression/cmp.ts';
 export { CT_STATE, CT_STATUS, NFT_CT } from './nftables/expression/ct.ts';
 export { NFT_VERDICT, type NftData, type NftVerdict } from './nftables/expression/data.ts';
+export { NFT_DYNSET } from './nftables/expression/dynset.ts';
 export type { KnownNftExpression, NftExpression, OtherNftExpression } from './nftables/expression/expression.ts';
+export { NFT_EXTHDR_F_PRESENT, NFT_EXTHDR_OP } from './nftables/expression/exthdr.ts';
 export { NFT_FIB_F, NFT_FIB_RESULT } from './nftables/expression/fib.ts';
+export { NFT_LIMIT, NFT_LIMIT_F_INV } from './nftables/expression/limit.ts';
 export { NFT_LOOKUP_F_INV } from './nftables/expression/lookup.ts';
 export { NF_NAT_RANGE } from './nftables/expression/masquerade.ts';
 export { NFT_META } from './nftables/expression/meta.ts';
+export { NFT_NG } from './nftables/expression/numgen.ts';
 export { NFT_PAYLOAD } from './nftables/expression/payload.ts';
+export { NFT_RANGE } from './nftables/expression/range.ts';
 export { NFT_REG } from './nftables/expression/registers.ts';
 export { NFT_REJECT } from './nftables/expression/reject.ts';
+export { NFT_FIELD, type NftField } from './nftables/field.ts';
 export type { NftGeneration } from './nftables/generation.ts';
+export { elementKey, interfaceNameBytes, portBytes, verdictData } from './nftables/key.ts';
 export { NFT_MSG } from './nftables/message-types.ts';
 export {
   appendNftRule,
@@ -111,20 +121,58 @@ export {
   type NftRuleFilter,
   type NftTableKey,
 } from './nftables/requests.ts';
+export type { NftObject } from './nftables/object.ts';
 export { type NftRule, ruleCodec as nftRuleCodec, type NftRuleInput } from './nftables/rule.ts';
+export { NFT_DATA_VERDICT, NFT_SET, type NftSet, type NftSetInput } from './nftables/set.ts';
+export { nftSet, type NftSetDefinition } from './nftables/set-definition.ts';
+export {
+  delNftElements,
+  delNftSet,
+  findNftElement,
+  findNftSet,
+  flushNftSet,
+  listNftElements,
+  listNftSets,
+  newNftElements,
+  newNftSet,
+  type NftSetKey,
+  type NftSetRef,
+} from './nftables/set-requests.ts';
+export { matchSet, type NftSetName, updateSet, verdictMap } from './nftables/set-statements.ts';
 export {
   counter,
+  goto,
   jump,
   masquerade,
   matchAddress,
+  matchAddressType,
+  matchCtDirection,
+  matchCtMark,
+  matchCtProtocol,
   matchCtState,
   matchCtStatus,
+  matchEtherType,
   matchFamily,
+  matchIcmpType,
+  matchInterface,
+  matchInterfaceIndex,
   matchMark,
+  matchPort,
+  matchProtocol,
+  matchTcpFlags,
   verdict,
 } from './nftables/statements.ts';
 export { NFT_TABLE_F, type NftTable, type NftTableInput } from './nftables/table.ts';
-export { commentOf, commentUserData } from './nftables/user-data.ts';
+export {
+  limitRate,
+  logToGroup,
+  type NflogOptions,
+  type RateLimit,
+  sample,
+  setCtMark,
+  setMark,
+} from './nftables/traffic-statements.ts';
+export { commentOf, commentUserData, setCommentOf } from './nftables/user-data.ts';
 
 export { RT_TABLE, RTM_F, RTN, RTNH_F, RTPROT } from './route/constants.ts';
 export { type Route, routeCodec, routeDestination, type RouteInput, routeTableOf, routeTo } from './route/message.ts';

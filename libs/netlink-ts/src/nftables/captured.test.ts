@@ -24,6 +24,7 @@ import {
   matchMark,
   verdict,
 } from './statements.ts';
+import { limitRate } from './traffic-statements.ts';
 import { commentUserData } from './user-data.ts';
 
 /*
@@ -231,12 +232,21 @@ describe('answers', () => {
   });
 
   test('an expression without a codec keeps its name and attributes', () => {
-    const limit = rules[2]?.expressions?.[0];
-    expect(limit).toMatchObject({ type: 'other', name: 'limit' });
-    expect(limit?.type === 'other' ? limit.attributes[0] : undefined).toEqual({
+    const renamed = IPTABLES_RULES.slice();
+    const at = renamed.toHex().indexOf('6c696d697400') / 2;
+    renamed.set(new TextEncoder().encode('limbo'), at);
+    const [, , frame] = frames(renamed);
+    if (frame === undefined) throw new Error('no third rule');
+    const strange = ruleCodec.decode(frame.source, frame.payloadStart, frame.payloadEnd).expressions?.[0];
+    expect(strange).toMatchObject({ type: 'other', name: 'limbo' });
+    expect(strange?.type === 'other' ? strange.attributes[0] : undefined).toEqual({
       type: 1,
       bytes: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 5),
     });
+  });
+
+  test('a limit is read', () => {
+    expect(rules[2]?.expressions?.[0]).toEqual(limitRate({ rate: 5, per: 'second' }));
   });
 
   test('what was read can be written and read again', () => {
@@ -251,7 +261,7 @@ describe('answers', () => {
 describe('events', () => {
   test('the objects of a transaction, then the generation with who made it', () => {
     const events = frames(ADDED).map((frame) => decodeNftEvent(frame));
-    expect(events.map((event) => event?.type)).toEqual(['table', 'chain', 'rule', 'other', 'other', 'generation']);
+    expect(events.map((event) => event?.type)).toEqual(['table', 'chain', 'rule', 'set', 'elements', 'generation']);
     expect(events[0]).toMatchObject({ action: 'new', table: { family: NFPROTO.IPV6, name: 'watched' } });
     expect(events[1]).toMatchObject({
       action: 'new',
@@ -261,7 +271,15 @@ describe('events', () => {
       action: 'new',
       rule: { expressions: [{ type: 'counter' }, verdict(NFT_VERDICT.DROP)] },
     });
-    expect(events[3]).toMatchObject({ family: NFPROTO.IPV6, tableName: 'watched' });
+    expect(events[3]).toMatchObject({ action: 'new', set: { table: 'watched', name: 's', keyType: 8, keyLength: 16 } });
+    expect(events[4]).toMatchObject({
+      action: 'new',
+      elements: {
+        table: 'watched',
+        set: 's',
+        elements: [{ key: Uint8Array.of(0xfd, ...new Array<number>(14).fill(0), 1) }],
+      },
+    });
     expect(events[5]).toMatchObject({ generation: { id: 7, processName: 'nft' } });
     expect(new Set(events.map((event) => event?.portId)).size).toBe(1);
   });

@@ -8,9 +8,12 @@ import { messageOf, NFNL_SUBSYS, nfgenmsg, subsystemOf } from '../nfnetlink/head
 import { attributeType, forEachAttribute } from '../wire/attribute-walk.ts';
 import type { MessageFrame } from '../wire/message.ts';
 import { type NftChain, chainCodec } from './chain.ts';
+import { elementListCodec, type NftElementList } from './element.ts';
 import { generationCodec, type NftGeneration } from './generation.ts';
 import { NFT_MSG } from './message-types.ts';
+import { type NftObject, nftObjectCodec } from './object.ts';
 import { type NftRule, ruleCodec } from './rule.ts';
+import { type NftSet, setCodec } from './set.ts';
 import { type NftTable, tableCodec } from './table.ts';
 
 export type NftEvent = {
@@ -21,8 +24,12 @@ export type NftEvent = {
   | { readonly type: 'table'; readonly action: 'new' | 'del'; readonly table: NftTable }
   | { readonly type: 'chain'; readonly action: 'new' | 'del'; readonly chain: NftChain }
   | { readonly type: 'rule'; readonly action: 'new' | 'del'; readonly rule: NftRule }
+  | { readonly type: 'set'; readonly action: 'new' | 'del'; readonly set: NftSet }
+  /** Of one set. The kernel tells elements one by one or some together, and those of a set that goes with it not at all. */
+  | { readonly type: 'elements'; readonly action: 'new' | 'del'; readonly elements: NftElementList }
+  | { readonly type: 'object'; readonly action: 'new' | 'del'; readonly object: NftObject }
   | {
-      /** A set, element, stateful object or flowtable, not decoded; `message` is an NFT_MSG. */
+      /** A flowtable and what later kernels may add, not decoded; `message` is an NFT_MSG. */
       readonly type: 'other';
       readonly message: number;
       readonly family: number;
@@ -68,6 +75,20 @@ export function decodeNftEvent(frame: MessageFrame, tables?: NftMonitorOptions['
     case NFT_MSG.NEWRULE:
     case NFT_MSG.DELRULE:
       return { type: 'rule', ...origin, action: action(message), rule: ruleCodec.decode(source, start, end) };
+    case NFT_MSG.NEWSET:
+    case NFT_MSG.DELSET:
+      return { type: 'set', ...origin, action: action(message), set: setCodec.decode(source, start, end) };
+    case NFT_MSG.NEWSETELEM:
+    case NFT_MSG.DELSETELEM:
+      return {
+        type: 'elements',
+        ...origin,
+        action: action(message),
+        elements: elementListCodec.decode(source, start, end),
+      };
+    case NFT_MSG.NEWOBJ:
+    case NFT_MSG.DELOBJ:
+      return { type: 'object', ...origin, action: action(message), object: nftObjectCodec.decode(source, start, end) };
     default:
       return { type: 'other', ...origin, message, family, tableName };
   }

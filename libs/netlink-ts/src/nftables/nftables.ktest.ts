@@ -308,8 +308,8 @@ test('a monitor hears tables, chains, rules and generations of the tables asked 
   await loop;
   expect(heard).toEqual([
     'generation',
-    ...['new table', 'new chain', 'new rule', 'other', 'generation'],
-    ...['del rule', 'other', 'del chain', 'del table', 'generation'],
+    ...['new table', 'new chain', 'new rule', 'new set', 'generation'],
+    ...['del rule', 'del set', 'del chain', 'del table', 'generation'],
   ]);
 });
 

@@ -6,11 +6,15 @@ import { WireSource } from '../wire/wire-source.ts';
 import { WireWriter } from '../wire/wire-writer.ts';
 import { type NftChain, chainCodec } from './chain.ts';
 import { generationCodec, type NftGeneration } from './generation.ts';
+import { elementListCodec, type NftElement, type NftElementList } from './element.ts';
 import { decodeNftEvent } from './events.ts';
+import { type NftObject, nftObjectCodec } from './object.ts';
 import { type NftRule, ruleCodec } from './rule.ts';
+import { type NftSet, setCodec } from './set.ts';
 import { type NftTable, tableCodec } from './table.ts';
 
 const u8 = fc.nat(0xff);
+const u16 = fc.nat(0xffff);
 const u32 = fc.nat(0xffff_ffff);
 const s32 = fc.integer();
 const u64 = fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn });
@@ -45,15 +49,21 @@ const data = part({ value: bytes, verdict });
 
 const EXPRESSIONS: Record<string, Model> = {
   bitwise: { sreg: u32, dreg: u32, length: u32, op: u32, mask: data, xor: data, data },
+  byteorder: { sreg: u32, dreg: u32, op: u32, length: u32, size: u32 },
   cmp: { sreg: u32, op: u32, data },
   counter: { bytes: u64, packets: u64 },
   ct: { dreg: u32, key: u32, direction: u8, sreg: u32 },
+  dynset: { set: name, setId: u32, op: u32, sregKey: u32, sregData: u32, timeout: u64, flags: u32 },
+  exthdr: { dreg: u32, header: u8, offset: u32, length: u32, flags: u32, op: u32, sreg: u32 },
   fib: { dreg: u32, result: u32, flags: u32 },
   immediate: { dreg: u32, data },
+  limit: { rate: u64, unit: u64, burst: u32, limitType: u32, flags: u32 },
+  log: { group: u16, prefix: name, snapLength: u32, queueThreshold: u16, level: u32, flags: u32 },
   lookup: { set: name, sreg: u32, dreg: u32, setId: u32, flags: u32 },
   masq: { flags: u32, portMinReg: u32, portMaxReg: u32 },
   match: { extension: name, revision: u32, info: bytes },
   meta: { dreg: u32, key: u32, sreg: u32 },
+  numgen: { dreg: u32, modulus: u32, generator: u32, offset: u32 },
   payload: {
     dreg: u32,
     base: u32,
@@ -64,6 +74,7 @@ const EXPRESSIONS: Record<string, Model> = {
     checksumOffset: u32,
     checksumFlags: u32,
   },
+  range: { sreg: u32, op: u32, from: data, to: data },
   reject: { rejectType: u32, icmpCode: u8 },
   target: { extension: name, revision: u32, info: bytes },
 };
@@ -114,6 +125,60 @@ const rule = objectOf({
   chainId: u32,
   unknown,
 } satisfies ModelOf<NftRule>);
+const set = objectOf({
+  ...header,
+  table: name,
+  name,
+  flags: u32,
+  keyType: u32,
+  keyLength: u32,
+  dataType: u32,
+  dataLength: u32,
+  policy: u32,
+  description: part({ size: u32, fields: fc.array(part({ length: u32 }), { maxLength: 5 }) }),
+  id: u32,
+  timeout: u64,
+  gcInterval: u32,
+  userData: bytes,
+  objectType: u32,
+  handle: u64,
+  expression,
+  expressions: fc.array(expression, { maxLength: 3 }),
+  backend: name,
+  count: u32,
+  unknown,
+} satisfies ModelOf<NftSet>);
+const element = part({
+  key: bytes,
+  keyEnd: bytes,
+  data,
+  flags: u32,
+  timeout: u64,
+  expiration: u64,
+  userData: bytes,
+  expression,
+  object: name,
+  expressions: fc.array(expression, { maxLength: 2 }),
+} satisfies ModelOf<Omit<NftElement, 'unknown'>>);
+const elements = objectOf({
+  ...header,
+  table: name,
+  set: name,
+  setId: u32,
+  elements: fc.array(element, { maxLength: 5 }),
+  unknown,
+} satisfies ModelOf<NftElementList>);
+const object = objectOf({
+  ...header,
+  table: name,
+  name,
+  objectType: u32,
+  data: bytes,
+  use: u32,
+  handle: u64,
+  userData: bytes,
+  unknown,
+} satisfies ModelOf<NftObject>);
 const generation = objectOf({
   ...header,
   id: u32,
@@ -131,6 +196,9 @@ const OBJECTS: readonly { what: string; codec: AnyCodec; values: fc.Arbitrary<un
   { what: 'table', codec: tableCodec, values: table },
   { what: 'chain', codec: chainCodec, values: chain },
   { what: 'rule', codec: ruleCodec, values: rule },
+  { what: 'set', codec: setCodec, values: set },
+  { what: 'list of elements', codec: elementListCodec, values: elements },
+  { what: 'stateful object', codec: nftObjectCodec, values: object },
   { what: 'generation', codec: generationCodec, values: generation },
 ];
 

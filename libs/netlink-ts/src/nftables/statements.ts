@@ -8,10 +8,14 @@ import { NFT_CMP } from './expression/cmp.ts';
 import { CT_STATE, NFT_CT } from './expression/ct.ts';
 import { NFT_VERDICT } from './expression/data.ts';
 import type { KnownNftExpression } from './expression/expression.ts';
+import { NFT_FIB_F, NFT_FIB_RESULT } from './expression/fib.ts';
 import { NF_NAT_RANGE } from './expression/masquerade.ts';
 import { NFT_META } from './expression/meta.ts';
 import { NFT_PAYLOAD } from './expression/payload.ts';
 import { NFT_REG } from './expression/registers.ts';
+import { NFT_FIELD } from './field.ts';
+import { interfaceNameBytes, portBytes } from './key.ts';
+import { compare, equals, hostU32, mask, within } from './register-match.ts';
 
 const { REG_1 } = NFT_REG;
 
@@ -19,7 +23,7 @@ const { REG_1 } = NFT_REG;
 export function matchFamily(family: IpFamily): KnownNftExpression[] {
   return [
     { type: 'meta', key: NFT_META.NFPROTO, dreg: REG_1 },
-    compare(NFT_CMP.EQ, Uint8Array.of(family === 4 ? NFPROTO.IPV4 : NFPROTO.IPV6)),
+    equals(Uint8Array.of(family === 4 ? NFPROTO.IPV4 : NFPROTO.IPV6)),
   ];
 }
 
@@ -38,17 +42,18 @@ export function matchAddress(side: 'saddr' | 'daddr', cidr: Cidr, negated = fals
     offset: addressOffset(family, side),
     length,
   };
-  const test = compare(negated ? NFT_CMP.NEQ : NFT_CMP.EQ, networkBytes.subarray(0, length));
+  const test = equals(networkBytes.subarray(0, length), negated);
   return whole ? [load, test] : [load, mask(prefixMask(addressBytes, cidr.prefixLen)), test];
 }
 
 /** `meta mark & MASK == VALUE`. */
 export function matchMark(value: number, markMask: number): KnownNftExpression[] {
-  return [
-    { type: 'meta', key: NFT_META.MARK, dreg: REG_1 },
-    mask(hostU32(markMask)),
-    compare(NFT_CMP.EQ, hostU32(value)),
-  ];
+  return [NFT_FIELD.mark.load(REG_1), mask(hostU32(markMask)), equals(hostU32(value))];
+}
+
+/** `ct mark & MASK == VALUE`. */
+export function matchCtMark(value: number, markMask: number): KnownNftExpression[] {
+  return [NFT_FIELD.ctMark.load(REG_1), mask(hostU32(markMask)), equals(hostU32(value))];
 }
 
 /** `ct state established,related` and the like: any of the bits (CT_STATE). */
@@ -61,6 +66,71 @@ export function matchCtStatus(bits: number): KnownNftExpression[] {
   return matchCtBits(NFT_CT.STATUS, bits);
 }
 
+/** `ct direction original|reply`: the side of the flow that the packet comes from. */
+export function matchCtDirection(direction: 'original' | 'reply'): KnownNftExpression[] {
+  return [{ type: 'ct', key: NFT_CT.DIRECTION, dreg: REG_1 }, equals(Uint8Array.of(direction === 'original' ? 0 : 1))];
+}
+
+/** `ct protocol tcp`: an IP protocol number. */
+export function matchCtProtocol(protocol: number): KnownNftExpression[] {
+  return [{ type: 'ct', key: NFT_CT.PROTOCOL, dreg: REG_1 }, equals(Uint8Array.of(protocol))];
+}
+
+/** `meta l4proto [!=] tcp`: an IP protocol number, behind extension headers. */
+export function matchProtocol(protocol: number, negated = false): KnownNftExpression[] {
+  return [NFT_FIELD.l4proto.load(REG_1), equals(Uint8Array.of(protocol), negated)];
+}
+
+/** `th sport|dport [!=] FIRST-LAST`; behind matchProtocol nft says `tcp dport`. */
+export function matchPort(
+  side: 'sport' | 'dport',
+  first: number,
+  last: number = first,
+  negated = false,
+): KnownNftExpression[] {
+  const load = NFT_FIELD[side].load(REG_1);
+  if (first === last) return [load, equals(portBytes(first), negated)];
+  return [load, ...within(portBytes(first), portBytes(last), negated)];
+}
+
+/** `icmp type` or `icmpv6 type`, behind matchProtocol of 1 or 58. */
+export function matchIcmpType(type: number, negated = false): KnownNftExpression[] {
+  return [NFT_FIELD.icmpType.load(REG_1), equals(Uint8Array.of(type), negated)];
+}
+
+/** `tcp flags & MASK [!=] FLAGS` (TCP_FLAG), behind matchProtocol of 6. */
+export function matchTcpFlags(flags: number, flagMask: number, negated = false): KnownNftExpression[] {
+  return [
+    { type: 'payload', dreg: REG_1, base: NFT_PAYLOAD.TRANSPORT_HEADER, offset: 13, length: 1 },
+    mask(Uint8Array.of(flagMask)),
+    equals(Uint8Array.of(flags), negated),
+  ];
+}
+
+/** `meta iifname|oifname [!=] NAME`; a `*` at the end stands for any rest. */
+export function matchInterface(side: 'iifname' | 'oifname', name: string, negated = false): KnownNftExpression[] {
+  const value = name.endsWith('*')
+    ? interfaceNameBytes(name.slice(0, -1)).subarray(0, new TextEncoder().encode(name).length - 1)
+    : interfaceNameBytes(name);
+  return [NFT_FIELD[side].load(REG_1), equals(value, negated)];
+}
+
+/** `meta oif|iif [!=] INDEX`: nft says the name of the interface that has the index when it lists. */
+export function matchInterfaceIndex(side: 'iif' | 'oif', index: number, negated = false): KnownNftExpression[] {
+  return [NFT_FIELD[side].load(REG_1), equals(hostU32(index), negated)];
+}
+
+/** `ether type ip`, in bridge and netdev chains: an EtherType (0x0800, 0x86dd, 0x0806). */
+export function matchEtherType(etherType: number): KnownNftExpression[] {
+  return [{ type: 'meta', key: NFT_META.PROTOCOL, dreg: REG_1 }, equals(portBytes(etherType))];
+}
+
+/** `fib saddr|daddr type [!=] local` and the like: an RTN. */
+export function matchAddressType(side: 'saddr' | 'daddr', type: number, negated = false): KnownNftExpression[] {
+  const flags = side === 'saddr' ? NFT_FIB_F.SADDR : NFT_FIB_F.DADDR;
+  return [{ type: 'fib', dreg: REG_1, result: NFT_FIB_RESULT.ADDRTYPE, flags }, equals(hostU32(type), negated)];
+}
+
 /** `counter`, from zero on. */
 export function counter(): KnownNftExpression {
   return { type: 'counter' };
@@ -69,6 +139,11 @@ export function counter(): KnownNftExpression {
 /** `accept`, `drop`, `return`: NFT_VERDICT. */
 export function verdict(code: number): KnownNftExpression {
   return { type: 'immediate', dreg: NFT_REG.VERDICT, data: { verdict: { code } } };
+}
+
+/** `goto CHAIN`: what follows the chain is not this rule's chain but the one that jumped here. */
+export function goto(chain: string): KnownNftExpression {
+  return { type: 'immediate', dreg: NFT_REG.VERDICT, data: { verdict: { code: NFT_VERDICT.GOTO, chain } } };
 }
 
 /** `jump CHAIN`. */
@@ -85,22 +160,6 @@ function matchCtBits(key: number, bits: number): KnownNftExpression[] {
   return [{ type: 'ct', key, dreg: REG_1 }, mask(hostU32(bits)), compare(NFT_CMP.NEQ, hostU32(0))];
 }
 
-function compare(op: number, value: Uint8Array): KnownNftExpression {
-  return { type: 'cmp', sreg: REG_1, op, data: { value } };
-}
-
-function mask(bytes: Uint8Array): KnownNftExpression {
-  return {
-    type: 'bitwise',
-    sreg: REG_1,
-    dreg: REG_1,
-    length: bytes.length,
-    // No `op`: MASK_XOR is the default, and kernels before 5.6 know no other.
-    mask: { value: bytes },
-    xor: { value: new Uint8Array(bytes.length) },
-  };
-}
-
 /** Offset of the address in the IPv4 (RFC 791) or IPv6 (RFC 8200) header. */
 function addressOffset(family: IpFamily, side: 'saddr' | 'daddr'): number {
   if (family === 4) return side === 'saddr' ? 12 : 16;
@@ -112,9 +171,4 @@ function prefixMask(byteCount: number, prefixLen: number): Uint8Array {
     const bits = Math.min(8, Math.max(0, prefixLen - index * 8));
     return (0xff00 >>> bits) & 0xff;
   });
-}
-
-/** Marks and conntrack bits lie in registers as the machine holds a number. */
-function hostU32(value: number): Uint8Array {
-  return new Uint8Array(Uint32Array.of(value).buffer);
 }

@@ -2,7 +2,17 @@ import { attribute, attributeTable } from '../../wire/attribute-table.ts';
 import { be32, u8 } from '../../wire/scalars.ts';
 
 /** What `ct` loads or sets of the packet's flow (enum nft_ct_keys). */
-export const NFT_CT = { STATE: 0, DIRECTION: 1, STATUS: 2, MARK: 3, PKTS: 14, BYTES: 15, ZONE: 17, ID: 23 } as const;
+export const NFT_CT = {
+  STATE: 0,
+  DIRECTION: 1,
+  STATUS: 2,
+  MARK: 3,
+  PROTOCOL: 10,
+  PKTS: 14,
+  BYTES: 15,
+  ZONE: 17,
+  ID: 23,
+} as const;
 
 /** Bits of NFT_CT.STATE (NF_CT_STATE_* of nf_conntrack_common.h), host byte order. */
 export const CT_STATE = { INVALID: 1, ESTABLISHED: 2, RELATED: 4, NEW: 8, UNTRACKED: 64 } as const;

@@ -2,7 +2,7 @@ import { attribute, type AttributesOf, attributeTable, nested } from '../../wire
 import { be32, bytes, cstring } from '../../wire/scalars.ts';
 import { be32Signed } from '../../nfnetlink/scalars.ts';
 
-const NFTA_DATA_VALUE = 1;
+export const NFTA_DATA_VALUE = 1;
 const NFTA_DATA_VERDICT = 2;
 const NFTA_VERDICT_CODE = 1;
 const NFTA_VERDICT_CHAIN = 2;

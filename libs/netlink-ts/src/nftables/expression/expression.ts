@@ -11,15 +11,22 @@ import { attributeType, forEachAttribute } from '../../wire/attribute-walk.ts';
 import { DecodeError } from '../../wire/decode-error.ts';
 import { cstring } from '../../wire/scalars.ts';
 import { bitwiseTable } from './bitwise.ts';
+import { byteorderTable } from './byteorder.ts';
 import { cmpTable } from './cmp.ts';
 import { counterTable } from './counter.ts';
 import { ctTable } from './ct.ts';
+import { dynsetTable } from './dynset.ts';
+import { exthdrTable } from './exthdr.ts';
 import { fibTable } from './fib.ts';
 import { immediateTable } from './immediate.ts';
+import { limitTable } from './limit.ts';
+import { logTable } from './log.ts';
 import { lookupTable } from './lookup.ts';
 import { masqueradeTable } from './masquerade.ts';
 import { metaTable } from './meta.ts';
+import { numgenTable } from './numgen.ts';
 import { payloadTable } from './payload.ts';
+import { rangeTable } from './range.ts';
 import { rejectTable } from './reject.ts';
 import { matchTable, targetTable } from './xtables.ts';
 
@@ -28,16 +35,23 @@ const NFTA_EXPR_DATA = 2;
 
 const TABLES = {
   bitwise: bitwiseTable,
+  byteorder: byteorderTable,
   cmp: cmpTable,
   counter: counterTable,
   ct: ctTable,
+  dynset: dynsetTable,
+  exthdr: exthdrTable,
   fib: fibTable,
   immediate: immediateTable,
+  limit: limitTable,
+  log: logTable,
   lookup: lookupTable,
   masq: masqueradeTable,
   match: matchTable,
   meta: metaTable,
+  numgen: numgenTable,
   payload: payloadTable,
+  range: rangeTable,
   reject: rejectTable,
   target: targetTable,
 };
