@@ -1,1 +1,2 @@
 export type { PolicyCluster } from './cluster.ts';
+export { judgeByTheWords, type WordsVerdict } from './words.ts';
