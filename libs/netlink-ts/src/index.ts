@@ -4,6 +4,7 @@ export {
   type NetlinkConnection,
   type NetlinkConnectionOptions,
 } from './connection/connection.ts';
+export { dumpByDatagram } from './connection/dump-by-datagram.ts';
 export { errnoName, errnoNumber } from './connection/errno.ts';
 export {
   createNetlinkMonitor,
@@ -27,6 +28,27 @@ export { formatWireDump } from './connection/wire-dump.ts';
 export { IFA_F, RT_SCOPE } from './address/constants.ts';
 export { type Address, addressCodec, type AddressInput, interfaceAddressOf } from './address/message.ts';
 export { type AddressFilter, addressInput, delAddress, listAddresses, newAddress } from './address/requests.ts';
+
+export { IPS, TCP_CONNTRACK } from './conntrack/constants.ts';
+export { type ConntrackEvent, createConntrackMonitor, decodeConntrackEvent } from './conntrack/events.ts';
+export { type Conntrack, conntrackCodec, type ConntrackInput } from './conntrack/message.ts';
+export {
+  type ConntrackFilter,
+  type ConntrackKey,
+  conntrackQuery,
+  delConntrack,
+  findConntrack,
+  listConntrack,
+  newConntrack,
+  setConntrackMark,
+} from './conntrack/requests.ts';
+export {
+  conntrackTuple,
+  type ConntrackTuple,
+  tupleDestination,
+  type TupleProtocol,
+  tupleSource,
+} from './conntrack/tuple.ts';
 
 export { type AfSpec, type BridgeAfSpec, IN6_ADDR_GEN_MODE, IPV4_DEVCONF, type Ipv4DevConf } from './link/af-spec.ts';
 export type { BridgeData } from './link/bridge.ts';
