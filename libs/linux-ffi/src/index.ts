@@ -14,6 +14,9 @@ export {
   openNetlinkSocket,
 } from './netlink-socket.ts';
 export { createNetns, netnsIdentity, type NetnsRef, removeNetns, warmThreadPool, withNetns } from './netns.ts';
+export { awaitPacketsInFlight } from './packet-barrier.ts';
+export { peerCredentials, type PeerCredentials } from './peer-credentials.ts';
 export { ping, type PingOptions, type PingResult } from './ping.ts';
 export { openTun, type Tun, type TunOptions } from './tun.ts';
 export { openUdpSocket, type UdpSocket, type UdpSocketOptions, type UdpTarget, udpTarget } from './udp-socket.ts';
+export { connectUnixStream, type UnixStream } from './unix-stream.ts';
