@@ -6,7 +6,7 @@ export const SOCK = { STREAM: 1, DGRAM: 2, RAW: 3, NONBLOCK: 0o4000, CLOEXEC: 0o
 const SOL_SOCKET = 1;
 
 /** SO_* at level SOL_SOCKET (asm-generic/socket.h). */
-export const SO = { SNDBUF: 7, RCVBUF: 8, RCVTIMEO: 20, SNDBUFFORCE: 32, RCVBUFFORCE: 33 } as const;
+export const SO = { SNDBUF: 7, RCVBUF: 8, RCVTIMEO: 20, SNDTIMEO: 21, SNDBUFFORCE: 32, RCVBUFFORCE: 33 } as const;
 
 /** A new socket with close-on-exec set. */
 export function openSocket(domain: number, type: number, protocol: number): number {
@@ -32,9 +32,20 @@ export function getIntOption(fd: number, level: number, option: number): number 
 
 /** Bounds how long a receive blocks; it then fails with EAGAIN. */
 export function setReceiveTimeout(fd: number, timeoutMs: number): void {
+  setTimeoutOption(fd, SO.RCVTIMEO, timeoutMs);
+}
+
+/** Bounds how long a send blocks, and a connect to a unix socket; it then fails with EAGAIN. */
+export function setSendTimeout(fd: number, timeoutMs: number): void {
+  setTimeoutOption(fd, SO.SNDTIMEO, timeoutMs);
+}
+
+function setTimeoutOption(fd: number, option: number, timeoutMs: number): void {
+  // 0 would be "for ever".
+  const us = Math.max(1, Math.ceil(timeoutMs * 1000));
   // struct timeval of 64-bit Linux: seconds, microseconds.
-  const timeval = new BigInt64Array([BigInt(Math.floor(timeoutMs / 1000)), BigInt((timeoutMs % 1000) * 1000)]);
-  check('setsockopt', libc().setsockopt(fd, SOL_SOCKET, SO.RCVTIMEO, timeval, timeval.byteLength), 'SO_RCVTIMEO');
+  const timeval = new BigInt64Array([BigInt(Math.floor(us / 1e6)), BigInt(us % 1e6)]);
+  check('setsockopt', libc().setsockopt(fd, SOL_SOCKET, option, timeval, timeval.byteLength), `timeout ${option}`);
 }
 
 /**
