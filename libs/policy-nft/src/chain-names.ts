@@ -1,0 +1,33 @@
+/** Names of the static chains. Chains of policies begin with `in-` and `eg-`. */
+import type { VerdictReason } from '@canal/kernel-port';
+import type { Direction } from '@canal/rules-ast';
+
+/** Each reason to drop a packet is a chain that tells it and drops. */
+export const DROP_REASONS = [
+  'cut',
+  'egress-denied',
+  'ingress-denied',
+  'invalid',
+  'spoofed',
+  'tunnel',
+  'unknown-endpoint',
+] as const satisfies readonly VerdictReason[];
+
+export type DropReason = (typeof DROP_REASONS)[number];
+
+/** What a chain of a policy ends in. */
+export const DENIED_CHAIN: Readonly<Record<Direction, DropReason>> = {
+  ingress: 'ingress-denied',
+  egress: 'egress-denied',
+};
+
+export const CHAIN = {
+  guard: 'guard',
+  pod: 'pod',
+  stranger: 'stranger',
+  judge: 'judge',
+  input: 'input',
+  midstream: 'midstream',
+  tunnelInput: 'tunnel-input',
+  sample: 'sample',
+} as const;

@@ -1,0 +1,66 @@
+/** A change of the rules as requests, without reading what the kernel has. */
+import type { RuleDelta, RuleEndpoint, RuleView, SetMember } from '@canal/rules-ast';
+import { NFPROTO, type NftElement } from 'netlink-ts';
+import type { ChangeList } from './change-list.ts';
+import { endpointElements, type SetElement } from './endpoint-elements.ts';
+import { chainImage } from './rule-chain.ts';
+import { FAMILIES, memberElements, setDefinition, setName } from './rule-set.ts';
+import { elementText } from './table-image.ts';
+
+/** `before`: endpoints as the kernel has them, by key. */
+export function planDelta(
+  delta: RuleDelta,
+  view: RuleView,
+  before: ReadonlyMap<string, RuleEndpoint>,
+  changes: ChangeList,
+): void {
+  const family = NFPROTO.INET;
+  for (const set of delta.newSets) {
+    for (const ip of FAMILIES) {
+      changes.newSet(family, setDefinition(set, ip), memberElements(set.kind, ip, view.members(set.id)));
+    }
+  }
+  for (const chain of delta.newChains) {
+    const { name, hook, rules } = chainImage(chain);
+    changes.newChain(family, name, hook, rules);
+  }
+  for (const [id, { added, removed }] of delta.members) {
+    for (const ip of FAMILIES) {
+      changes.changeMembers(family, setName(id, ip), elementsOf(ip, removed), elementsOf(ip, added));
+    }
+  }
+  planEndpoints(delta, before, changes);
+  for (const chain of delta.removedChains) changes.deleteChain(family, chain);
+  for (const set of delta.removedSets) for (const ip of FAMILIES) changes.deleteSet(family, setName(set.id, ip));
+}
+
+/** Members of a set that is no set of blocks: those never change. */
+function elementsOf(ip: 4 | 6, members: readonly SetMember[]): Iterable<NftElement> {
+  const [first] = members;
+  if (first?.kind === 'blocks') throw new TypeError('the blocks of a set never change under its id');
+  return first === undefined ? [] : memberElements(first.kind, ip, members);
+}
+
+function planEndpoints(
+  { endpoints, removedEndpoints }: RuleDelta,
+  before: ReadonlyMap<string, RuleEndpoint>,
+  changes: ChangeList,
+): void {
+  const gone = new Map<string, SetElement>();
+  for (const { key } of [...removedEndpoints, ...endpoints]) {
+    const old = before.get(key);
+    for (const item of old === undefined ? [] : endpointElements(old)) gone.set(itemText(item), item);
+  }
+  // Two endpoints may have one element in common: what one gives up and another has stays as it is.
+  const come = new Map<string, SetElement>();
+  for (const item of endpoints.flatMap(endpointElements)) {
+    const text = itemText(item);
+    if (!gone.delete(text)) come.set(text, item);
+  }
+  for (const [, { family, set, element }] of gone) changes.removeElements(family, set, [element]);
+  for (const [, { family, set, element }] of come) changes.addElements(family, set, [element]);
+}
+
+function itemText({ family, set, element }: SetElement): string {
+  return `${family} ${set} ${elementText(element)}`;
+}

@@ -1,0 +1,1 @@
+export { createPolicyKernel, type PolicyNftKernelOptions } from './policy-nft-kernel.ts';

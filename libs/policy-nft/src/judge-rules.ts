@@ -1,0 +1,151 @@
+/** Who may send to whom: the order of questions before a policy is asked. */
+import type { PolicyGuard } from '@canal/kernel-port';
+import {
+  CT_STATE,
+  goto,
+  jump,
+  limitRate,
+  matchAddressType,
+  matchCtMark,
+  matchCtState,
+  matchFamily,
+  matchInterface,
+  matchInterfaceIndex,
+  matchProtocol,
+  matchSet,
+  matchTcpFlags,
+  NFT_FIELD,
+  NFT_VERDICT,
+  type NftExpression,
+  RTN,
+  sample,
+  verdict,
+  verdictMap,
+} from 'netlink-ts';
+import type { IpFamily } from 'net-types';
+import { CHAIN } from './chain-names.ts';
+import { CUT_MARK } from './cut-mark.ts';
+import { POD_INTERFACES } from './pod-guard.ts';
+import { tell } from './reason-rules.ts';
+import { FAMILIES } from './rule-set.ts';
+import type { RuleImage } from './table-image.ts';
+
+/** Bits of the TCP header (RFC 9293). */
+const TCP_FLAG = { FIN: 0x01, SYN: 0x02, RST: 0x04, ACK: 0x10 } as const;
+
+const ICMP = 1;
+const TCP = 6;
+const UDP = 17;
+const ICMPV6 = 58;
+
+const SOURCE = { 4: NFT_FIELD.ipSaddr, 6: NFT_FIELD.ip6Saddr } as const;
+const DESTINATION = { 4: NFT_FIELD.ipDaddr, 6: NFT_FIELD.ip6Daddr } as const;
+
+const ACCEPT = verdict(NFT_VERDICT.ACCEPT);
+
+/** What need not be asked: flows that are known, and errors about them. A flow that was cut has no rights at all. */
+const KNOWN_FLOWS: readonly RuleImage[] = [
+  [...matchCtMark(CUT_MARK, CUT_MARK), goto('cut')],
+  [...matchCtState(CT_STATE.ESTABLISHED), ACCEPT],
+  // Of what conntrack calls related errors alone: a data channel that a helper expects is a flow of its own.
+  ...[ICMP, ICMPV6].map((protocol) => [...matchCtState(CT_STATE.RELATED), ...matchProtocol(protocol), ACCEPT]),
+  [...matchFamily(6), ...matchProtocol(ICMPV6), ...matchSet('nd-types', [NFT_FIELD.icmpType]), ACCEPT],
+];
+
+/**
+ * A flow that conntrack picks up in its middle would open the way for answers that nobody allowed; at a pod that is
+ * isolated a flow begins at its beginning.
+ */
+const MIDSTREAM: readonly RuleImage[] = [
+  [...matchCtState(CT_STATE.INVALID), jump(CHAIN.midstream)],
+  [...matchCtState(CT_STATE.NEW), ...matchProtocol(TCP), ...notBareSyn(), jump(CHAIN.midstream)],
+];
+
+function notBareSyn(): NftExpression[] {
+  const { FIN, SYN, RST, ACK } = TCP_FLAG;
+  return matchTcpFlags(SYN, FIN | SYN | RST | ACK, true);
+}
+
+export const MIDSTREAM_RULES: readonly RuleImage[] = FAMILIES.flatMap((family) =>
+  [SOURCE, DESTINATION].map((side) => [
+    ...matchFamily(family),
+    ...matchSet(`isolated${family}`, [side[family]]),
+    goto('invalid'),
+  ]),
+);
+
+export const JUDGE_RULES: readonly RuleImage[] = [
+  [...matchInterface('oifname', 'lo'), ACCEPT],
+  ...KNOWN_FLOWS,
+  // The node to its pods. What came in by an interface is not its own, whatever its source says.
+  [...matchInterfaceIndex('iif', 0), ...matchAddressType('saddr', RTN.LOCAL), ACCEPT],
+  ...MIDSTREAM,
+  ...FAMILIES.map((family) => [
+    ...matchFamily(family),
+    ...matchSet(`self${family}`, [SOURCE[family], DESTINATION[family]]),
+    ACCEPT,
+  ]),
+  ...FAMILIES.map((family) => [
+    ...matchProtocol(UDP),
+    ...matchSet('tunnel-ports', [NFT_FIELD.dport]),
+    ...matchFamily(family),
+    ...matchSet(`nodes${family}`, [DESTINATION[family]]),
+    ...matchSet(`local${family}`, [SOURCE[family]]),
+    goto('tunnel'),
+  ]),
+  ...askMaps('egress', SOURCE),
+  ...askMaps('ingress', DESTINATION),
+  ...FAMILIES.map((family) => [
+    ...matchInterface('oifname', POD_INTERFACES),
+    ...matchFamily(family),
+    ...matchSet(`owners${family}`, [NFT_FIELD.oifname, DESTINATION[family]], true),
+    goto('unknown-endpoint'),
+  ]),
+  [jump(CHAIN.sample)],
+];
+
+export const INPUT_RULES: readonly RuleImage[] = [
+  [...matchInterface('iifname', 'lo'), ACCEPT],
+  // Before known flows: tunnelled packets are judged one by one, and each is from a node.
+  [...matchProtocol(UDP), ...matchSet('tunnel-ports', [NFT_FIELD.dport]), jump(CHAIN.tunnelInput)],
+  ...KNOWN_FLOWS,
+  ...MIDSTREAM,
+  ...askMaps('egress', SOURCE),
+  [jump(CHAIN.sample)],
+];
+
+function askMaps(
+  map: 'egress' | 'ingress',
+  address: Readonly<Record<IpFamily, (typeof SOURCE)[IpFamily]>>,
+): RuleImage[] {
+  return FAMILIES.map((family) => [...matchFamily(family), ...verdictMap(`${map}${family}`, [address[family]])]);
+}
+
+/** As long as the nodes are not known nobody is refused. */
+export function tunnelInputRules({ nodeAddresses }: PolicyGuard): readonly RuleImage[] {
+  if (nodeAddresses.length === 0) return [];
+  return [
+    ...FAMILIES.map((family) => [...matchFamily(family), ...matchSet(`nodes${family}`, [SOURCE[family]]), ACCEPT]),
+    [goto('tunnel')],
+  ];
+}
+
+/** What a flood of new flows may take of the node by being told. */
+const TOLD = { rate: 1000, per: 'second', burst: 2000 } as const;
+
+/** One in so many of the new flows of pods, which both ends allowed. */
+export function sampleRules({ allowSample }: PolicyGuard): readonly RuleImage[] {
+  if (allowSample <= 0) return [];
+  const isSampled = allowSample === 1 ? [] : sample(1, allowSample);
+  return FAMILIES.flatMap((family) =>
+    // The source is asked first; a flow between two pods of this node is told once.
+    [
+      [...matchFamily(family), ...matchSet(`local${family}`, [SOURCE[family]])],
+      [
+        ...matchFamily(family),
+        ...matchSet(`local${family}`, [DESTINATION[family]]),
+        ...matchSet(`local${family}`, [SOURCE[family]], true),
+      ],
+    ].map((isOfPod) => [...matchCtState(CT_STATE.NEW), ...isOfPod, ...isSampled, limitRate(TOLD), tell('allowed')]),
+  );
+}

@@ -1,0 +1,54 @@
+/**
+ * What a pod may send at all, as it comes from its interface, before conntrack knows of it. What a neighbour message is
+ * about is not looked into: the node asks nobody for a pod's address, and what it has of one interface it takes from no
+ * other.
+ */
+import {
+  goto,
+  matchAddress,
+  matchFamily,
+  matchIcmpType,
+  matchProtocol,
+  matchSet,
+  NFT_FIELD,
+  NFT_VERDICT,
+  type NftExpression,
+  verdict,
+} from 'netlink-ts';
+import { HOST_VETH_PREFIX } from '@canal/model';
+import { type Cidr, parseCidr, unwrap } from 'net-types';
+import type { RuleImage } from './table-image.ts';
+
+export const POD_INTERFACES = `${HOST_VETH_PREFIX}*`;
+
+const ICMPV6 = 58;
+const ROUTER_ADVERTISEMENT = 134;
+const REDIRECT = 137;
+
+const LINK_LOCAL: Cidr = unwrap(parseCidr('fe80::/10'));
+/** The source of duplicate address detection. */
+const UNSPECIFIED: Cidr = unwrap(parseCidr('::/128'));
+
+export const POD_GUARD_RULES: readonly RuleImage[] = [
+  ...[ROUTER_ADVERTISEMENT, REDIRECT].map((type) => [...isIcmpv6(), ...matchIcmpType(type), goto('spoofed')]),
+  ...[LINK_LOCAL, UNSPECIFIED].map((source) => [
+    ...matchFamily(6),
+    ...matchAddress('saddr', source),
+    ...matchProtocol(ICMPV6),
+    ...matchSet('nd-types', [NFT_FIELD.icmpType]),
+    verdict(NFT_VERDICT.ACCEPT),
+  ]),
+  [...matchFamily(4), ...matchSet('owners4', [NFT_FIELD.iifname, NFT_FIELD.ipSaddr], true), goto('stranger')],
+  [...matchFamily(6), ...matchSet('owners6', [NFT_FIELD.iifname, NFT_FIELD.ip6Saddr], true), goto('stranger')],
+  [...matchSet('encapsulations', [NFT_FIELD.l4proto]), goto('tunnel')],
+];
+
+/** No element of owners4 or owners6: is it the interface that nobody told of, or the address? */
+export const STRANGER_RULES: readonly RuleImage[] = [
+  [...matchSet('pods', [NFT_FIELD.iifname], true), goto('unknown-endpoint')],
+  [goto('spoofed')],
+];
+
+function isIcmpv6(): NftExpression[] {
+  return [...matchFamily(6), ...matchProtocol(ICMPV6)];
+}

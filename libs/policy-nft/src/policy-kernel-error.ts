@@ -1,0 +1,23 @@
+import { KernelError } from '@canal/kernel-port';
+
+/** What netlink or a system call threw, as the port tells it, with what an administrator can do where that is known. */
+export function policyKernelError(operation: string, error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof KernelError) return error;
+  const code = 'code' in error ? String(error.code) : '';
+  const isPermission = code === 'EPERM' || code === 'EACCES';
+  const hint = isPermission
+    ? ' (CAP_NET_ADMIN is needed, and the table must not be owned by another program)'
+    : code === 'EOPNOTSUPP' || code === 'EAFNOSUPPORT'
+      ? ' (nf_tables of this kernel must have CONFIG_NF_TABLES_INET, NF_TABLES_ARP, NFT_CT, NFT_FIB_INET, NFT_LOG, NFT_LIMIT)'
+      : '';
+  const message = `nf_tables: ${operation}: ${error.message}${hint}`;
+  return new KernelError(isPermission ? 'permission' : 'io', message, { cause: error });
+}
+
+export function asKernelError<T>(operation: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw policyKernelError(operation, error);
+  }
+}

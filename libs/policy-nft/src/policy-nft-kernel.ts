@@ -1,0 +1,206 @@
+/** PolicyKernel over nf_tables, NFLOG and conntrack. */
+import {
+  type FlowJudgement,
+  KernelError,
+  type PolicyGuard,
+  type PolicyKernel,
+  type PolicyKernelEvent,
+  type PolicyResync,
+  type VerdictRecord,
+} from '@canal/kernel-port';
+import { NETLINK_NETFILTER, type NetnsRef, openNetlinkSocket, traceFromEnvironment } from '@canal/linux-ffi';
+import type { RuleDelta, RuleEndpoint, RulePacket, RuleView } from '@canal/rules-ast';
+import {
+  changeNftables,
+  createNetlinkConnection,
+  delNftTable,
+  isBusy,
+  isExists,
+  isNotFound,
+  type NetlinkConnection,
+  type NetlinkTransport,
+} from 'netlink-ts';
+import type { Ip } from 'net-types';
+import { ChangeList } from './change-list.ts';
+import { planDelta } from './delta-changes.ts';
+import { desiredTables } from './desired-tables.ts';
+import { planGuard } from './guard-changes.ts';
+import { isClosed } from './is-closed.ts';
+import { asKernelError, policyKernelError } from './policy-kernel-error.ts';
+import { monitorPolicy } from './policy-monitor.ts';
+import { readTable } from './read-table.ts';
+import { POLICY_FAMILIES, TABLE } from './static-tables.ts';
+import { planTable, replaceTable } from './table-plan.ts';
+
+export interface PolicyNftKernelOptions {
+  /** Network namespace by path or open descriptor; the process's own when absent. */
+  readonly netns?: NetnsRef;
+}
+
+/** The policy rules of one namespace. Throws KernelError when no socket can be had there. */
+export function createPolicyKernel(options: PolicyNftKernelOptions = {}): PolicyKernel {
+  return new PolicyNftKernel(options.netns);
+}
+
+/** How often a difference is written, if others write at the same time, before that is an error. */
+const ATTEMPTS = 5;
+/** From here on the table is made anew as a whole: something in it is in the way that reading does not show. */
+const REPLACE_FROM = 4;
+
+const MAX_DIFFERENCES = 20;
+
+/** A transaction is one datagram, and the kernel refuses what is longer than the buffer. Memory is taken when used. */
+const SEND_BUFFER_BYTES = 64 * 1024 * 1024;
+
+/** What the kernel has of ours, as far as changes need to know it. */
+interface Written {
+  readonly endpoints: Map<string, RuleEndpoint>;
+  readonly guard: PolicyGuard;
+}
+
+class PolicyNftKernel implements PolicyKernel {
+  readonly #netns: NetnsRef | undefined;
+  readonly #connection: NetlinkConnection;
+  /** A connection that broke down gets a new socket, with another port. */
+  readonly #ports = new Set<number>();
+  #closed = false;
+  /** Undefined before the first resync and after a failure. */
+  #written: Written | undefined;
+
+  constructor(netns: NetnsRef | undefined) {
+    this.#netns = netns;
+    this.#connection = asKernelError('open a netfilter socket', () =>
+      createNetlinkConnection(() => this.#open(), { trace: traceFromEnvironment() }),
+    );
+  }
+
+  resync(view: RuleView, guard: PolicyGuard): Promise<PolicyResync> {
+    return this.#ask('resync', () => this.#resync(view, guard));
+  }
+
+  apply(delta: RuleDelta, view: RuleView): Promise<void> {
+    return this.#ask('apply', () => {
+      this.#change(({ endpoints, guard }, changes) => {
+        planDelta(delta, view, endpoints, changes);
+        return () => {
+          for (const { key } of delta.removedEndpoints) endpoints.delete(key);
+          for (const endpoint of delta.endpoints) endpoints.set(endpoint.key, endpoint);
+          return { endpoints, guard };
+        };
+      });
+    });
+  }
+
+  setGuard(guard: PolicyGuard): Promise<void> {
+    return this.#ask('set guard', () => {
+      this.#change((written, changes) => {
+        planGuard(written.guard, guard, changes);
+        return () => ({ ...written, guard });
+      });
+    });
+  }
+
+  isClosed(): Promise<boolean> {
+    return this.#ask('read', () => isClosed(this.#connection));
+  }
+
+  async *monitor(signal: AbortSignal): AsyncGenerator<PolicyKernelEvent> {
+    this.#checkOpen();
+    try {
+      yield* monitorPolicy({ netns: this.#netns, isOwnPort: (port) => this.#ports.has(port) }, signal);
+    } catch (error) {
+      throw policyKernelError('watch', error);
+    }
+  }
+
+  judgeFlows(_addresses: ReadonlySet<Ip>, _allowed: (packet: RulePacket) => boolean): Promise<FlowJudgement> {
+    return Promise.resolve({ seen: 0, cut: 0, mended: 0 });
+  }
+
+  async *verdicts(signal: AbortSignal): AsyncGenerator<VerdictRecord> {
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  }
+
+  remove(): Promise<boolean> {
+    return this.#ask('remove', () => {
+      this.#written = undefined;
+      const families = POLICY_FAMILIES.filter((family) => readTable(this.#connection, family) !== undefined);
+      if (families.length === 0) return false;
+      changeNftables(
+        this.#connection,
+        families.map((family) => delNftTable({ family, name: TABLE })),
+      );
+      return true;
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#connection[Symbol.dispose]();
+  }
+
+  #resync(view: RuleView, guard: PolicyGuard): PolicyResync {
+    this.#written = undefined;
+    const desired = desiredTables(view, guard);
+    const differences: string[] = [];
+    let writes = 0;
+    for (let attempt = 1; ; attempt++) {
+      const changes = new ChangeList();
+      const note = (line: string): void => {
+        if (attempt === 1 && differences.length < MAX_DIFFERENCES) differences.push(line);
+      };
+      for (const table of desired) {
+        const actual = readTable(this.#connection, table.family);
+        if (attempt >= REPLACE_FROM && actual !== undefined) replaceTable(table, changes);
+        else planTable(table, actual, changes, note);
+      }
+      try {
+        this.#write(changes);
+        writes += changes.writes;
+        break;
+      } catch (error) {
+        // Somebody made or deleted something between our reading and our writing.
+        if (!(isNotFound(error) || isExists(error) || isBusy(error)) || attempt === ATTEMPTS) throw error;
+      }
+    }
+    const endpoints = new Map([...view.endpoints()].map((endpoint) => [endpoint.key, endpoint]));
+    this.#written = { endpoints, guard };
+    return { writes, differences };
+  }
+
+  /** `plan` gives what is written once the kernel has taken it. */
+  #change(plan: (written: Written, changes: ChangeList) => () => Written): void {
+    const written = this.#written;
+    if (written === undefined) {
+      throw new KernelError('io', 'what the kernel has is not known: resync comes before changes and after failures');
+    }
+    this.#written = undefined;
+    const changes = new ChangeList();
+    const done = plan(written, changes);
+    this.#write(changes);
+    this.#written = done();
+  }
+
+  #write(changes: ChangeList): void {
+    for (const requests of changes.transactions()) changeNftables(this.#connection, requests);
+  }
+
+  #open(): NetlinkTransport {
+    const options = { protocol: NETLINK_NETFILTER, netns: this.#netns, sendBufferBytes: SEND_BUFFER_BYTES };
+    const socket = openNetlinkSocket(options);
+    this.#ports.add(socket.portId);
+    return socket;
+  }
+
+  /** The calls are synchronous: the kernel answers inside the system call. */
+  #ask<T>(operation: string, question: () => T): Promise<T> {
+    return Promise.try(() => {
+      this.#checkOpen();
+      return asKernelError(operation, question);
+    });
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new KernelError('closed', 'the kernel was closed');
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * A RuleChain as an nf_tables chain. What a rule allows returns to the caller, so that the chain of the other end judges
+ * too; the end of the chain denies.
+ */
+import { type AllowRule, type Direction, PROTOCOL_NUMBER, type RuleChain, type RulePeer } from '@canal/rules-ast';
+import {
+  goto,
+  matchFamily,
+  matchPort,
+  matchProtocol,
+  matchSet,
+  NFT_FIELD,
+  NFT_VERDICT,
+  type NftExpression,
+  type NftField,
+  verdict,
+} from 'netlink-ts';
+import type { IpFamily } from 'net-types';
+import { DENIED_CHAIN } from './chain-names.ts';
+import { FAMILIES, setName } from './rule-set.ts';
+import type { ChainImage, RuleImage } from './table-image.ts';
+
+export function chainImage(chain: RuleChain): ChainImage {
+  const rules = chain.rules.flatMap((rule) => allowRules(chain.direction, rule));
+  return { name: chain.id, rules: [...rules, [goto(DENIED_CHAIN[chain.direction])]] };
+}
+
+function allowRules(direction: Direction, { peer, ports }: AllowRule): RuleImage[] {
+  const peers: (readonly NftExpression[])[] =
+    peer.type === 'any' ? [[]] : FAMILIES.map((family) => matchPeer(direction, peer, family));
+  // What is compared with a constant comes first: it is cheaper than a set.
+  return portMatches(ports).flatMap((port) => peers.map((match) => [...port, ...match, verdict(NFT_VERDICT.RETURN)]));
+}
+
+/** One for each way to match; an empty one matches everything. */
+function portMatches(ports: AllowRule['ports']): (readonly NftExpression[])[] {
+  if (ports === 'any') return [[]];
+  return ports.flatMap(({ protocol, ranges }): NftExpression[][] => {
+    const isProtocol = matchProtocol(PROTOCOL_NUMBER[protocol]);
+    if (ranges.length === 0) return [isProtocol];
+    return ranges.map(({ first, last }) => [...isProtocol, ...matchPort('dport', first, last)]);
+  });
+}
+
+const PEER_ADDRESS: Readonly<Record<Direction, Readonly<Record<IpFamily, NftField>>>> = {
+  ingress: { 4: NFT_FIELD.ipSaddr, 6: NFT_FIELD.ip6Saddr },
+  egress: { 4: NFT_FIELD.ipDaddr, 6: NFT_FIELD.ip6Daddr },
+};
+
+function matchPeer(
+  direction: Direction,
+  peer: Exclude<RulePeer, { type: 'any' }>,
+  family: IpFamily,
+): readonly NftExpression[] {
+  const address = PEER_ADDRESS[direction][family];
+  const isFamily = matchFamily(family);
+  switch (peer.type) {
+    case 'addresses':
+      return [...isFamily, ...matchSet(setName(peer.set, family), [address])];
+    case 'blocks': {
+      const inBlock = matchSet(setName(peer.set, family), [address]);
+      const except = peer.except === undefined ? [] : matchSet(setName(peer.except, family), [address], true);
+      return [...isFamily, ...inBlock, ...except];
+    }
+    case 'address-ports':
+      return [...isFamily, ...matchSet(setName(peer.set, family), [address, NFT_FIELD.l4proto, NFT_FIELD.dport])];
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * The tables that are always there, with pods or without. Who a packet is from and to is told by its addresses, and
+ * `guard` sees to it that a pod's are its own; so nothing here hangs on which way a packet takes:
+ *
+ *     guard   prerouting, before conntrack      pods use their own addresses, no encapsulation, no router's words
+ *     judge   postrouting, after every DNAT,    forwarded packets, the node's own, and those that IPVS makes
+ *             before every masquerade
+ *     input   input, behind IPVS                from pods to their node; to the tunnel ports
+ *
+ * Chains of policies are called by the maps egress4 … ingress6 (address to chain).
+ */
+import type { PolicyGuard } from '@canal/kernel-port';
+import { POLICY_NFT_TABLE } from '@canal/model';
+import {
+  counter,
+  jump,
+  type KnownNftExpression,
+  matchInterface,
+  matchSet,
+  NF_INET,
+  NFPROTO,
+  NFT_CMP,
+  NFT_FIELD,
+  NFT_REG,
+  NFT_VERDICT,
+  verdict,
+} from 'netlink-ts';
+import { CHAIN, DROP_REASONS } from './chain-names.ts';
+import { INPUT_RULES, JUDGE_RULES, MIDSTREAM_RULES, sampleRules, tunnelInputRules } from './judge-rules.ts';
+import { POD_GUARD_RULES, POD_INTERFACES, STRANGER_RULES } from './pod-guard.ts';
+import { reasonRules } from './reason-rules.ts';
+import { INET_SETS } from './static-sets.ts';
+import type { ChainImage, SetDefinition } from './table-image.ts';
+
+/** Chains and empty sets of one family. */
+export interface StaticTable {
+  readonly family: number;
+  readonly sets: readonly SetDefinition[];
+  readonly chains: readonly ChainImage[];
+}
+
+export const POLICY_FAMILIES: readonly number[] = [NFPROTO.INET, NFPROTO.ARP];
+
+export const TABLE = POLICY_NFT_TABLE;
+
+/** Before conntrack is asked (-200), after fragments are put together (-400). */
+const GUARD_PRIORITY = -310;
+/** DNAT is at -100 of prerouting, masquerade at 100 (SNAT in IPVS at 99 of input). */
+const JUDGE_PRIORITY = 50;
+const INPUT_PRIORITY = 110;
+
+/** NF_ARP_IN of linux/netfilter_arp.h. */
+const ARP_IN = 0;
+
+export function staticTables(guard: PolicyGuard): readonly StaticTable[] {
+  return [inetTable(guard), ARP_TABLE];
+}
+
+function inetTable(guard: PolicyGuard): StaticTable {
+  return {
+    family: NFPROTO.INET,
+    sets: INET_SETS,
+    chains: [
+      ...DROP_REASONS.map((reason) => ({ name: reason, rules: reasonRules(reason) })),
+      { name: CHAIN.stranger, rules: STRANGER_RULES },
+      { name: CHAIN.pod, rules: POD_GUARD_RULES },
+      { name: CHAIN.midstream, rules: MIDSTREAM_RULES },
+      { name: CHAIN.tunnelInput, rules: tunnelInputRules(guard) },
+      { name: CHAIN.sample, rules: sampleRules(guard) },
+      {
+        name: CHAIN.guard,
+        hook: { number: NF_INET.PRE_ROUTING, priority: GUARD_PRIORITY },
+        rules: [[...matchInterface('iifname', POD_INTERFACES), jump(CHAIN.pod)]],
+      },
+      { name: CHAIN.judge, hook: { number: NF_INET.POST_ROUTING, priority: JUDGE_PRIORITY }, rules: JUDGE_RULES },
+      { name: CHAIN.input, hook: { number: NF_INET.LOCAL_IN, priority: INPUT_PRIORITY }, rules: INPUT_RULES },
+    ],
+  };
+}
+
+/** ARP does not come by the inet family. A pod that asks whether an address is free says no address of its own. */
+const ARP_TABLE: StaticTable = {
+  family: NFPROTO.ARP,
+  sets: [{ name: 'owners4', key: ['ifname', 'ipv4_addr'] }],
+  chains: [
+    {
+      name: CHAIN.guard,
+      hook: { number: ARP_IN, priority: 0 },
+      rules: [[...matchInterface('iifname', POD_INTERFACES), jump(CHAIN.pod)]],
+    },
+    {
+      name: CHAIN.pod,
+      rules: [
+        [NFT_FIELD.arpSaddrIp.load(NFT_REG.REG_1), isZero(4), verdict(NFT_VERDICT.ACCEPT)],
+        [...matchSet('owners4', [NFT_FIELD.iifname, NFT_FIELD.arpSaddrIp]), verdict(NFT_VERDICT.ACCEPT)],
+        [counter(), verdict(NFT_VERDICT.DROP)],
+      ],
+    },
+  ],
+};
+
+function isZero(bytes: number): KnownNftExpression {
+  return { type: 'cmp', sreg: NFT_REG.REG_1, op: NFT_CMP.EQ, data: { value: new Uint8Array(bytes) } };
+}

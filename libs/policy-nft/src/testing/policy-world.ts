@@ -1,0 +1,80 @@
+/**
+ * A node with routed pods, as the CNI plugin leaves them, and one namespace that is everything else:
+ *
+ *     pod 1  10.244.1.11  cnl00000000001 ┐                       ┌ 192.0.2.2    another node
+ *     pod 2  10.244.1.12  cnl00000000002 ├ node 192.0.2.1 ─ far ─┤ 10.244.2.11  a pod there
+ *     pod 3  10.244.1.13  cnl00000000003 ┘                       └ 203.0.113.9  outside
+ *
+ * IPv6 alike: fd00:10:244:1::b …, 2001:db8::1 and ::2, fd00:10:244:2::b, 2001:db8:9::9.
+ */
+import { createTestNetns, connectNetns, type TestNetns } from '@canal/testing';
+
+export interface WorldPod {
+  readonly netns: TestNetns;
+  readonly hostInterface: string;
+  readonly mac: string;
+  readonly hostMac: string;
+  readonly ip4: string;
+  readonly ip6: string;
+}
+
+export interface PolicyWorld extends Disposable {
+  readonly node: TestNetns;
+  readonly far: TestNetns;
+  readonly pods: readonly WorldPod[];
+}
+
+export const NODE = { ip4: '192.0.2.1', ip6: '2001:db8::1' } as const;
+export const OTHER_NODE = { ip4: '192.0.2.2', ip6: '2001:db8::2' } as const;
+export const REMOTE_POD = { ip4: '10.244.2.11', ip6: 'fd00:10:244:2::b' } as const;
+export const OUTSIDE = { ip4: '203.0.113.9', ip6: '2001:db8:9::9' } as const;
+
+export function createPolicyWorld(podCount = 3): PolicyWorld {
+  using stack = new DisposableStack();
+  const node = stack.use(createTestNetns('node'));
+  const far = stack.use(createTestNetns('far'));
+  for (const family of ['4', '6']) node.run(['sysctl', '-qw', `net.ipv${family}.conf.all.forwarding=1`]);
+  connectNetns(
+    { netns: node, name: 'eth0', addresses: [`${NODE.ip4}/24`, `${NODE.ip6}/64`] },
+    { netns: far, name: 'eth0', addresses: [`${OTHER_NODE.ip4}/24`, `${OTHER_NODE.ip6}/64`] },
+  );
+  for (const { ip4, ip6 } of [REMOTE_POD, OUTSIDE]) {
+    far.run(['ip', 'address', 'add', `${ip4}/32`, 'dev', 'lo']);
+    far.run(['ip', 'address', 'add', `${ip6}/128`, 'dev', 'lo']);
+    node.run(['ip', 'route', 'add', ip4, 'via', OTHER_NODE.ip4]);
+    node.run(['ip', 'route', 'add', ip6, 'via', OTHER_NODE.ip6]);
+  }
+  far.run(['ip', 'route', 'add', '10.244.1.0/24', 'via', NODE.ip4]);
+  far.run(['ip', 'route', 'add', 'fd00:10:244:1::/64', 'via', NODE.ip6]);
+  const pods = Array.from({ length: podCount }, (_, index) =>
+    addPod(stack.use(createTestNetns('pod')), node, index + 1),
+  );
+  const owned = stack.move();
+  return { node, far, pods, [Symbol.dispose]: () => owned.dispose() };
+}
+
+/** Permanent neighbours on both sides, no address on the host's end. */
+function addPod(netns: TestNetns, node: TestNetns, number: number): WorldPod {
+  const hostInterface = `cnl${number.toString(16).padStart(11, '0')}`;
+  const [ip4, ip6] = [`10.244.1.${10 + number}`, `fd00:10:244:1::${(10 + number).toString(16)}`];
+  node.run(['sysctl', '-qw', 'net.ipv6.conf.default.addr_gen_mode=1']);
+  connectNetns({ netns: node, name: hostInterface }, { netns, name: 'eth0', addresses: [`${ip4}/32`, `${ip6}/128`] });
+  node.run(['sysctl', '-qw', 'net.ipv6.conf.default.addr_gen_mode=0']);
+  const [hostMac, mac] = [macOf(node, hostInterface), macOf(netns, 'eth0')];
+  for (const [address, gateway] of [
+    [ip4, '169.254.1.1'],
+    [ip6, 'fe80::1'],
+  ] as const) {
+    node.run(['ip', 'neigh', 'add', address, 'lladdr', mac, 'dev', hostInterface, 'nud', 'permanent']);
+    node.run(['ip', 'route', 'add', address, 'dev', hostInterface]);
+    netns.run(['ip', 'neigh', 'add', gateway, 'lladdr', hostMac, 'dev', 'eth0', 'nud', 'permanent']);
+    netns.run(['ip', 'route', 'add', 'default', 'via', gateway, 'dev', 'eth0', 'onlink']);
+  }
+  return { netns, hostInterface, mac, hostMac, ip4, ip6 };
+}
+
+function macOf(netns: TestNetns, link: string): string {
+  const [found] = netns.json(['ip', '-j', 'link', 'show', link]) as { address: string }[];
+  if (found === undefined) throw new Error(`no device ${link}`);
+  return found.address;
+}

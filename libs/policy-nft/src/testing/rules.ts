@@ -1,0 +1,91 @@
+/** A view of rules put together by hand. */
+import type {
+  AllowRule,
+  ChainId,
+  MemberChange,
+  RuleChain,
+  RuleDelta,
+  RuleEndpoint,
+  RuleSet,
+  RuleView,
+  SetId,
+  SetMember,
+} from '@canal/rules-ast';
+import { type Ip, parseCidr, parseInterfaceName, parseIp, parseMac, unwrap } from 'net-types';
+import type { PolicyGuard } from '@canal/kernel-port';
+import { NODE, OTHER_NODE, type WorldPod } from './policy-world.ts';
+
+export const ip = (text: string): Ip => unwrap(parseIp(text));
+
+export const GUARD: PolicyGuard = {
+  nodeAddresses: [NODE.ip4, NODE.ip6, OTHER_NODE.ip4, OTHER_NODE.ip6].map(ip),
+  tunnelPorts: [8472],
+  allowSample: 0,
+};
+
+export interface HandRules {
+  readonly endpoints?: readonly RuleEndpoint[];
+  readonly chains?: readonly RuleChain[];
+  readonly sets?: readonly (readonly [RuleSet, readonly SetMember[]])[];
+}
+
+export function viewOf({ endpoints = [], chains = [], sets = [] }: HandRules): RuleView {
+  const members = (id: SetId): readonly SetMember[] => {
+    const found = sets.find(([set]) => set.id === id);
+    if (found === undefined) throw new RangeError(id);
+    return found[1];
+  };
+  return {
+    endpoints: () => endpoints,
+    chains: () => chains,
+    sets: () => sets.map(([set]) => set),
+    members,
+    memberCount: (id) => members(id).length,
+  };
+}
+
+export function endpointOf(pod: WorldPod, isolation: { ingress?: ChainId; egress?: ChainId } = {}): RuleEndpoint {
+  return {
+    key: `${pod.hostInterface}/eth0`,
+    hostInterface: unwrap(parseInterfaceName(pod.hostInterface)),
+    mode: 'routed',
+    mac: unwrap(parseMac(pod.mac)),
+    addresses: [ip(pod.ip4), ip(pod.ip6)],
+    ...isolation,
+  };
+}
+
+export function chain(id: ChainId, ...rules: AllowRule[]): RuleChain {
+  return { id, direction: id.startsWith('in-') ? 'ingress' : 'egress', rules };
+}
+
+export function addresses(id: SetId, ...members: string[]): readonly [RuleSet, readonly SetMember[]] {
+  return [{ id, kind: 'addresses' }, members.map((text) => ({ kind: 'addresses', ip: ip(text) }))];
+}
+
+export function blocks(id: SetId, ...members: string[]): readonly [RuleSet, readonly SetMember[]] {
+  return [{ id, kind: 'blocks' }, members.map((text) => ({ kind: 'blocks', cidr: unwrap(parseCidr(text)) }))];
+}
+
+export function addressPorts(
+  id: SetId,
+  ...members: (readonly [string, 'TCP' | 'UDP' | 'SCTP', number])[]
+): readonly [RuleSet, readonly SetMember[]] {
+  return [
+    { id, kind: 'address-ports' },
+    members.map(([text, protocol, port]) => ({ kind: 'address-ports', ip: ip(text), protocol, port })),
+  ];
+}
+
+export function delta(change: Partial<RuleDelta> & { readonly members?: ReadonlyMap<SetId, MemberChange> }): RuleDelta {
+  return {
+    newSets: [],
+    newChains: [],
+    members: new Map(),
+    endpoints: [],
+    removedEndpoints: [],
+    removedChains: [],
+    removedSets: [],
+    ...change,
+  };
+}
