@@ -1,12 +1,14 @@
 /** The engine over its parts. */
 import { type NetworkPolicy, type PolicyEndpoint, type PolicyNamespace, type PolicyPod, selects } from '@canal/model';
-import type { Direction, MemberChange, RuleDelta, RuleEndpoint, RuleSet, RuleView, SetId } from '@canal/rules-ast';
-import type { Ip } from 'net-types';
+import type { Direction, RuleDelta, RuleEndpoint, RuleSet, RuleView, SetId } from '@canal/rules-ast';
+import type { Ip, Result } from 'net-types';
 import { compileAllowList } from './allow-list.ts';
-import { ClusterState } from './cluster-state.ts';
 import { compileRules } from './compile-rules.ts';
 import { type EndpointEntry, EndpointTable, lostAddress } from './endpoint-table.ts';
-import type { Explanation, FlowQuestion } from './explanation.ts';
+import { explain } from './explain.ts';
+import type { Explanation, FlowQuestion, QuestionProblem } from './explanation.ts';
+import { LiveSets } from './live-sets.ts';
+import { PeerIndex } from './peer-index.ts';
 import {
   DEFAULT_POLICY_ENGINE_OPTIONS,
   type EndpointStatus,
@@ -15,9 +17,10 @@ import {
   type PolicyStatus,
 } from './policy-engine.ts';
 import type { PolicyModel } from './policy-model.ts';
+import { PolicyTable } from './policy-table.ts';
+import { portListText } from './port-list.ts';
 import { type LiveChain, RuleRegistry } from './rule-registry.ts';
 import { sameEndpoint } from './same-endpoint.ts';
-import { type Members, membersOf } from './set-members.ts';
 
 export function createPolicyEngine(options: Partial<PolicyEngineOptions> = {}): PolicyEngine {
   return new Engine({ ...DEFAULT_POLICY_ENGINE_OPTIONS, ...options });
@@ -28,24 +31,29 @@ interface JudgedEndpoint {
   readonly chains: readonly LiveChain[];
 }
 
+/** Chains by what they are compiled of, so that endpoints of one flush that are judged alike are compiled once. */
+type Compiled = Map<string, LiveChain>;
+
 class Engine implements PolicyEngine, PolicyModel {
   readonly #options: PolicyEngineOptions;
-  readonly #state = new ClusterState();
+  readonly #sets = new LiveSets();
+  readonly #peers = new PeerIndex((ip, before, after) => this.#sets.addressChanged(ip, before, after));
+  readonly #policies = new PolicyTable();
   readonly #endpoints = new EndpointTable();
   readonly #registry = new RuleRegistry();
   #ownNode: ReadonlySet<Ip> = new Set();
   #otherNodes: ReadonlySet<Ip> = new Set();
-  // What was flushed last.
+  // As flushed last.
   readonly #judged = new Map<string, JudgedEndpoint>();
-  readonly #chains = new Set<LiveChain>();
-  readonly #sets = new Map<SetId, { readonly set: RuleSet; members: Members }>();
+  readonly #viewChains = new Set<LiveChain>();
+  readonly #viewSets = new Map<SetId, RuleSet>();
 
   readonly view: RuleView = {
-    endpoints: () => [...this.#judged.values()].map(({ rule }) => rule),
-    chains: () => [...this.#chains].map(({ chain }) => chain),
-    sets: () => [...this.#sets.values()].map(({ set }) => set),
-    members: (id) => this.#members(id).values(),
-    memberCount: (id) => this.#members(id).size,
+    endpoints: () => this.#judged.values().map(({ rule }) => rule),
+    chains: () => this.#viewChains.values().map(({ chain }) => chain),
+    sets: () => this.#viewSets.values(),
+    members: (id) => this.#sets.members(id),
+    memberCount: (id) => this.#sets.memberCount(id),
   };
 
   constructor(options: PolicyEngineOptions) {
@@ -53,32 +61,40 @@ class Engine implements PolicyEngine, PolicyModel {
   }
 
   putPod(pod: PolicyPod): void {
-    this.#state.putPod(pod);
+    this.#peers.putPod(pod);
     this.#endpoints.learn(pod);
   }
 
   deletePod(namespace: string, name: string): void {
-    this.#state.deletePod(namespace, name);
+    this.#peers.deletePod(namespace, name);
   }
 
   putNamespace(namespace: PolicyNamespace): void {
-    this.#state.putNamespace(namespace);
+    this.#peers.putNamespace(namespace);
   }
 
   deleteNamespace(name: string): void {
-    this.#state.deleteNamespace(name);
+    this.#peers.deleteNamespace(name);
   }
 
   putPolicy(policy: NetworkPolicy): void {
-    this.#state.putPolicy(policy);
+    const before = this.#policies.find(policy.namespace, policy.name);
+    this.#policies.put(policy);
+    this.#endpoints.touch(
+      policy.namespace,
+      (subject) => isSubject(policy, subject) || (before !== undefined && isSubject(before, subject)),
+    );
   }
 
   deletePolicy(namespace: string, name: string): void {
-    this.#state.deletePolicy(namespace, name);
+    const before = this.#policies.find(namespace, name);
+    if (before === undefined) return;
+    this.#policies.delete(namespace, name);
+    this.#endpoints.touch(namespace, (subject) => isSubject(before, subject));
   }
 
   putEndpoint(endpoint: PolicyEndpoint): void {
-    this.#endpoints.put(endpoint, (namespace, name) => this.#state.pod(namespace, name));
+    this.#endpoints.put(endpoint, (namespace, name) => this.#peers.pod(namespace, name));
   }
 
   deleteEndpoint(key: string): void {
@@ -91,60 +107,35 @@ class Engine implements PolicyEngine, PolicyModel {
   }
 
   flush(): RuleDelta | undefined {
-    this.#endpoints.settle();
-    const endpoints: RuleEndpoint[] = [];
-    const removedEndpoints: RuleEndpoint[] = [];
-    for (const [key, { rule, chains }] of this.#judged) {
-      if (this.#endpoints.get(key) !== undefined) continue;
-      removedEndpoints.push(rule);
-      this.#judged.delete(key);
-      for (const chain of chains) this.#registry.dropChain(chain);
+    const { endpoints, removedEndpoints } = this.#judgeChanged();
+    const { newChains, newSets, removedChains, removedSets } = this.#registry.sweep();
+    for (const { set, content } of newSets) {
+      this.#sets.add(set.id, content, this.#peers);
+      this.#viewSets.set(set.id, set);
     }
-    for (const entry of this.#endpoints.entries()) {
-      const before = this.#judged.get(entry.endpoint.key);
-      const after = this.#judge(entry);
-      this.#judged.set(entry.endpoint.key, after);
-      for (const chain of before?.chains ?? []) this.#registry.dropChain(chain);
-      if (before === undefined || !sameEndpoint(before.rule, after.rule)) endpoints.push(after.rule);
+    for (const { set } of removedSets) {
+      this.#sets.remove(set.id);
+      this.#viewSets.delete(set.id);
     }
-    const swept = this.#registry.sweep();
-    const removedChains = swept.chains.filter((chain) => this.#chains.delete(chain)).map(({ chain }) => chain.id);
-    const removedSets = swept.sets.filter(({ set }) => this.#sets.delete(set.id)).map(({ set }) => set);
-    const newChains = [...this.#registry.chains()].filter((chain) => !this.#chains.has(chain));
-    for (const chain of newChains) this.#chains.add(chain);
-    const owners = this.#state.owners();
-    const newSets: RuleSet[] = [];
-    const members = new Map<SetId, MemberChange>();
-    for (const { set, content } of this.#registry.sets()) {
-      const before = this.#sets.get(set.id);
-      const after = membersOf(content, this.#state, owners);
-      this.#sets.set(set.id, { set, members: after });
-      if (before === undefined) {
-        newSets.push(set);
-        continue;
-      }
-      const added = [...after].filter(([key]) => !before.members.has(key)).map(([, member]) => member);
-      const removed = [...before.members].filter(([key]) => !after.has(key)).map(([, member]) => member);
-      if (added.length > 0 || removed.length > 0) members.set(set.id, { added, removed });
-    }
+    for (const chain of newChains) this.#viewChains.add(chain);
+    for (const chain of removedChains) this.#viewChains.delete(chain);
     const delta: RuleDelta = {
-      newSets,
+      newSets: newSets.map(({ set }) => set),
       newChains: newChains.map(({ chain }) => chain),
-      members,
+      members: this.#sets.flush(),
       endpoints,
       removedEndpoints,
-      removedChains,
-      removedSets,
+      removedChains: removedChains.map(({ chain }) => chain.id),
+      removedSets: removedSets.map(({ set }) => set),
     };
     return isEmpty(delta) ? undefined : delta;
   }
 
-  explain(_question: FlowQuestion): Explanation {
-    throw new Error('not wired yet');
+  explain(question: FlowQuestion): Result<Explanation, QuestionProblem> {
+    return explain(this, question);
   }
 
   *endpointStatuses(): Iterable<EndpointStatus> {
-    this.#endpoints.settle();
     for (const entry of this.#endpoints.entries()) {
       const { endpoint, subject } = entry;
       const names = (direction: Direction): string[] =>
@@ -157,34 +148,36 @@ class Engine implements PolicyEngine, PolicyModel {
   }
 
   *policyStatuses(): Iterable<PolicyStatus> {
-    for (const policy of this.#state.allPolicies()) {
+    const subjects = Map.groupBy(
+      Iterator.from(this.#endpoints.entries()).flatMap(({ subject }) => (subject === undefined ? [] : [subject])),
+      ({ namespace }) => namespace,
+    );
+    for (const policy of this.#policies.all()) {
       const { namespace, name, uid, problems } = policy;
-      const selected = [...this.#endpoints.entries()].filter(
-        ({ subject }) => subject !== undefined && subject.namespace === namespace && isSubject(policy, subject),
-      );
+      const selected = subjects.get(namespace)?.filter((subject) => isSubject(policy, subject)) ?? [];
       yield { policy: `${namespace}/${name}`, uid, problems, localEndpoints: selected.length };
     }
   }
 
   pod(namespace: string, name: string): PolicyPod | undefined {
-    return this.#state.pod(namespace, name);
+    return this.#peers.pod(namespace, name);
   }
 
   podOwning(ip: Ip): PolicyPod | undefined {
-    return this.#state.owners().get(ip);
+    return this.#peers.podOwning(ip);
   }
 
   namespace(name: string): PolicyNamespace | undefined {
-    return this.#state.namespace(name);
+    return this.#peers.namespace(name);
   }
 
   policies(namespace: string): readonly NetworkPolicy[] {
-    return this.#state.policies(namespace);
+    return this.#policies.of(namespace);
   }
 
   policiesSelecting(pod: PolicyPod, direction: Direction): readonly NetworkPolicy[] {
-    return this.#state
-      .policies(pod.namespace)
+    return this.#policies
+      .of(pod.namespace)
       .filter((policy) => policy[direction] !== undefined && isSubject(policy, pod));
   }
 
@@ -205,10 +198,30 @@ class Engine implements PolicyEngine, PolicyModel {
     return this.#otherNodes.has(ip) ? 'other' : undefined;
   }
 
-  #judge(entry: EndpointEntry): JudgedEndpoint {
+  #judgeChanged(): { readonly endpoints: RuleEndpoint[]; readonly removedEndpoints: RuleEndpoint[] } {
+    const endpoints: RuleEndpoint[] = [];
+    const removedEndpoints: RuleEndpoint[] = [];
+    const compiled: Compiled = new Map();
+    for (const key of this.#endpoints.takeChanged()) {
+      const before = this.#judged.get(key);
+      const entry = this.#endpoints.get(key);
+      if (entry === undefined) {
+        this.#judged.delete(key);
+        if (before !== undefined) removedEndpoints.push(before.rule);
+      } else {
+        const after = this.#judge(entry, compiled);
+        this.#judged.set(key, after);
+        if (before === undefined || !sameEndpoint(before.rule, after.rule)) endpoints.push(after.rule);
+      }
+      for (const chain of before?.chains ?? []) this.#registry.dropChain(chain);
+    }
+    return { endpoints, removedEndpoints };
+  }
+
+  #judge(entry: EndpointEntry, compiled: Compiled): JudgedEndpoint {
     const { key, hostInterface, mode, mac } = entry.endpoint;
-    const ingress = this.#chain(entry, 'ingress');
-    const egress = this.#chain(entry, 'egress');
+    const ingress = this.#chain(entry, 'ingress', compiled);
+    const egress = this.#chain(entry, 'egress', compiled);
     return {
       rule: {
         key,
@@ -223,19 +236,20 @@ class Engine implements PolicyEngine, PolicyModel {
     };
   }
 
-  #chain(entry: EndpointEntry, direction: Direction): LiveChain | undefined {
+  #chain(entry: EndpointEntry, direction: Direction, compiled: Compiled): LiveChain | undefined {
     const { subject } = entry;
     if (subject === undefined || lostAddress(entry)) return this.#registry.useChain(direction, []);
     const policies = this.policiesSelecting(subject, direction);
     if (policies.length === 0) return undefined;
+    const names = policies.map(({ name }) => name).join(',');
+    const ports = direction === 'ingress' ? portListText(subject.ports) : '';
+    const key = [direction, subject.namespace, names, ports].join('\n');
+    const known = compiled.get(key);
+    if (known !== undefined) return this.#registry.useAgain(known);
     const list = compileAllowList(direction, policies, subject.ports);
-    return this.#registry.useChain(direction, compileRules(list, this.#options.flattenAbove));
-  }
-
-  #members(id: SetId): Members {
-    const entry = this.#sets.get(id);
-    if (entry === undefined) throw new RangeError(`set ${id} is not in the view, expected one of sets()`);
-    return entry.members;
+    const chain = this.#registry.useChain(direction, compileRules(list, this.#options.flattenAbove));
+    compiled.set(key, chain);
+    return chain;
   }
 }
 
@@ -244,15 +258,7 @@ function isSubject(policy: NetworkPolicy, pod: PolicyPod): boolean {
 }
 
 function isEmpty(delta: RuleDelta): boolean {
-  return (
-    delta.members.size === 0 &&
-    [
-      delta.newSets,
-      delta.newChains,
-      delta.endpoints,
-      delta.removedEndpoints,
-      delta.removedChains,
-      delta.removedSets,
-    ].every(({ length }) => length === 0)
-  );
+  const { newSets, newChains, members, endpoints, removedEndpoints, removedChains, removedSets } = delta;
+  const lists = [newSets, newChains, endpoints, removedEndpoints, removedChains, removedSets];
+  return members.size === 0 && lists.every(({ length }) => length === 0);
 }

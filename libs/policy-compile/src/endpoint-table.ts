@@ -1,6 +1,7 @@
 /** Endpoints of this node, each with the pod as which it is judged, and which of them has an address. */
 import type { PolicyEndpoint, PolicyPod } from '@canal/model';
 import type { Ip } from 'net-types';
+import { portListText } from './port-list.ts';
 
 export interface EndpointEntry {
   readonly endpoint: PolicyEndpoint;
@@ -15,15 +16,16 @@ export class EndpointTable {
   readonly #byUid = new Map<string, Set<EndpointEntry>>();
   readonly #owners = new Map<Ip, EndpointEntry>();
   #contested = false;
+  #changed = new Set<string>();
 
   /** `find` gives the pod of that name, whatever its uid. */
   put(endpoint: PolicyEndpoint, find: (namespace: string, name: string) => PolicyPod | undefined): void {
-    const before = this.#entries.get(endpoint.key);
-    if (before !== undefined) this.#forgetUid(before);
     const { pod } = endpoint;
     const known = pod === undefined ? undefined : find(pod.namespace, pod.name);
-    const last = before?.subject;
-    const subject = [known, last].find((candidate) => candidate !== undefined && candidate.uid === pod?.uid);
+    const remembered = pod === undefined ? [] : [...(this.#byUid.get(pod.uid) ?? [])].map(({ subject }) => subject);
+    const subject = [known, ...remembered].find((candidate) => candidate !== undefined && isPodOf(endpoint, candidate));
+    const before = this.#entries.get(endpoint.key);
+    if (before !== undefined) this.#forgetUid(before);
     const entry: EndpointEntry = { endpoint, subject, addresses: [] };
     this.#entries.set(endpoint.key, entry);
     if (pod !== undefined) {
@@ -32,41 +34,62 @@ export class EndpointTable {
       else same.add(entry);
     }
     this.#contested = true;
+    this.#changed.add(endpoint.key);
   }
 
-  delete(key: string): boolean {
+  delete(key: string): void {
     const entry = this.#entries.get(key);
-    if (entry === undefined) return false;
+    if (entry === undefined) return;
     this.#forgetUid(entry);
+    this.#entries.delete(key);
     this.#contested = true;
-    return this.#entries.delete(key);
+    this.#changed.add(key);
   }
 
-  /** Endpoints of the pod from now on are judged as it is. */
-  learn(pod: PolicyPod): Iterable<EndpointEntry> {
-    const entries = [...(this.#byUid.get(pod.uid) ?? [])].filter(
-      ({ endpoint }) => endpoint.pod?.namespace === pod.namespace && endpoint.pod.name === pod.name,
-    );
-    for (const entry of entries) entry.subject = pod;
-    if (entries.length > 0) this.#contested = true;
-    return entries;
+  /** Endpoints of the pod are judged as it is from now on. */
+  learn(pod: PolicyPod): void {
+    for (const entry of this.#byUid.get(pod.uid) ?? []) {
+      if (!isPodOf(entry.endpoint, pod)) continue;
+      if (entry.subject === undefined || !isSameSubject(entry.subject, pod)) {
+        this.#contested = true;
+        this.#changed.add(entry.endpoint.key);
+      }
+      entry.subject = pod;
+    }
+  }
+
+  /** Marks the endpoints as changed whose pod is of the namespace and so. */
+  touch(namespace: string, so: (subject: PolicyPod) => boolean): void {
+    for (const { endpoint, subject } of this.#entries.values()) {
+      if (subject?.namespace === namespace && so(subject)) this.#changed.add(endpoint.key);
+    }
+  }
+
+  /** Keys of endpoints that may be judged otherwise than when this was asked last. */
+  takeChanged(): ReadonlySet<string> {
+    this.#settle();
+    const changed = this.#changed;
+    this.#changed = new Set();
+    return changed;
   }
 
   get(key: string): EndpointEntry | undefined {
+    this.#settle();
     return this.#entries.get(key);
   }
 
   entries(): Iterable<EndpointEntry> {
+    this.#settle();
     return this.#entries.values();
   }
 
   owner(ip: Ip): EndpointEntry | undefined {
-    this.settle();
+    this.#settle();
     return this.#owners.get(ip);
   }
 
   /** Decides whose each address is. */
-  settle(): void {
+  #settle(): void {
     if (!this.#contested) return;
     this.#contested = false;
     this.#owners.clear();
@@ -77,7 +100,9 @@ export class EndpointTable {
       }
     }
     for (const entry of this.#entries.values()) {
-      entry.addresses = [...new Set(entry.endpoint.addresses)].filter((ip) => this.#owners.get(ip) === entry);
+      const addresses = [...new Set(entry.endpoint.addresses)].filter((ip) => this.#owners.get(ip) === entry);
+      if (addresses.join() !== entry.addresses.join()) this.#changed.add(entry.endpoint.key);
+      entry.addresses = addresses;
     }
   }
 
@@ -88,6 +113,22 @@ export class EndpointTable {
     same?.delete(entry);
     if (same?.size === 0) this.#byUid.delete(uid);
   }
+}
+
+function isPodOf({ pod }: PolicyEndpoint, candidate: PolicyPod): boolean {
+  return pod?.uid === candidate.uid && pod.namespace === candidate.namespace && pod.name === candidate.name;
+}
+
+/** Whether the two are judged alike. */
+function isSameSubject(a: PolicyPod, b: PolicyPod): boolean {
+  const keys = Object.keys(a.labels);
+  return (
+    a.hostNetwork === b.hostNetwork &&
+    a.createdMs === b.createdMs &&
+    keys.length === Object.keys(b.labels).length &&
+    keys.every((key) => a.labels[key] === b.labels[key]) &&
+    portListText(a.ports) === portListText(b.ports)
+  );
 }
 
 export function lostAddress({ endpoint, addresses }: EndpointEntry): boolean {

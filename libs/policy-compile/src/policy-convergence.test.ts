@@ -161,9 +161,10 @@ class Objects {
         return;
       case 'endpoint': {
         const { endpoint } = event;
-        const uid = endpoint.pod!.uid;
-        const subject = [this.pods.get(pathOf(endpoint.pod!)), this.endpoints.get(endpoint.key)?.subject];
-        this.endpoints.set(endpoint.key, { endpoint, subject: subject.find((known) => known?.uid === uid) });
+        const { uid } = endpoint.pod!;
+        const remembered = [...this.endpoints.values()].map(({ subject }) => subject);
+        const subject = [this.pods.get(pathOf(endpoint.pod!)), ...remembered].find((known) => known?.uid === uid);
+        this.endpoints.set(endpoint.key, { endpoint, subject });
         return;
       }
       case 'no-endpoint':

@@ -12,20 +12,31 @@ export interface LiveChain {
   readonly chain: RuleChain;
   readonly sets: readonly LiveSet[];
   users: number;
+  swept: boolean;
 }
 
 export interface LiveSet {
   readonly set: RuleSet;
   readonly content: SetContent;
   users: number;
+  swept: boolean;
+}
+
+/** Since the sweep before. What came and went in between is in neither. */
+export interface Swept {
+  readonly newChains: readonly LiveChain[];
+  readonly newSets: readonly LiveSet[];
+  readonly removedChains: readonly LiveChain[];
+  readonly removedSets: readonly LiveSet[];
 }
 
 export class RuleRegistry {
   readonly #ids = new ContentIds();
   readonly #chains = new Map<string, LiveChain>();
   readonly #sets = new Map<string, LiveSet>();
-  readonly #unusedChains = new Set<LiveChain>();
-  readonly #unusedSets = new Set<LiveSet>();
+  // To look at when sweeping: what is new or has lost its last user.
+  #chainsToSweep = new Set<LiveChain>();
+  #setsToSweep = new Set<LiveSet>();
 
   /** The chain of these rules with one user more. */
   useChain(direction: Direction, compiled: readonly CompiledRule[]): LiveChain {
@@ -43,59 +54,70 @@ export class RuleRegistry {
     const id = this.#ids.take(prefix, [direction, ...rules.map(({ text }) => text)].join('\n'));
     let live = this.#chains.get(id);
     if (live === undefined) {
-      live = { chain: { id, direction, rules: rules.map(({ rule }) => rule) }, sets: [...sets], users: 0 };
+      live = {
+        chain: { id, direction, rules: rules.map(({ rule }) => rule) },
+        sets: [...sets],
+        users: 0,
+        swept: false,
+      };
       this.#chains.set(id, live);
+      this.#chainsToSweep.add(live);
       for (const set of live.sets) set.users++;
     }
     live.users++;
     return live;
   }
 
-  dropChain(live: LiveChain): void {
-    if (--live.users === 0) this.#unusedChains.add(live);
+  useAgain(live: LiveChain): LiveChain {
+    live.users++;
+    return live;
   }
 
-  /** Forgets what is unused, and tells of it. */
-  sweep(): { readonly chains: readonly LiveChain[]; readonly sets: readonly LiveSet[] } {
-    const chains = [...this.#unusedChains].filter(({ users }) => users === 0);
-    this.#unusedChains.clear();
-    for (const { chain, sets } of chains) {
+  dropChain(live: LiveChain): void {
+    if (--live.users === 0) this.#chainsToSweep.add(live);
+  }
+
+  sweep(): Swept {
+    const chains = split(this.#chainsToSweep);
+    this.#chainsToSweep = new Set();
+    for (const { chain, sets } of chains.unused) {
       this.#chains.delete(chain.id);
       this.#ids.free(chain.id);
-      for (const set of sets) if (--set.users === 0) this.#unusedSets.add(set);
+      for (const set of sets) if (--set.users === 0) this.#setsToSweep.add(set);
     }
-    const sets = [...this.#unusedSets].filter(({ users }) => users === 0);
-    this.#unusedSets.clear();
-    for (const { set } of sets) {
+    const sets = split(this.#setsToSweep);
+    this.#setsToSweep = new Set();
+    for (const { set } of sets.unused) {
       this.#sets.delete(set.id);
       this.#ids.free(set.id);
     }
-    return { chains, sets };
-  }
-
-  chains(): Iterable<LiveChain> {
-    return this.#chains.values();
-  }
-
-  sets(): Iterable<LiveSet> {
-    return this.#sets.values();
-  }
-
-  set(id: string): LiveSet | undefined {
-    return this.#sets.get(id);
+    return { newChains: chains.added, newSets: sets.added, removedChains: chains.removed, removedSets: sets.removed };
   }
 
   #set(content: SetContent): LiveSet {
     const id = this.#ids.take(SET_ID_PREFIX[content.kind], setContentText(content));
     let live = this.#sets.get(id);
     if (live === undefined) {
-      live = { set: { id, kind: content.kind }, content, users: 0 };
+      live = { set: { id, kind: content.kind }, content, users: 0, swept: false };
       this.#sets.set(id, live);
+      this.#setsToSweep.add(live);
     }
-    // A chain that was there already has its own use of it; a set of a chain that never comes is swept.
-    this.#unusedSets.add(live);
     return live;
   }
+}
+
+function split<T extends { users: number; swept: boolean }>(
+  candidates: Iterable<T>,
+): { readonly added: T[]; readonly unused: T[]; readonly removed: T[] } {
+  const added: T[] = [];
+  const unused: T[] = [];
+  for (const live of candidates) {
+    if (live.users === 0) unused.push(live);
+    else if (!live.swept) added.push(live);
+  }
+  const removed = unused.filter(({ swept }) => swept);
+  for (const live of added) live.swept = true;
+  return { added, unused, removed };
 }
 
 function nameSets(peer: CompiledPeer, setOf: (content: SetContent) => string): RulePeer {

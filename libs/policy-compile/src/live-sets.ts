@@ -1,0 +1,97 @@
+/** Sets of pods' addresses that are in the view, and which of them a change of an address concerns. */
+import type { MemberChange, SetId, SetMember } from '@canal/rules-ast';
+import type { Ip } from 'net-types';
+import { LiveMembers } from './live-members.ts';
+import type { AddressFacts, PeerIndex } from './peer-index.ts';
+import type { PeerSelector } from './peer-selector.ts';
+import type { SetContent } from './set-content.ts';
+
+type SetEntry =
+  | { readonly kind: 'pods'; readonly id: SetId; readonly members: LiveMembers }
+  | { readonly kind: 'blocks'; readonly id: SetId; readonly members: readonly SetMember[] };
+
+export class LiveSets {
+  readonly #entries = new Map<SetId, SetEntry>();
+  readonly #bySelector = new Map<PeerSelector, Set<LiveMembers>>();
+  readonly #ofAll = new Set<LiveMembers>();
+  readonly #ids = new Map<LiveMembers, SetId>();
+  readonly #changed = new Set<LiveMembers>();
+
+  add(id: SetId, content: SetContent, index: PeerIndex): void {
+    if (content.kind === 'blocks') {
+      const members = content.blocks.map((cidr): SetMember => ({ kind: 'blocks', cidr }));
+      this.#entries.set(id, { kind: 'blocks', id, members });
+      return;
+    }
+    const members = new LiveMembers(content, index);
+    this.#entries.set(id, { kind: 'pods', id, members });
+    this.#ids.set(members, id);
+    if (members.isOfAll) this.#ofAll.add(members);
+    for (const selector of members.selectors) {
+      const sets = this.#bySelector.get(selector);
+      if (sets === undefined) this.#bySelector.set(selector, new Set([members]));
+      else sets.add(members);
+    }
+  }
+
+  remove(id: SetId): void {
+    const entry = this.#entries.get(id);
+    this.#entries.delete(id);
+    if (entry?.kind !== 'pods') return;
+    const { members } = entry;
+    for (const selector of members.selectors) {
+      const sets = this.#bySelector.get(selector);
+      sets?.delete(members);
+      if (sets?.size === 0) this.#bySelector.delete(selector);
+    }
+    this.#ofAll.delete(members);
+    this.#ids.delete(members);
+    this.#changed.delete(members);
+    members.release();
+  }
+
+  addressChanged(ip: Ip, before: AddressFacts | undefined, after: AddressFacts | undefined): void {
+    const samePorts = before?.ports === after?.ports;
+    const concerned = new Set<LiveMembers>(samePorts ? [] : this.#ofAll);
+    for (const [facts, other] of [
+      [before, after],
+      [after, before],
+    ] as const) {
+      for (const selector of facts?.selection.value ?? []) {
+        if (samePorts && other?.selection.value.includes(selector) === true) continue;
+        for (const members of this.#bySelector.get(selector) ?? []) concerned.add(members);
+      }
+    }
+    for (const members of concerned) {
+      members.addressChanged(ip, before, after);
+      this.#changed.add(members);
+    }
+  }
+
+  flush(): ReadonlyMap<SetId, MemberChange> {
+    const changes = new Map<SetId, MemberChange>();
+    for (const members of this.#changed) {
+      const change = members.flush();
+      const id = this.#ids.get(members);
+      if (change !== undefined && id !== undefined) changes.set(id, change);
+    }
+    this.#changed.clear();
+    return changes;
+  }
+
+  members(id: SetId): Iterable<SetMember> {
+    const entry = this.#entry(id);
+    return entry.kind === 'pods' ? entry.members.flushed() : entry.members;
+  }
+
+  memberCount(id: SetId): number {
+    const entry = this.#entry(id);
+    return entry.kind === 'pods' ? entry.members.flushedCount : entry.members.length;
+  }
+
+  #entry(id: SetId): SetEntry {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) throw new RangeError(`set ${id} is not in the view, expected one of sets()`);
+    return entry;
+  }
+}

@@ -1,0 +1,21 @@
+/** The selectors that select a class, as one object for all classes that the same ones select. */
+import type { PeerSelector } from './peer-selector.ts';
+import { type Interned, InternPool } from './intern-pool.ts';
+
+/** In order of their ids. */
+export type Selection = Interned<readonly PeerSelector[]>;
+
+export class Selections {
+  readonly #pool = new InternPool<readonly PeerSelector[]>();
+  readonly none: Selection = this.#pool.take('', () => []);
+
+  /** One use more. */
+  take(selectors: readonly PeerSelector[]): Selection {
+    const ordered = [...selectors].sort((a, b) => a.id - b.id);
+    return this.#pool.take(ordered.map(({ id }) => id).join(','), () => ordered);
+  }
+
+  drop(selection: Selection): void {
+    this.#pool.drop(selection);
+  }
+}
