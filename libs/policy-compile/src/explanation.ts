@@ -5,10 +5,19 @@ export interface FlowQuestion {
   /** An address as text, or `namespace/name` of a pod. */
   readonly source: string;
   readonly destination: string;
-  /** As `TCP`, `icmp`, or an IP protocol number. */
+  /** `TCP`, `udp`, `sctp`, `icmp`, or an IP protocol number. */
   readonly protocol: string;
-  /** A port number; a port name of the destination pod is resolved. Absent for protocols without ports. */
+  /** Of TCP, UDP and SCTP, and of nothing else. A port name is that of the destination pod. */
   readonly port?: number | string;
+}
+
+/** Why a question has no answer. */
+export interface QuestionProblem {
+  /** `not-found`: a pod or a port name that is not there; the question itself is well put. */
+  readonly code: 'bad-request' | 'not-found';
+  readonly field: keyof FlowQuestion;
+  /** Names the value, and what is expected or what there is. */
+  readonly message: string;
 }
 
 export interface Explanation {
@@ -17,7 +26,7 @@ export interface Explanation {
   readonly destination: FlowEnd;
   readonly protocol: string;
   readonly port?: number;
-  /** Egress at the source. Absent when the source is no pod that policy can select. */
+  /** Egress at the source. Absent when the source is no pod that policy can select. Also told of pods of other nodes. */
   readonly egress?: EndVerdict;
   /** Ingress at the destination, likewise. */
   readonly ingress?: EndVerdict;
@@ -27,8 +36,9 @@ export interface Explanation {
 
 export interface FlowEnd {
   readonly address: string;
+  /** Absent too when the runtime did not say which pod it is. */
   readonly pod?: { readonly namespace: string; readonly name: string };
-  /** What the address is when it is no pod's: `outside`, or a node or a hostNetwork pod. */
+  /** `host`: a node or a pod on its node's network; `outside`: nothing that is known. */
   readonly kind: 'pod' | 'host' | 'outside';
 }
 
@@ -45,7 +55,9 @@ export interface EndVerdict {
     /** A pod to itself. */
     | 'same-pod'
     /** The pod's endpoint is not known from the API. */
-    | 'unknown-pod';
+    | 'unknown-pod'
+    /** Another endpoint of the node has an address of the pod's endpoint. */
+    | 'address-taken';
   /** `namespace/name` of the policies that select the pod for this direction. */
   readonly policies: readonly string[];
   /** The first rule that allows, in the order of namespace, name, index. */

@@ -1,5 +1,13 @@
 export { createPolicyEngine } from './create-policy-engine.ts';
-export type { EndVerdict, Explanation, FlowEnd, FlowQuestion, RuleMiss, RuleReference } from './explanation.ts';
+export type {
+  EndVerdict,
+  Explanation,
+  FlowEnd,
+  FlowQuestion,
+  QuestionProblem,
+  RuleMiss,
+  RuleReference,
+} from './explanation.ts';
 export {
   DEFAULT_POLICY_ENGINE_OPTIONS,
   type EndpointStatus,

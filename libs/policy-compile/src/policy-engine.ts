@@ -3,9 +3,9 @@
  * the same objects ends in the same view. A change costs what depends on it, not what is there.
  */
 import type { NetworkPolicy, PolicyEndpoint, PolicyNamespace, PolicyPod, PolicyProblem } from '@canal/model';
-import type { Ip } from 'net-types';
+import type { Ip, Result } from 'net-types';
 import type { RuleDelta, RuleView } from '@canal/rules-ast';
-import type { Explanation, FlowQuestion } from './explanation.ts';
+import type { Explanation, FlowQuestion, QuestionProblem } from './explanation.ts';
 
 export interface PolicyEngine {
   putPod(pod: PolicyPod): void;
@@ -26,7 +26,7 @@ export interface PolicyEngine {
   /** What the view changed by since the last call; undefined: nothing. Puts and deletes become visible here alone. */
   flush(): RuleDelta | undefined;
 
-  explain(question: FlowQuestion): Explanation;
+  explain(question: FlowQuestion): Result<Explanation, QuestionProblem>;
   endpointStatuses(): Iterable<EndpointStatus>;
   policyStatuses(): Iterable<PolicyStatus>;
 }
