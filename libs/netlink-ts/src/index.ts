@@ -97,7 +97,16 @@ export { delNexthop, getNexthop, listNexthops, newNexthop, type NexthopFilter } 
 export { NF_INET, NFNL_SUBSYS, NFNLGRP, NFPROTO } from './nfnetlink/header.ts';
 export type { TransactionOptions } from './nfnetlink/transaction.ts';
 
-export { NF_IP_PRI, type NftChain, type NftChainInput, type NftHook } from './nftables/chain.ts';
+export {
+  NF_ARP,
+  NF_BR_PRI,
+  NF_IP_PRI,
+  NF_NETDEV,
+  type NftChain,
+  type NftChainInput,
+  type NftHook,
+} from './nftables/chain.ts';
+export { readNftables, updateNftables } from './nftables/consistency.ts';
 export { NFT_DATATYPES, type NftDatatypeName, type NftKeyType } from './nftables/datatype.ts';
 export { NFT_SET_ELEM, type NftElement, type NftElementList } from './nftables/element.ts';
 export { createNftMonitor, decodeNftEvent, type NftEvent, type NftMonitorOptions } from './nftables/events.ts';
@@ -121,6 +130,7 @@ export { NFT_REG } from './nftables/expression/registers.ts';
 export { NFT_REJECT } from './nftables/expression/reject.ts';
 export { NFT_FIELD, type NftField } from './nftables/field.ts';
 export type { NftGeneration } from './nftables/generation.ts';
+export { cidrRange, intervalElements, type NftKeyRange, portRange } from './nftables/interval.ts';
 export { elementKey, interfaceNameBytes, portBytes, verdictData } from './nftables/key.ts';
 export { NFT_MSG } from './nftables/message-types.ts';
 export {

@@ -5,9 +5,11 @@ import { type InputOf, objectCodec, type ObjectOf } from '../wire/object-codec.t
 import { be32, be64, bytes, cstring } from '../wire/scalars.ts';
 import { counterTable } from './expression/counter.ts';
 
-/** Priorities that have names in nft (enum nf_ip_hook_priorities). Chains of one hook run in ascending order. */
+/** Priorities by name (enum nf_ip_hook_priorities). Chains of one hook run in ascending order. */
 export const NF_IP_PRI = {
   RAW: -300,
+  /** The packet's flow is looked up here: a chain before it knows none. */
+  CONNTRACK: -200,
   MANGLE: -150,
   NAT_DST: -100,
   FILTER: 0,
@@ -15,8 +17,17 @@ export const NF_IP_PRI = {
   NAT_SRC: 100,
 } as const;
 
+/** Priorities of the bridge family (enum nf_br_hook_priorities); its hooks are numbered as NF_INET. */
+export const NF_BR_PRI = { NAT_DST: -300, FILTER: -200, OUT: 100, NAT_SRC: 300 } as const;
+
+/** Hooks of the arp family. */
+export const NF_ARP = { IN: 0, OUT: 1 } as const;
+
+/** Hooks of the netdev family: their chains name a device, which must be there. */
+export const NF_NETDEV = { INGRESS: 0, EGRESS: 1 } as const;
+
 const hookTable = attributeTable({
-  /** NF_INET. */
+  /** NF_INET, NF_ARP or NF_NETDEV, by family. */
   number: attribute(1, be32),
   priority: attribute(2, be32Signed),
   device: attribute(3, cstring),

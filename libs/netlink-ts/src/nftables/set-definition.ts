@@ -7,12 +7,16 @@ export interface NftSetDefinition {
   /** NFPROTO. */
   readonly family: number;
   readonly table: string;
+  /** Of an anonymous one a pattern: `__set%d`, `__map%d`. */
   readonly name: string;
+  /** Belongs to the one rule that asks it, is made and filled in the rule's transaction, and goes with it. */
+  readonly anonymous?: boolean | undefined;
   readonly key: NftKeyType;
   /** Makes it a map. */
   readonly data?: NftKeyType | 'verdict' | undefined;
   /** Elements are ranges; each field of a concatenation has its own. Not to be had for dynamic sets. */
   readonly interval?: boolean | undefined;
+  /** Takes no elements once a rule refers to it. Anonymous sets are. */
   readonly constant?: boolean | undefined;
   /** Rules add elements. */
   readonly dynamic?: boolean | undefined;
@@ -57,9 +61,10 @@ export function nftSet(definition: NftSetDefinition): NftSetInput {
 }
 
 function flagsOf(definition: NftSetDefinition, ranges: boolean): number {
-  const { interval, constant, dynamic, timeouts, timeoutMs, data } = definition;
+  const { anonymous, interval, constant, dynamic, timeouts, timeoutMs, data } = definition;
   return (
-    (constant === true ? NFT_SET.CONSTANT : 0) |
+    (anonymous === true ? NFT_SET.ANONYMOUS : 0) |
+    (anonymous === true || constant === true ? NFT_SET.CONSTANT : 0) |
     (interval === true ? NFT_SET.INTERVAL : 0) |
     (data !== undefined ? NFT_SET.MAP : 0) |
     (timeouts === true || timeoutMs !== undefined ? NFT_SET.TIMEOUT : 0) |

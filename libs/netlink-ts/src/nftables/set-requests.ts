@@ -1,5 +1,7 @@
 /** Requests about sets, maps and their elements; those that change something go through `changeNftables`. */
 import type { NetlinkConnection } from '../connection/connection.ts';
+import { errnoNumber } from '../connection/errno.ts';
+import { NetlinkError } from '../connection/netlink-error.ts';
 import type { NetlinkRequest } from '../connection/request.ts';
 import { NLA_F_NESTED } from '../wire/attribute-codec.ts';
 import { NLM_F } from '../wire/message.ts';
@@ -68,10 +70,23 @@ export function findNftSet(connection: NetlinkConnection, key: NftSetKey): NftSe
   return findNft(connection, nftQuery('get nft set', NFT_MSG.GETSET, setCodec, key));
 }
 
-/** The elements of a set, in no particular order. Throws a NetlinkError with code ENOENT when there is no such set. */
+const LIST_ATTEMPTS = 10;
+
+/**
+ * The elements of a set, in no particular order, all of one moment. Throws a NetlinkError: ENOENT when there is no such
+ * set, EINTR when somebody committed a transaction during each of ten attempts.
+ */
 export function listNftElements(connection: NetlinkConnection, { family, table, name }: NftSetKey): NftElement[] {
   const query = nftQuery('list nft elements', NFT_MSG.GETSETELEM, elementListCodec, { family, table, set: name });
-  return connection.dump(query).flatMap(({ elements = [] }) => elements);
+  for (let attempt = 1; attempt <= LIST_ATTEMPTS; attempt++) {
+    const lists = connection.dump(query);
+    // The kernel marks no dump of elements as inconsistent, but each message has the generation (16 bits) it was made in.
+    if (lists.every(({ resourceId }) => resourceId === lists[0]?.resourceId)) {
+      return lists.flatMap(({ elements = [] }) => elements);
+    }
+  }
+  const cause = new Error(`nf_tables changed during each of ${LIST_ATTEMPTS} listings of ${name}`);
+  throw new NetlinkError({ operation: query.operation, errno: errnoNumber('EINTR'), cause });
 }
 
 /** The element with that key; undefined when there is none. Of an interval set, the interval that the key lies in. */

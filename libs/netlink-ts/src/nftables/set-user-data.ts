@@ -37,8 +37,8 @@ export function setUserData(
   if (dataFields !== undefined) rows.push(userDataRow(DATA_BYTE_ORDER, u32(orderOf(dataFields))));
   if (keyFields.length > 1) rows.push(userDataRow(KEY_TYPEOF, concatenation()));
   if (dataFields !== undefined && dataFields.length > 1) rows.push(userDataRow(DATA_TYPEOF, concatenation()));
-  if (comment !== undefined) rows.push(commentRow(COMMENT, comment));
   if (dataFields !== undefined) rows.push(userDataRow(DATA_INTERVAL, u32(0)));
+  if (comment !== undefined) rows.push(commentRow(COMMENT, comment));
   return concatBytes(rows);
 }
 

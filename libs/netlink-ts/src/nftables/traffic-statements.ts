@@ -15,16 +15,15 @@ const { REG_1 } = NFT_REG;
 export interface NflogOptions {
   /** At most 127 bytes. */
   readonly prefix?: string;
-  /** Bytes of the packet that go along. 0, the default, is all of them. */
+  /** Bytes of the packet that go along. Default: all of them. */
   readonly snapLength?: number;
-  /** How many reports the kernel gathers before it sends. Default 0: as the listener asked for. */
+  /** How many reports the kernel gathers before it sends. Default: as the listener asked for. */
   readonly queueThreshold?: number;
 }
 
 /** `log group GROUP prefix "PREFIX" snaplen N`: to whoever listens to that NFLOG group. The rule goes on. */
 export function logToGroup(group: number, options: NflogOptions = {}): KnownNftExpression {
-  const { prefix, snapLength = 0, queueThreshold = 0 } = options;
-  return { type: 'log', group, ...(prefix === undefined ? {} : { prefix }), snapLength, queueThreshold };
+  return { type: 'log', group, ...options };
 }
 
 const UNIT_SECONDS = { second: 1, minute: 60, hour: 3600, day: 86_400, week: 604_800 } as const;
