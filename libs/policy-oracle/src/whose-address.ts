@@ -4,8 +4,8 @@ import type { Ip } from 'net-types';
 import type { PolicyCluster } from './cluster.ts';
 
 /**
- * The pod that peers and named ports mean: not on the host's network, not completed, and the youngest of those that have
- * the address; the greater uid when they are of one age.
+ * The pod that peers and named ports mean: not on the host's network, not completed, and the youngest of those that
+ * have the address; the greater uid when they are of one age.
  */
 export function podAt(cluster: PolicyCluster, address: Ip): PolicyPod | undefined {
   const [youngest] = cluster.pods
@@ -16,7 +16,7 @@ export function podAt(cluster: PolicyCluster, address: Ip): PolicyPod | undefine
 
 export interface Subject {
   readonly endpoint: PolicyEndpoint;
-  /** Absent: the API does not tell of it, or the endpoint is what an address was taken from; isolated in both directions. */
+  /** Absent: the API does not tell of it, or another endpoint took an address of this one. Isolated both ways. */
   readonly pod: PolicyPod | undefined;
 }
 

@@ -1,6 +1,7 @@
 /**
- * NetworkPolicy judged straight from the words of its API (k8s.io/api networking/v1 types.go; quoted where they decide).
- * Slow and simple on purpose, and shares nothing with the engine: it is what the engine is tested against.
+ * NetworkPolicy judged straight from the words of its API (k8s.io/api networking/v1 types.go and the page on network
+ * policies; quoted where they decide). Slow and simple on purpose, and shares nothing with the engine: it is what the
+ * engine is tested against.
  */
 import type { LabelSelector, Labels, NetworkPolicy, PolicyPeer, PolicyPod, PolicyPort, PolicyRule } from '@canal/model';
 import type { Direction, RulePacket } from '@canal/rules-ast';
@@ -9,7 +10,7 @@ import type { PolicyCluster } from './cluster.ts';
 import { podAt, subjectAt } from './whose-address.ts';
 
 export interface WordsVerdict {
-  /** "For a connection to be allowed, both the egress policy on the source and the ingress policy on the destination need to allow it." */
+  /** Both must allow: "If either side does not allow the connection, the connection will not happen." */
   readonly verdict: 'allow' | 'deny';
   /** Absent when the source is no endpoint of the node. */
   readonly egress?: 'allow' | 'deny';
@@ -56,7 +57,7 @@ function applies(policy: NetworkPolicy, pod: PolicyPod, direction: Direction): b
   return policy.namespace === pod.namespace && policy[direction] !== undefined && has(pod.labels, policy.podSelector);
 }
 
-/** "If this field is empty or missing, this rule matches all sources. … Items in this list are combined using a logical OR" */
+/** "Items in this list are combined using a logical OR operation." Empty or missing: "all sources". */
 function matchesPeers(cluster: PolicyCluster, policy: NetworkPolicy, rule: PolicyRule, address: Ip): boolean {
   if (rule.peers === 'any') return true;
   return rule.peers.some((peer) => matchesPeer(cluster, policy, peer, address));
@@ -97,7 +98,7 @@ function matchesPort({ protocol, port }: PolicyPort, packet: RulePacket, destina
   return number >= port.first && number <= port.last;
 }
 
-/** "A label selector is a label query over a set of resources. The result of matchLabels and matchExpressions are ANDed." */
+/** "The result of matchLabels and matchExpressions are ANDed." */
 function has(labels: Labels, selector: LabelSelector): boolean {
   const owned = new Map(Object.entries(labels));
   return !selector.some((requirement) => {

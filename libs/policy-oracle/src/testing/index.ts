@@ -1,5 +1,5 @@
+export { changeCluster } from './change-cluster.ts';
 export { type PacketPlaces, packetPlaces, randomPacket } from './random-packet.ts';
 export { Random } from './random.ts';
 export { randomCluster } from './random-cluster.ts';
-export { randomPolicy } from './random-policy.ts';
 export { shrinkCluster } from './shrink-cluster.ts';

@@ -8,7 +8,7 @@ import type { PolicyCluster } from '../cluster.ts';
 import { PORT_NAMES, PORT_NUMBERS, PROTOCOLS, randomPolicy } from './random-policy.ts';
 import type { Random } from './random.ts';
 
-const NAMESPACES = ['a', 'b', 'c'];
+export const NAMESPACES = ['a', 'b', 'c'];
 const OWN_NODE = ips('192.168.0.1', '10.1.0.1', 'fd00:f::1');
 const OTHER_NODES = ips('192.168.0.2', 'fd00:f::2');
 const POD_ADDRESSES_4 = Array.from({ length: 12 }, (_, index) => unwrap(parseIp(`10.1.0.${2 + index}`)));
@@ -17,16 +17,20 @@ const POD_ADDRESSES_6 = Array.from({ length: 6 }, (_, index) => unwrap(parseIp(`
 export function randomCluster(random: Random): PolicyCluster {
   const pods = random.list(2, 9, (index) => randomPod(random, index));
   return {
+    // A namespace that the API did not tell of yet is there too.
     namespaces: random.some(NAMESPACES, 90).map((name) => randomNamespace(random, name)),
     pods,
-    policies: random.list(0, 5, (index) => randomPolicy(random, random.pick(NAMESPACES), `p${index}`)),
-    endpoints: randomEndpoints(random, pods),
+    policies: random.list(0, 6, (index) => randomPolicy(random, random.pick(NAMESPACES), `p${index}`)),
+    endpoints: [
+      ...random.some(pods.filter(mayHaveEndpoint), 85).map((pod, index) => randomEndpoint(random, `c${index}`, pod)),
+      ...random.list(0, 1, () => randomEndpoint(random, 'unknown')),
+    ],
     ownNodeAddresses: OWN_NODE,
     otherNodeAddresses: OTHER_NODES,
   };
 }
 
-function randomNamespace(random: Random, name: string): PolicyNamespace {
+export function randomNamespace(random: Random, name: string): PolicyNamespace {
   const labels: Labels = {
     'kubernetes.io/metadata.name': name,
     ...(random.chance(70) && { team: random.pick(['x', 'y']) }),
@@ -34,7 +38,7 @@ function randomNamespace(random: Random, name: string): PolicyNamespace {
   return { name, labels };
 }
 
-function randomPod(random: Random, index: number): PolicyPod {
+export function randomPod(random: Random, index: number): PolicyPod {
   const hostNetwork = random.chance(12);
   const own = random.chance(60);
   return {
@@ -49,7 +53,7 @@ function randomPod(random: Random, index: number): PolicyPod {
     node: own ? 'n1' : 'n2',
     hostNetwork,
     completed: random.chance(10),
-    ports: random.list(0, 3, () => randomNamedPort(random)),
+    ports: random.list(0, 2, () => randomNamedPorts(random)).flat(),
     createdMs: random.below(4),
   };
 }
@@ -62,38 +66,31 @@ function randomAddresses(random: Random): readonly Ip[] {
   ];
 }
 
-function randomNamedPort(random: Random): NamedPort {
-  return { name: random.pick(PORT_NAMES), protocol: random.pick(PROTOCOLS), port: random.pick(PORT_NUMBERS) };
+/** Several containers of a pod may declare one name with several numbers. */
+function randomNamedPorts(random: Random): NamedPort[] {
+  const name = random.pick(PORT_NAMES);
+  const protocol = random.pick(PROTOCOLS);
+  return random.list(1, random.chance(30) ? 2 : 1, () => ({ name, protocol, port: random.pick(PORT_NUMBERS) }));
 }
 
-function randomEndpoints(random: Random, pods: readonly PolicyPod[]): PolicyEndpoint[] {
-  const known = random
-    .some(
-      pods.filter(({ hostNetwork, node }) => !hostNetwork && node === 'n1'),
-      85,
-    )
-    .map(({ namespace, name, uid, addresses }, index) =>
-      randomEndpoint(index, addresses.length > 0 ? addresses : [random.pick(POD_ADDRESSES_4)], {
-        namespace,
-        name,
-        // A pod of the same name that was deleted and made again.
-        uid: random.chance(95) ? uid : `${uid}-before`,
-      }),
-    );
-  const unknown = random
-    .list(0, 1, () => randomAddresses(random))
-    .map((addresses, index) => randomEndpoint(known.length + index, addresses));
-  return [...known, ...unknown].filter(({ addresses }) => addresses.length > 0);
+/** No runtime asks a network plugin for a pod on the host's network; if one did, policy would still not select it. */
+export function mayHaveEndpoint({ node }: PolicyPod): boolean {
+  return node === 'n1';
 }
 
-function randomEndpoint(index: number, addresses: readonly Ip[], pod?: PolicyEndpoint['pod']): PolicyEndpoint {
+/** With the pod's addresses, as the runtime knew them before the API did. */
+export function randomEndpoint(random: Random, key: string, pod?: PolicyPod): PolicyEndpoint {
+  const addresses = pod === undefined || pod.hostNetwork ? [] : pod.addresses;
   return {
-    key: `c${index}/eth0`,
-    ...(pod && { pod }),
-    hostInterface: `cnl${index}` as InterfaceName,
+    key: `${key}/eth0`,
+    // A pod of the same name that was deleted and made again has another uid.
+    ...(pod && {
+      pod: { namespace: pod.namespace, name: pod.name, uid: random.chance(96) ? pod.uid : `${pod.uid}-before` },
+    }),
+    hostInterface: `cnl${key}` as InterfaceName,
     mode: 'routed',
-    addresses,
-    mac: `02:00:00:00:00:0${index.toString(16)}` as Mac,
+    addresses: addresses.length > 0 ? addresses : [random.pick(POD_ADDRESSES_4)],
+    mac: '02:00:00:00:00:01' as Mac,
   };
 }
 

@@ -1,4 +1,4 @@
-/** Packets that rules are about: between the addresses of a cluster and the edges of its blocks, at the ports it names. */
+/** Packets that rules are about: between addresses of a cluster and the edges of its blocks, at the ports it names. */
 import { type RulePacket } from '@canal/rules-ast';
 import { type Cidr, cidrLast, type Ip, ipAdd, ipFamily, parseIp, unwrap } from 'net-types';
 import type { PolicyCluster } from '../cluster.ts';
@@ -12,9 +12,15 @@ export interface PacketPlaces {
   readonly ports: readonly number[];
 }
 
-const OUTSIDE: readonly Ip[] = ['10.1.0.14', '10.2.0.5', '203.0.113.7', '8.8.8.8', 'fd00:1::9', '2001:db8::1', 'fe80::9'].map(
-  (text) => unwrap(parseIp(text)),
-); // prettier-ignore
+const OUTSIDE: readonly Ip[] = [
+  '10.1.0.14',
+  '10.2.0.5',
+  '203.0.113.7',
+  '8.8.8.8',
+  'fd00:1::9',
+  '2001:db8::1',
+  'fe80::9',
+].map((text) => unwrap(parseIp(text)));
 
 export function packetPlaces(cluster: PolicyCluster): PacketPlaces {
   const rules = cluster.policies.flatMap(({ ingress = [], egress = [] }) => [...ingress, ...egress]);
