@@ -101,14 +101,30 @@ describe('selectors', () => {
     ['a label that is no text', { matchLabels: { a: 1 } }, '.matchLabels.a'],
     ['expressions that are no list', { matchExpressions: {} }, '.matchExpressions'],
     ['an expression that is null', { matchExpressions: [null] }, '.matchExpressions[0]'],
-    ['an unknown operator', { matchExpressions: [{ key: 'a', operator: 'in', values: ['b'] }] }, '.matchExpressions[0].operator'],
+    [
+      'an unknown operator',
+      { matchExpressions: [{ key: 'a', operator: 'in', values: ['b'] }] },
+      '.matchExpressions[0].operator',
+    ],
     ['no operator', { matchExpressions: [{ key: 'a' }] }, '.matchExpressions[0].operator'],
     ['In without values', { matchExpressions: [{ key: 'a', operator: 'In' }] }, '.matchExpressions[0].values'],
-    ['NotIn without values', { matchExpressions: [{ key: 'a', operator: 'NotIn', values: [] }] }, '.matchExpressions[0].values'],
-    ['Exists with values', { matchExpressions: [{ key: 'a', operator: 'Exists', values: ['b'] }] }, '.matchExpressions[0].values'],
+    [
+      'NotIn without values',
+      { matchExpressions: [{ key: 'a', operator: 'NotIn', values: [] }] },
+      '.matchExpressions[0].values',
+    ],
+    [
+      'Exists with values',
+      { matchExpressions: [{ key: 'a', operator: 'Exists', values: ['b'] }] },
+      '.matchExpressions[0].values',
+    ],
     ['no key', { matchExpressions: [{ operator: 'Exists' }] }, '.matchExpressions[0].key'],
-    ['a value that is no text', { matchExpressions: [{ key: 'a', operator: 'In', values: ['b', 2] }] }, '.matchExpressions[0].values[1]'],
-  ]; // prettier-ignore
+    [
+      'a value that is no text',
+      { matchExpressions: [{ key: 'a', operator: 'In', values: ['b', 2] }] },
+      '.matchExpressions[0].values[1]',
+    ],
+  ];
 
   test.each(BAD)('a podSelector with %s selects every pod, and the rules are nobody’s', (_, selector, field) => {
     const policy = parsed({ podSelector: selector, policyTypes: ['Ingress', 'Egress'], ingress: [{}], egress: [{}] });
@@ -174,7 +190,11 @@ describe('peers', () => {
     ['a length with a leading zero', { ipBlock: { cidr: '10.0.0.0/08' } }, '.ipBlock.cidr'],
     ['an address', { ipBlock: { cidr: '10.0.0.1' } }, '.ipBlock.cidr'],
     ['a mapped block', { ipBlock: { cidr: '::ffff:10.0.0.0/104' } }, '.ipBlock.cidr'],
-    ['an exception that is none', { ipBlock: { cidr: '10.0.0.0/8', except: ['10.0.0.0/16', '10.01.0.0/16'] } }, '.ipBlock.except[1]'],
+    [
+      'an exception that is none',
+      { ipBlock: { cidr: '10.0.0.0/8', except: ['10.0.0.0/16', '10.01.0.0/16'] } },
+      '.ipBlock.except[1]',
+    ],
     ['an exception outside', { ipBlock: { cidr: '10.0.0.0/8', except: ['11.0.0.0/16'] } }, '.ipBlock.except[0]'],
     ['an exception of the other family', { ipBlock: { cidr: '0.0.0.0/0', except: ['::/1'] } }, '.ipBlock.except[0]'],
     ['an exception of the whole', { ipBlock: { cidr: '10.0.0.0/8', except: ['10.0.0.0/8'] } }, '.ipBlock.except[0]'],
@@ -185,7 +205,7 @@ describe('peers', () => {
     expect(policy.egress).toEqual([{ index: 0, peers: [{ type: 'pods', namespaces: 'own', pods: [] }], ports: 'any' }]);
     expectProblem(policy, 'InvalidPeer', `spec.egress[0].to[1]${field}`);
     expect(parsed({ egress: [{ to: [item] }] }).egress![0]!.peers).toEqual([]);
-  }); // prettier-ignore
+  });
 
   test('a list that is none matches nobody', () => {
     const policy = parsed({ ingress: [{ from: { podSelector: {} } }] });
@@ -294,13 +314,39 @@ test.each([
 
 /** JSON shaped like a policy, with anything in any place. */
 const hostile = fc.letrec<Record<'value' | 'spec', unknown>>((tie) => ({
-  value: fc.oneof({ maxDepth: 4 }, fc.constantFrom(null, 0, 80, 1.5, true, '', 'In', 'TCP', '10.0.0.0/8', '__proto__'), fc.array(tie('value'), { maxLength: 3 }), tie('spec')),
+  value: fc.oneof(
+    { maxDepth: 4 },
+    fc.constantFrom(null, 0, 80, 1.5, true, '', 'In', 'TCP', '10.0.0.0/8', '__proto__'),
+    fc.array(tie('value'), { maxLength: 3 }),
+    tie('spec'),
+  ),
   spec: fc.dictionary(
-    fc.constantFrom('podSelector', 'policyTypes', 'ingress', 'egress', 'from', 'to', 'ports', 'port', 'endPort', 'protocol', 'ipBlock', 'cidr', 'except', 'matchLabels', 'matchExpressions', 'key', 'operator', 'values', 'namespaceSelector', '__proto__'),
+    fc.constantFrom(
+      'podSelector',
+      'policyTypes',
+      'ingress',
+      'egress',
+      'from',
+      'to',
+      'ports',
+      'port',
+      'endPort',
+      'protocol',
+      'ipBlock',
+      'cidr',
+      'except',
+      'matchLabels',
+      'matchExpressions',
+      'key',
+      'operator',
+      'values',
+      'namespaceSelector',
+      '__proto__',
+    ),
     tie('value'),
     { maxKeys: 5 },
   ),
-})); // prettier-ignore
+}));
 
 test('hostile input never throws, and no rule comes from nothing', () => {
   fc.assert(

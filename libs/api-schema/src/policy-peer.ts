@@ -45,7 +45,7 @@ function parseIpBlock(block: unknown, field: string): Result<PolicyPeer, FieldEr
   return except.ok ? ok({ type: 'block', cidr: cidr.value, except: except.value }) : except;
 }
 
-/** Each must be a strict part of the block (the API server asks for it), so that a mistyped one excludes what it should. */
+/** Each must be a strict part of the block, as the API server asks: one that is mistyped would exclude nothing. */
 function readExcept(block: JsonObject, cidr: Cidr, field: string): Result<Cidr[], FieldError> {
   const items = block['except'];
   if (isAbsent(items)) return ok([]);

@@ -1,7 +1,7 @@
 /**
- * Pods and namespaces to what policy uses of them. An agent reads every pod of the cluster, so these readers are written
- * by hand: 2 µs and some 500 bytes a pod, and one unreadable address costs that address alone. Texts that repeat need no
- * pool: the runtime's JSON parser gives equal short texts as one already (measured with 150,000 pods).
+ * Pods and namespaces to what policy uses of them. An agent reads every pod of the cluster, so these readers are
+ * written by hand: 2 µs and some 500 bytes a pod, and one unreadable address costs that address alone. Texts that
+ * repeat need no pool: the runtime's JSON parser gives equal short texts as one (measured with 150,000 pods).
  */
 import type { Labels, NamedPort, PolicyNamespace, PolicyPod } from '@canal/model';
 import { err, type Ip, ok, parseIp, type Result } from 'net-types';

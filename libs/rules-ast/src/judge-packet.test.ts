@@ -142,7 +142,13 @@ test('ports by protocol, ranges inclusive; a rule with ports is no rule for othe
         {
           peer: { type: 'addresses', set: 'ad-0' },
           ports: [
-            { protocol: 'TCP', ranges: [{ first: 80, last: 90 }, { first: 443, last: 443 }] },
+            {
+              protocol: 'TCP',
+              ranges: [
+                { first: 80, last: 90 },
+                { first: 443, last: 443 },
+              ],
+            },
             { protocol: 'SCTP', ranges: [] },
           ],
         },
@@ -153,7 +159,7 @@ test('ports by protocol, ranges inclusive; a rule with ports is no rule for othe
       'ad-0': addresses('10.9.0.1'),
       'ap-0': [{ kind: 'address-ports', ip: ip('10.9.0.2'), protocol: 'UDP', port: 53 }],
     },
-  }); // prettier-ignore
+  });
   const from = (source: string, protocol: number, destinationPort?: number): string =>
     judge(source, '10.1.0.1', {
       protocol,
@@ -171,17 +177,26 @@ test('follows its view', () => {
   const rule: AllowRule = { peer: { type: 'addresses', set: 'ad-0' }, ports: 'any' };
   const a = endpoint('a', ['10.1.0.1'], { ingress: 'in-0' });
   let state: State = { endpoints: [a], chains: { 'in-0': [rule] }, sets: { 'ad-0': addresses('10.9.0.1') } };
-  const judge = new PacketJudge(viewOf(() => state), []);
+  const judge = new PacketJudge(
+    viewOf(() => state),
+    [],
+  );
   const from = (source: string): string =>
     judge.judge({ source: ip(source), destination: ip('10.1.0.1'), protocol: 6, destinationPort: 80 });
   expect([from('10.9.0.1'), from('10.9.0.2')]).toEqual(['allowed', 'ingress-denied']);
 
   state = { ...state, sets: { 'ad-0': addresses('10.9.0.2') } };
-  judge.update(delta({ members: new Map([['ad-0', { added: addresses('10.9.0.2'), removed: addresses('10.9.0.1') }]]) }));
+  judge.update(
+    delta({ members: new Map([['ad-0', { added: addresses('10.9.0.2'), removed: addresses('10.9.0.1') }]]) }),
+  );
   expect([from('10.9.0.1'), from('10.9.0.2')]).toEqual(['ingress-denied', 'allowed']);
 
   const b = endpoint('b', ['10.1.0.1'], { ingress: 'in-1' });
-  state = { endpoints: [b], chains: { 'in-1': [{ peer: { type: 'blocks', set: 'bl-0' }, ports: 'any' }] }, sets: { 'bl-0': blocks('10.9.0.0/31') } };
+  state = {
+    endpoints: [b],
+    chains: { 'in-1': [{ peer: { type: 'blocks', set: 'bl-0' }, ports: 'any' }] },
+    sets: { 'bl-0': blocks('10.9.0.0/31') },
+  };
   judge.update(
     delta({
       newChains: [chain('in-1', state.chains!['in-1']!)],
@@ -195,9 +210,11 @@ test('follows its view', () => {
   expect([from('10.9.0.1'), from('10.9.0.2')]).toEqual(['allowed', 'ingress-denied']);
 
   state = { endpoints: [] };
-  judge.update(delta({ removedEndpoints: [b], removedChains: ['in-1'], removedSets: [{ id: 'bl-0', kind: 'blocks' }] }));
+  judge.update(
+    delta({ removedEndpoints: [b], removedChains: ['in-1'], removedSets: [{ id: 'bl-0', kind: 'blocks' }] }),
+  );
   expect(from('10.9.0.2')).toBe('allowed');
-}); // prettier-ignore
+});
 
 test('an endpoint gives its old addresses back', () => {
   const before = endpoint('a', ['10.1.0.1'], { ingress: 'in-0' });
