@@ -23,6 +23,7 @@ function readAnswer(answer: JsonValue): AgentAnswer {
   const message = fields.string('message');
   switch (code) {
     case 'bad-request':
+    case 'not-found':
     case 'not-ready':
     case 'kernel':
     case 'internal':

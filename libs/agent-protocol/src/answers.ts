@@ -1,6 +1,6 @@
 /**
  * What `value` of an answer holds, by op. `explain` gives an Explanation of policy-compile as JSON (a question that names
- * what is not there is a bad-request), `flows` a FlowRecord in each of its lines, endpoints and policies a list in one line, `delete-endpoint` an empty object.
+ * what is not there is a not-found), `flows` a FlowRecord in each of its lines, endpoints and policies a list in one line, `delete-endpoint` an empty object.
  */
 
 /** add-endpoint. `isolated`: nothing passes until the agent knows the pod; `reason` says why, for people. */
@@ -48,7 +48,8 @@ export interface EndpointStatusMessage {
   readonly mode: 'routed' | 'bridge';
   readonly addresses: readonly string[];
   readonly pod?: { readonly namespace: string; readonly name: string; readonly uid: string };
-  readonly state: 'policed' | 'unknown-pod';
+  /** As in EndpointStatus of policy-compile; all but `policed` are isolated. */
+  readonly state: 'policed' | 'unknown-pod' | 'address-taken';
   /** `namespace/name` of the policies that isolate it for the direction; empty: it is not isolated. */
   readonly ingress: readonly string[];
   readonly egress: readonly string[];

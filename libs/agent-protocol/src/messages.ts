@@ -46,6 +46,8 @@ export type AgentAnswer =
 export type AgentErrorCode =
   /** Unknown op, bad field, too long. */
   | 'bad-request'
+  /** A question names what is not there. */
+  | 'not-found'
   /** Not in sync with the kernel yet: try again. */
   | 'not-ready'
   /** The kernel refused the rules: nothing of the endpoint is in force but its isolation. */

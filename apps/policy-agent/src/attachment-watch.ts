@@ -1,0 +1,100 @@
+/** The plugin's records into the endpoints: at the start, after changes in their directories, and from time to time. */
+import { mkdirSync } from 'node:fs';
+import { endpointKey } from '@canal/agent-protocol';
+import { parseNetworkName } from '@canal/cni-spec';
+import { type AttachmentStore, watchDirectoryOf } from '@canal/node-state';
+import type { Clock, Logger } from '@canal/runtime-port';
+import type { Complaint, ProblemLog } from '@canal/telemetry';
+import type { Endpoints } from './endpoints.ts';
+
+export interface AttachmentWatchDeps {
+  readonly attachments: AttachmentStore;
+  /** Of the directories, one a network, that hold the records. */
+  readonly root: string;
+  readonly listNetworks: (root: string) => readonly string[];
+  readonly endpoints: Pick<Endpoints, 'setRecorded'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly problems: ProblemLog;
+}
+
+/**
+ * After a change: the plugin says what is new on the socket and what ends there too, so this is for what it could not
+ * say, and a burst of a hundred pods shall not be read a hundred times.
+ */
+const SETTLED_MS = 500;
+/** When nothing was told. */
+const SWEEP_MS = 30_000;
+
+export class AttachmentWatch {
+  readonly #deps: AttachmentWatchDeps;
+  readonly #watched = new Set<string>();
+  #wake: AbortController | undefined;
+  #changed = true;
+
+  constructor(deps: AttachmentWatchDeps) {
+    this.#deps = deps;
+  }
+
+  /** Reads now; to be called before anything is decided on the endpoints. */
+  read(): void {
+    const { attachments, endpoints, problems } = this.#deps;
+    this.#changed = false;
+    const { attachments: records, unreadable } = attachments.list();
+    endpoints.setRecorded(
+      records,
+      new Set(unreadable.flatMap(({ key }) => (key === undefined ? [] : [endpointKey(key)]))),
+    );
+    problems.update(
+      'attachments',
+      unreadable.map(({ path, problem }): Complaint => ({
+        key: path,
+        severity: 'error',
+        event: 'AttachmentUnreadable',
+        message: `${path}: ${problem}: the pod is isolated; deleting it mends it`,
+      })),
+    );
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#deps;
+    while (!signal.aborted) {
+      this.#watchDirectories(signal);
+      try {
+        this.read();
+      } catch (error) {
+        log.error({ error }, 'records of pods cannot be read, trying again');
+      }
+      await this.#sleep(SWEEP_MS, signal);
+      // The time in which a burst comes to its end.
+      if (this.#changed) await clock.sleep(SETTLED_MS, signal).catch(() => undefined);
+    }
+  }
+
+  /** Networks come with their first pod. */
+  #watchDirectories(signal: AbortSignal): void {
+    const { root, attachments, listNetworks, log } = this.#deps;
+    const directories = listNetworks(root).flatMap((name) => {
+      const network = parseNetworkName(name);
+      return network.ok ? [attachments.directoryOf(network.value)] : [];
+    });
+    for (const directory of [root, ...directories]) {
+      if (this.#watched.has(directory)) continue;
+      this.#watched.add(directory);
+      if (directory === root) mkdirSync(root, { recursive: true });
+      watchDirectoryOf(`${directory}/.`, log, () => this.#mark(), signal);
+    }
+  }
+
+  #mark(): void {
+    this.#changed = true;
+    this.#wake?.abort();
+  }
+
+  async #sleep(delayMs: number, signal: AbortSignal): Promise<void> {
+    if (this.#changed) return;
+    this.#wake = new AbortController();
+    await this.#deps.clock.sleep(delayMs, AbortSignal.any([signal, this.#wake.signal])).catch(() => undefined);
+    this.#wake = undefined;
+  }
+}

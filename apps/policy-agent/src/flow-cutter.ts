@@ -1,0 +1,138 @@
+/** Strict mode: flows that a change denies are cut within a second, and those it allows again are mended. */
+import type { PolicyKernel } from '@canal/kernel-port';
+import { PacketJudge, type RuleDelta, type RuleView } from '@canal/rules-ast';
+import type { Clock, Logger } from '@canal/runtime-port';
+import type { Ip } from 'net-types';
+import type { AgentMetrics } from './agent-metrics.ts';
+
+export interface FlowCutterDeps {
+  readonly kernel: Pick<PolicyKernel, 'judgeFlows'>;
+  readonly view: RuleView;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: AgentMetrics;
+  /** Addresses of this host, as the kernel has them now. */
+  readonly ownAddresses: () => readonly Ip[];
+  /** False: every flow is allowed to live on, and what an earlier agent has cut is mended. */
+  readonly strict: boolean;
+}
+
+/** A change seldom comes alone. */
+const SOON_MS = 50;
+/** What only adds allowances can wait: nothing leaks meanwhile. */
+const LATER_MS = 500;
+/** Reading conntrack may take its time where there are many flows: it gets a fifth of it, and the second is kept. */
+const PAUSE_FACTOR = 4;
+const LONGEST_PAUSE_MS = 600;
+const RETRY_MS = 500;
+
+export class FlowCutter {
+  readonly #deps: FlowCutterDeps;
+  #judge: PacketJudge | undefined;
+  #judgeOwn = '';
+  #addresses = new Set<Ip>();
+  #dueMs = Number.POSITIVE_INFINITY;
+  #wake: AbortController | undefined;
+
+  constructor(deps: FlowCutterDeps) {
+    this.#deps = deps;
+  }
+
+  /** To be called with every change of the view, when it has just changed. */
+  follow(delta: RuleDelta): void {
+    this.#judge?.update(delta);
+  }
+
+  /** The change is in the kernel: what it concerns is judged soon. */
+  applied(delta: RuleDelta): void {
+    if (!this.#deps.strict) return;
+    const { addresses, tightens } = concernedBy(delta);
+    this.#concern(addresses, tightens ? SOON_MS : LATER_MS);
+  }
+
+  /** Nobody knows what was let through: every flow of this node's pods. */
+  everything(): void {
+    const { view } = this.#deps;
+    this.#concern(
+      [...view.endpoints()].flatMap((endpoint) => endpoint.addresses),
+      SOON_MS,
+    );
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#deps;
+    while (!signal.aborted) {
+      const delayMs = this.#dueMs - clock.nowMs();
+      if (delayMs > 0) await this.#sleep(delayMs, signal);
+      else await this.#judgeDue(signal);
+    }
+  }
+
+  #concern(addresses: Iterable<Ip>, delayMs: number): void {
+    for (const ip of addresses) this.#addresses.add(ip);
+    if (this.#addresses.size === 0) return;
+    this.#dueMs = Math.min(this.#dueMs, this.#deps.clock.nowMs() + delayMs);
+    this.#wake?.abort();
+  }
+
+  async #judgeDue(signal: AbortSignal): Promise<void> {
+    const { kernel, clock, log, metrics } = this.#deps;
+    const addresses = this.#addresses;
+    this.#addresses = new Set();
+    this.#dueMs = Number.POSITIVE_INFINITY;
+    const startedMs = clock.nowMs();
+    try {
+      const judge = this.#deps.strict ? this.#currentJudge() : undefined;
+      const { seen, cut, mended } = await kernel.judgeFlows(
+        addresses,
+        (packet) => judge === undefined || judge.judge(packet) === 'allowed',
+      );
+      const tookMs = clock.nowMs() - startedMs;
+      metrics.applySeconds.observe(tookMs / 1000, { operation: 'flows' });
+      metrics.flowsCut.inc({}, cut);
+      metrics.flowsMended.inc({}, mended);
+      if (cut > 0 || mended > 0) log.info({ seen, cut, mended }, 'flows judged anew');
+      await clock.sleep(Math.min(tookMs * PAUSE_FACTOR, LONGEST_PAUSE_MS), signal).catch(() => undefined);
+    } catch (error) {
+      metrics.errors.inc({ operation: 'flows' });
+      log.warn({ error }, 'flows could not be judged, trying again');
+      this.#concern(addresses, RETRY_MS);
+    }
+  }
+
+  /** The node's own addresses come and go with its devices; the sets that a judge has read are worth keeping. */
+  #currentJudge(): PacketJudge {
+    const own = this.#deps.ownAddresses();
+    if (this.#judge === undefined || own.join() !== this.#judgeOwn) {
+      this.#judge = new PacketJudge(this.#deps.view, own);
+      this.#judgeOwn = own.join();
+    }
+    return this.#judge;
+  }
+
+  async #sleep(delayMs: number, signal: AbortSignal): Promise<void> {
+    this.#wake = new AbortController();
+    const either = AbortSignal.any([signal, this.#wake.signal]);
+    const idle = new Promise<void>((resolve) => {
+      either.addEventListener('abort', () => resolve(), { once: true });
+    });
+    if (Number.isFinite(delayMs)) await this.#deps.clock.sleep(delayMs, either).catch(() => undefined);
+    else await idle;
+    this.#wake = undefined;
+  }
+}
+
+/**
+ * A member that comes or goes concerns the flows that have it at an end; an endpoint with another chain, all of its own.
+ * `tightens` is false when nothing that was allowed can be denied.
+ */
+function concernedBy(delta: RuleDelta): { readonly addresses: readonly Ip[]; readonly tightens: boolean } {
+  const endpoints = [...delta.endpoints, ...delta.removedEndpoints];
+  const addresses = endpoints.flatMap((endpoint) => endpoint.addresses);
+  let tightens = endpoints.length > 0;
+  for (const { added, removed } of delta.members.values()) {
+    tightens ||= removed.length > 0;
+    for (const member of [...added, ...removed]) if (member.kind !== 'blocks') addresses.push(member.ip);
+  }
+  return { addresses, tightens };
+}

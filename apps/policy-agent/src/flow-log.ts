@@ -1,0 +1,163 @@
+/** Verdicts of the kernel, joined with pods and policies, in a ring: what `flows` reads and follows. */
+import type { FlowEndMessage, FlowRecord } from '@canal/agent-protocol';
+import type { PolicyKernel, VerdictReason, VerdictRecord } from '@canal/kernel-port';
+import type { EndVerdict, Explanation, FlowEnd, PolicyEngine } from '@canal/policy-compile';
+import { PROTOCOL_NUMBER } from '@canal/rules-ast';
+import type { Clock, Logger } from '@canal/runtime-port';
+import { formatIp, type Ip } from 'net-types';
+import type { AgentMetrics } from './agent-metrics.ts';
+
+export interface FlowLogDeps {
+  readonly kernel: Pick<PolicyKernel, 'verdicts'>;
+  readonly engine: Pick<PolicyEngine, 'explain'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: AgentMetrics;
+  readonly capacity: number;
+}
+
+/** An explanation costs some ten microseconds, and a pod can make the kernel tell a thousand verdicts a second. */
+const JOINS_PER_SECOND = 500;
+const RETRY_MS = 1_000;
+
+type Listener = (record: FlowRecord) => void;
+
+export class FlowLog {
+  readonly #deps: FlowLogDeps;
+  readonly #ring: FlowRecord[] = [];
+  readonly #listeners = new Set<Listener>();
+  /** Where the next record goes once the ring is full. */
+  #next = 0;
+  #tokens = JOINS_PER_SECOND;
+  #filledMs: number;
+
+  constructor(deps: FlowLogDeps) {
+    this.#deps = deps;
+    this.#filledMs = deps.clock.nowMs();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { kernel, log, clock } = this.#deps;
+    while (!signal.aborted) {
+      try {
+        for await (const record of kernel.verdicts(signal)) this.#take(record);
+      } catch (error) {
+        log.warn({ error }, 'verdicts broke off, listening again');
+      }
+      await clock.sleep(RETRY_MS, signal).catch(() => undefined);
+    }
+  }
+
+  /** The newest, oldest first. */
+  last(count: number, deniedOnly: boolean): readonly FlowRecord[] {
+    if (count <= 0) return [];
+    const inOrder = [...this.#ring.slice(this.#next), ...this.#ring.slice(0, this.#next)];
+    return (deniedOnly ? inOrder.filter(({ verdict }) => verdict === 'deny') : inOrder).slice(-count);
+  }
+
+  /** Called with each new record until the signal aborts. */
+  listen(listener: Listener, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    this.#listeners.add(listener);
+    signal.addEventListener('abort', () => this.#listeners.delete(listener), { once: true });
+  }
+
+  #take(verdict: VerdictRecord): void {
+    const { metrics, capacity } = this.#deps;
+    if (verdict.lost > 0) metrics.verdictsLost.inc({}, verdict.lost);
+    if (verdict.reason !== 'allowed') {
+      metrics.denied.inc({ direction: DIRECTION[verdict.reason] ?? 'any', reason: verdict.reason });
+    }
+    if (capacity === 0) return;
+    const record = joined(verdict, this.#explain(verdict));
+    if (this.#ring.length < capacity) this.#ring.push(record);
+    else {
+      this.#ring[this.#next] = record;
+      this.#next = (this.#next + 1) % capacity;
+    }
+    for (const listener of this.#listeners) listener(record);
+  }
+
+  #explain({ source, destination, protocol, destinationPort }: VerdictRecord): Explanation | undefined {
+    const { engine, clock, metrics, log } = this.#deps;
+    const nowMs = clock.nowMs();
+    this.#tokens = Math.min(JOINS_PER_SECOND, this.#tokens + ((nowMs - this.#filledMs) / 1000) * JOINS_PER_SECOND);
+    this.#filledMs = nowMs;
+    if (this.#tokens < 1) {
+      metrics.verdictsLost.inc();
+      return undefined;
+    }
+    this.#tokens -= 1;
+    const explained = engine.explain({
+      source: formatIp(source),
+      destination: formatIp(destination),
+      protocol: protocolName(protocol),
+      ...(destinationPort !== undefined && { port: destinationPort }),
+    });
+    if (explained.ok) return explained.value;
+    log.debug({ problem: explained.error.message }, 'a verdict could not be explained');
+    return undefined;
+  }
+}
+
+const DIRECTION: Partial<Record<VerdictReason, 'ingress' | 'egress'>> = {
+  'ingress-denied': 'ingress',
+  'egress-denied': 'egress',
+  spoofed: 'egress',
+  tunnel: 'egress',
+};
+
+function joined(verdict: VerdictRecord, explanation: Explanation | undefined): FlowRecord {
+  const { reason, source, destination, sourcePort, destinationPort, timeMs, protocol, lost } = verdict;
+  const end = endThatDecided(reason, explanation);
+  const direction = DIRECTION[reason] ?? end?.direction;
+  return {
+    time: new Date(timeMs).toISOString(),
+    verdict: reason === 'allowed' ? 'allow' : 'deny',
+    reason,
+    ...(direction !== undefined && { direction }),
+    source: endMessage(source, sourcePort, explanation?.source),
+    destination: endMessage(destination, destinationPort, explanation?.destination),
+    protocol: protocolName(protocol),
+    ...(reason === 'allowed' && end?.rule && { rule: { policy: end.rule.policy, index: end.rule.index } }),
+    // Policy may have changed since the packet: then it isolates no more, and is not named.
+    ...(reason !== 'allowed' && end !== undefined && end.policies.length > 0 && { isolatedBy: end.policies }),
+    lost,
+  };
+}
+
+/** Reasons that have nothing to do with policies are nobody's. */
+function endThatDecided(reason: VerdictReason, explanation: Explanation | undefined): EndVerdict | undefined {
+  if (explanation === undefined) return undefined;
+  const { ingress, egress } = explanation;
+  switch (reason) {
+    case 'ingress-denied':
+      return ingress;
+    case 'egress-denied':
+      return egress;
+    case 'allowed':
+      return [ingress, egress].find((end) => end?.rule !== undefined);
+    case 'cut':
+      return [egress, ingress].find((end) => end?.verdict === 'deny');
+    default:
+      return undefined;
+  }
+}
+
+function endMessage(ip: Ip, port: number | undefined, end: FlowEnd | undefined): FlowEndMessage {
+  return {
+    address: formatIp(ip),
+    ...(port !== undefined && { port }),
+    ...(end?.pod && { pod: { namespace: end.pod.namespace, name: end.pod.name } }),
+  };
+}
+
+const PROTOCOL_NAME: Readonly<Record<number, string>> = {
+  1: 'ICMP',
+  58: 'ICMPv6',
+  ...Object.fromEntries(Object.entries(PROTOCOL_NUMBER).map(([name, number]) => [number, name])),
+};
+
+function protocolName(protocol: number): string {
+  return PROTOCOL_NAME[protocol] ?? String(protocol);
+}

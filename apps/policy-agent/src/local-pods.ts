@@ -1,0 +1,138 @@
+/**
+ * Pods of this node by name, so that an endpoint that the plugin announces is judged at once. The plugin is often ahead
+ * of the watch: then the pod is fetched.
+ */
+import { parsePolicyPod } from '@canal/api-schema';
+import type { PolicyEndpoint, PolicyPod } from '@canal/model';
+import type { PolicyEngine } from '@canal/policy-compile';
+import type { Clock, Logger } from '@canal/runtime-port';
+import { compareResourceVersions, type KubeObject, type Parsed, PODS, type Store } from '@canal/store-port';
+import type { StreamConsumer } from './cluster-watch.ts';
+
+export interface LocalPodsDeps {
+  readonly store: Pick<Store, 'get'>;
+  readonly engine: Pick<PolicyEngine, 'putPod' | 'deletePod'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly nodeName: string;
+  /** A pod was fetched: the engine knows more. */
+  readonly onFetched: () => void;
+}
+
+/** `known`, or why the endpoint stays isolated. */
+export type PodLookup = { readonly known: true } | { readonly known: false; readonly reason: string };
+
+type PodReference = NonNullable<PolicyEndpoint['pod']>;
+
+/** The plugin's caller waits behind it. */
+const FETCH_LIMIT_MS = 2_000;
+/** Of a static pod the runtime knows the kubelet's uid, the API server the mirror's; the kubelet notes its own here. */
+const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
+
+export class LocalPods implements StreamConsumer<PolicyPod> {
+  readonly type = PODS;
+  readonly #deps: LocalPodsDeps;
+  /** Uids by `namespace/name`. */
+  readonly #uids = new Map<string, string>();
+  readonly #fetches = new Map<string, Promise<PodLookup>>();
+  /** Versions of pods that were fetched: what the watch tells that is older says nothing. */
+  readonly #fetched = new Map<string, string>();
+
+  constructor(deps: LocalPodsDeps) {
+    this.#deps = deps;
+  }
+
+  parse(this: void, object: KubeObject): Parsed<PolicyPod> {
+    const pod = parsePolicyPod(object);
+    const uid = object.metadata.annotations?.[MIRROR_ANNOTATION];
+    return pod.ok && uid !== undefined && uid !== '' ? { ok: true, value: { ...pod.value, uid } } : pod;
+  }
+
+  put(pod: PolicyPod, key: string, resourceVersion: string): void {
+    const fetched = this.#fetched.get(key);
+    if (fetched !== undefined) {
+      if ((compareResourceVersions(resourceVersion, fetched) ?? 0) < 0) return;
+      this.#fetched.delete(key);
+    }
+    this.#take(pod, key);
+  }
+
+  /** Nobody knows what policy says of it: as if it were not there. An endpoint keeps what the pod's last labels gave. */
+  refuse(key: string): void {
+    this.delete(key);
+  }
+
+  delete(key: string): void {
+    this.#fetched.delete(key);
+    this.#uids.delete(key);
+    const slash = key.indexOf('/');
+    this.#deps.engine.deletePod(key.slice(0, slash), key.slice(slash + 1));
+  }
+
+  isKnown(pod: PodReference): boolean {
+    return this.#uids.get(keyOf(pod)) === pod.uid;
+  }
+
+  /** Known, if need be by asking the API server, at most for two seconds; an answer that comes later is taken then. */
+  async lookUp(pod: PolicyEndpoint['pod']): Promise<PodLookup> {
+    if (pod === undefined) return { known: false, reason: 'the runtime did not say which pod it is' };
+    if (this.isKnown(pod)) return { known: true };
+    const key = `${keyOf(pod)} ${pod.uid}`;
+    const running = this.#fetches.get(key) ?? this.#fetch(pod);
+    this.#fetches.set(key, running);
+    try {
+      return await this.#atMost(running);
+    } finally {
+      this.#fetches.delete(key);
+    }
+  }
+
+  async #atMost(fetch: Promise<PodLookup>): Promise<PodLookup> {
+    const over = new AbortController();
+    const limit = this.#deps.clock.sleep(FETCH_LIMIT_MS, over.signal).then((): PodLookup => ({
+      known: false,
+      reason: `the API server did not answer within ${FETCH_LIMIT_MS / 1000} s`,
+    }));
+    try {
+      return await Promise.race([fetch, limit]);
+    } finally {
+      limit.catch(() => undefined);
+      over.abort();
+    }
+  }
+
+  async #fetch(pod: PodReference): Promise<PodLookup> {
+    const { store, log } = this.#deps;
+    let object: KubeObject | undefined;
+    try {
+      object = await store.get(PODS, pod.name, pod.namespace);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return { known: false, reason: `the API server cannot be asked: ${message}` };
+    }
+    // The watch was faster.
+    if (this.isKnown(pod)) return { known: true };
+    if (object === undefined) return { known: false, reason: 'the API server knows no such pod' };
+    const parsed = this.parse(object);
+    if (!parsed.ok) return { known: false, reason: `the pod cannot be read: ${parsed.error}` };
+    if (parsed.value.uid !== pod.uid) {
+      return { known: false, reason: `the pod of that name is another one (uid ${parsed.value.uid})` };
+    }
+    log.debug({ pod: keyOf(pod) }, 'pod fetched: the watch does not know it yet');
+    const version = object.metadata.resourceVersion;
+    if (version !== undefined) this.#fetched.set(keyOf(pod), version);
+    this.#take(parsed.value, keyOf(pod));
+    this.#deps.onFetched();
+    return { known: true };
+  }
+
+  #take(pod: PolicyPod, key: string): void {
+    if (pod.node === this.#deps.nodeName) this.#uids.set(key, pod.uid);
+    else this.#uids.delete(key);
+    this.#deps.engine.putPod(pod);
+  }
+}
+
+function keyOf(pod: { readonly namespace: string; readonly name: string }): string {
+  return `${pod.namespace}/${pod.name}`;
+}

@@ -1,0 +1,171 @@
+/** What each operation of the socket does. */
+import {
+  type AgentAnswer,
+  type AgentRequest,
+  type AgentStatusMessage,
+  type EndpointAdded,
+  type EndpointMessage,
+  type EndpointStatusMessage,
+  type PolicyStatusMessage,
+} from '@canal/agent-protocol';
+import { KernelError, type PolicyKernel } from '@canal/kernel-port';
+import type { PolicyEndpoint } from '@canal/model';
+import type { EndpointStatus, PolicyEngine } from '@canal/policy-compile';
+import type { Clock, Logger } from '@canal/runtime-port';
+import { formatIp } from 'net-types';
+import type { AgentMetrics } from './agent-metrics.ts';
+import { endpointOfMessage, type Endpoints } from './endpoints.ts';
+import type { FlowLog } from './flow-log.ts';
+import type { LocalPods } from './local-pods.ts';
+import type { RuleRunner } from './rule-runner.ts';
+import type { RequestConnection, RequestHandler } from './socket-server.ts';
+
+export interface RequestHandlerDeps {
+  readonly engine: Pick<PolicyEngine, 'explain' | 'endpointStatuses' | 'policyStatuses'>;
+  readonly kernel: Pick<PolicyKernel, 'isClosed'>;
+  readonly runner: Pick<RuleRunner, 'isOpen' | 'applied' | 'opened'>;
+  readonly endpoints: Endpoints;
+  readonly pods: Pick<LocalPods, 'lookUp'>;
+  readonly flows: FlowLog;
+  readonly status: () => AgentStatusMessage;
+  /** An endpoint stays isolated, for this reason. */
+  readonly onIsolated: (endpoint: PolicyEndpoint, reason: string) => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: AgentMetrics;
+}
+
+/** An agent that just starts knows the cluster within a second or two. */
+const OPEN_LIMIT_MS = 3_000;
+/** The kernel's retries included; the plugin's caller waits behind it. */
+const APPLIED_LIMIT_MS = 10_000;
+
+export function createRequestHandler(deps: RequestHandlerDeps): RequestHandler {
+  return async (request, connection) => {
+    const answer = await answerTo(deps, request, connection);
+    if (answer !== undefined) connection.send(answer);
+  };
+}
+
+async function answerTo(
+  deps: RequestHandlerDeps,
+  request: AgentRequest,
+  connection: RequestConnection,
+): Promise<AgentAnswer | undefined> {
+  switch (request.op) {
+    case 'add-endpoint':
+      return await addEndpoint(deps, request.endpoint);
+    case 'delete-endpoint':
+      deps.endpoints.withdraw(request.key);
+      return { ok: true, value: {} };
+    case 'status':
+      return { ok: true, value: deps.status() };
+    case 'endpoints':
+      return { ok: true, value: [...deps.engine.endpointStatuses()].map(endpointStatusMessage) };
+    case 'policies':
+      return { ok: true, value: [...deps.engine.policyStatuses()].map(policyStatusMessage) };
+    case 'explain':
+      return explain(deps, request.question);
+    case 'flows':
+      await tellFlows(deps, request, connection);
+      return undefined;
+  }
+}
+
+async function addEndpoint(deps: RequestHandlerDeps, message: EndpointMessage): Promise<AgentAnswer> {
+  const { clock, endpoints, pods, runner, metrics, onIsolated } = deps;
+  const startedMs = clock.nowMs();
+  const endpoint = endpointOfMessage(message);
+  endpoints.announce(endpoint);
+  if (!runner.isOpen && !(await within(clock, OPEN_LIMIT_MS, runner.opened))) return await addUnjudged(deps, endpoint);
+  // A pod that is not known is isolated by its endpoint alone: looking it up may take its time.
+  const lookup = await pods.lookUp(endpoint.pod);
+  try {
+    if (!(await within(clock, APPLIED_LIMIT_MS, runner.applied()))) {
+      return { ok: false, code: 'kernel', message: 'the kernel did not take the rules in time' };
+    }
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    return { ok: false, code: 'kernel', message: error.message };
+  }
+  metrics.endpointReady.observe((clock.nowMs() - startedMs) / 1000);
+  if (lookup.known) return added({ state: 'policed' });
+  onIsolated(endpoint, lookup.reason);
+  return added({ state: 'isolated', reason: lookup.reason });
+}
+
+/**
+ * The cluster is not known yet. Where the rules of an agent before this one are in force, they isolate an interface that
+ * nobody told of; where there are none, nothing would.
+ */
+async function addUnjudged(deps: RequestHandlerDeps, endpoint: PolicyEndpoint): Promise<AgentAnswer> {
+  const reason = ['not all objects of the API server are known yet', ...deps.status().notes].join('; ');
+  let isClosed: boolean;
+  try {
+    isClosed = await deps.kernel.isClosed();
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    isClosed = false;
+    deps.log.warn({ error }, 'the kernel cannot be asked whether unknown pods are isolated');
+  }
+  if (!isClosed) {
+    deps.endpoints.withdraw(endpoint.key);
+    return { ok: false, code: 'not-ready', message: reason };
+  }
+  deps.onIsolated(endpoint, reason);
+  return added({ state: 'isolated', reason });
+}
+
+function added(value: EndpointAdded): AgentAnswer {
+  return { ok: true, value };
+}
+
+/** False when the time is over first; what it then becomes is nobody's. */
+async function within(clock: Clock, limitMs: number, work: Promise<void>): Promise<boolean> {
+  const over = new AbortController();
+  const limit = clock.sleep(limitMs, over.signal).then(() => false);
+  limit.catch(() => undefined);
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work.then(() => true), limit]);
+  } finally {
+    over.abort();
+  }
+}
+
+function explain({ engine }: RequestHandlerDeps, question: Parameters<PolicyEngine['explain']>[0]): AgentAnswer {
+  const explained = engine.explain(question);
+  if (explained.ok) return { ok: true, value: explained.value };
+  const { code, message } = explained.error;
+  return { ok: false, code, message };
+}
+
+async function tellFlows(
+  { flows }: RequestHandlerDeps,
+  { last, denied, follow }: Extract<AgentRequest, { op: 'flows' }>,
+  connection: RequestConnection,
+): Promise<void> {
+  for (const record of flows.last(last, denied)) {
+    if (!connection.send({ ok: true, value: record })) break;
+  }
+  if (!follow) return;
+  let skipped = 0;
+  flows.listen((record) => {
+    if (denied && record.verdict !== 'deny') return;
+    const sent = connection.send({ ok: true, value: { ...record, lost: record.lost + skipped } });
+    skipped = sent ? 0 : skipped + record.lost + 1;
+  }, connection.signal);
+  await new Promise<void>((resolve) => {
+    if (connection.signal.aborted) resolve();
+    connection.signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+function endpointStatusMessage({ endpoint, state, ingress, egress }: EndpointStatus): EndpointStatusMessage {
+  const { key, hostInterface, mode, addresses, pod } = endpoint;
+  return { key, hostInterface, mode, addresses: addresses.map(formatIp), ...(pod && { pod }), state, ingress, egress };
+}
+
+function policyStatusMessage(status: PolicyStatusMessage): PolicyStatusMessage {
+  return status;
+}

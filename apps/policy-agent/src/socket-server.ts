@@ -1,0 +1,258 @@
+/** The unix socket: who may connect, how long a client may take, how much may wait for it. What is said is the handler's. */
+import { chmodSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import {
+  type AgentAnswer,
+  type AgentErrorCode,
+  type AgentRequest,
+  decodeRequest,
+  encodeAnswer,
+  LineBuffer,
+  MAX_REQUEST_BYTES,
+} from '@canal/agent-protocol';
+import type { Clock, Logger } from '@canal/runtime-port';
+
+/** One client's way back. */
+export interface RequestConnection {
+  /** False: so much waits for the client already that this was left out. */
+  send(answer: AgentAnswer): boolean;
+  /** Aborts when the client is gone or the server ends. */
+  readonly signal: AbortSignal;
+}
+
+/** Answers one request; the connection is closed when it resolves. A rejection is answered as `internal`. */
+export type RequestHandler = (request: AgentRequest, connection: RequestConnection) => Promise<void>;
+
+export interface SocketServerDeps {
+  readonly path: string;
+  readonly handle: RequestHandler;
+  /** Of a connected descriptor. */
+  readonly peerUid: (fd: number) => number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onRequest: (op: string, outcome: 'ok' | AgentErrorCode) => void;
+}
+
+const ROOT_UID = 0;
+/** A client says what it wants at once. */
+const REQUEST_LIMIT_MS = 5_000;
+/** A client that does not read its answer. */
+const DRAIN_LIMIT_MS = 5_000;
+const MAX_WAITING_BYTES = 1024 * 1024;
+/** Ten times the pods of a node. */
+const MAX_CONNECTIONS = 1_024;
+const RETRY_MS = 1_000;
+
+type UnixSocket = Bun.Socket<Client>;
+
+/** Serves until the signal aborts; a path that cannot be bound is tried again. */
+export async function serveSocket(deps: SocketServerDeps, signal: AbortSignal): Promise<void> {
+  const { path, log, clock } = deps;
+  let told = '';
+  while (!signal.aborted) {
+    try {
+      const listener = listen(deps, signal);
+      log.info({ path }, 'answering the CNI plugin');
+      await aborted(signal);
+      listener.stop(true);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      if (message !== told) log.error({ path, error }, 'cannot listen, trying again; pods cannot be added meanwhile');
+      told = message;
+      await clock.sleep(RETRY_MS, signal).catch(() => undefined);
+    }
+  }
+}
+
+/**
+ * The socket is bound under another name in a directory that is root's alone, and takes its name when its mode is right:
+ * there is no moment at which others could connect, and a killed agent's socket is replaced, not removed first.
+ */
+function listen(deps: SocketServerDeps, signal: AbortSignal): Bun.UnixSocketListener<Client> {
+  const directory = dirname(deps.path);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  chmodSync(directory, 0o700);
+  const temporary = join(directory, `.${process.pid}.sock`);
+  rmSync(temporary, { force: true });
+  const clients = new Set<Client>();
+  const listener = Bun.listen<Client>({
+    unix: temporary,
+    // A client may close its half once it has asked.
+    allowHalfOpen: true,
+    socket: {
+      open(socket) {
+        socket.data = new Client(deps, socket, signal, () => clients.delete(socket.data));
+        if (clients.size >= MAX_CONNECTIONS) socket.data.refuse('too many connections at once');
+        else {
+          clients.add(socket.data);
+          socket.data.open();
+        }
+      },
+      data(socket, bytes) {
+        socket.data.read(bytes);
+      },
+      drain(socket) {
+        socket.data.flush();
+      },
+      end(socket) {
+        socket.data.halfClosed();
+      },
+      close(socket) {
+        socket.data.closed();
+      },
+      error(socket) {
+        socket.data.closed();
+      },
+    },
+  });
+  try {
+    chmodSync(temporary, 0o600);
+    renameSync(temporary, deps.path);
+  } catch (error) {
+    listener.stop(true);
+    throw error;
+  }
+  return listener;
+}
+
+class Client {
+  readonly #deps: SocketServerDeps;
+  readonly #socket: UnixSocket;
+  readonly #lines = new LineBuffer(MAX_REQUEST_BYTES);
+  readonly #gone = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #onClose: () => void;
+  readonly #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #asked = false;
+  #ending = false;
+  #follows = false;
+
+  constructor(deps: SocketServerDeps, socket: UnixSocket, signal: AbortSignal, onClose: () => void) {
+    this.#deps = deps;
+    this.#socket = socket;
+    this.#signal = AbortSignal.any([signal, this.#gone.signal]);
+    this.#onClose = onClose;
+  }
+
+  open(): void {
+    const uid = this.#deps.peerUid(descriptorOf(this.#socket));
+    if (uid !== ROOT_UID) {
+      this.#deps.log.warn({ uid }, 'a user other than root connected');
+      this.refuse(`uid ${uid} may not ask: only root may`);
+      return;
+    }
+    this.#endAfter(REQUEST_LIMIT_MS, () => !this.#asked);
+  }
+
+  refuse(message: string): void {
+    this.#asked = true;
+    this.#answer('none', { ok: false, code: 'bad-request', message });
+  }
+
+  read(bytes: Uint8Array): void {
+    if (this.#asked) return;
+    const [line] = this.#lines.push(bytes);
+    if (this.#lines.overflowed) this.refuse(`the request is longer than ${MAX_REQUEST_BYTES} bytes`);
+    else if (line !== undefined) this.#ask(line);
+  }
+
+  /**
+   * Before a whole request there will be none. Afterwards the client waits for its answer, or has gone, which writing
+   * tells; but to a follower nothing may be written for hours.
+   */
+  halfClosed(): void {
+    if (!this.#asked || this.#follows) this.#socket.terminate();
+  }
+
+  closed(): void {
+    this.#gone.abort();
+    this.#onClose();
+  }
+
+  flush(): void {
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      const written = Math.max(0, this.#socket.write(first));
+      this.#waitingBytes -= written;
+      if (written < first.length) {
+        this.#waiting[0] = first.subarray(written);
+        return;
+      }
+      this.#waiting.shift();
+    }
+    if (this.#ending) this.#socket.end();
+  }
+
+  #ask(line: string): void {
+    this.#asked = true;
+    const request = decodeRequest(line);
+    if (!request.ok) {
+      this.#answer('none', { ok: false, code: 'bad-request', message: request.error });
+      return;
+    }
+    const { op } = request.value;
+    this.#follows = request.value.op === 'flows' && request.value.follow;
+    let outcome: 'ok' | AgentErrorCode = 'ok';
+    const connection: RequestConnection = {
+      signal: this.#signal,
+      send: (answer) => {
+        if (!answer.ok) outcome = answer.code;
+        return this.#send(answer);
+      },
+    };
+    this.#deps.handle(request.value, connection).then(
+      () => {
+        this.#deps.onRequest(op, outcome);
+        this.#end();
+      },
+      (error: unknown) => {
+        this.#deps.log.error({ op, error }, 'a request failed');
+        const message = error instanceof Error ? error.message : String(error);
+        this.#answer(op, { ok: false, code: 'internal', message });
+      },
+    );
+  }
+
+  #answer(op: string, answer: AgentAnswer & { readonly ok: false }): void {
+    this.#deps.onRequest(op, answer.code);
+    this.#send(answer);
+    this.#end();
+  }
+
+  #send(answer: AgentAnswer): boolean {
+    if (this.#signal.aborted || this.#ending) return false;
+    const bytes = new TextEncoder().encode(encodeAnswer(answer));
+    // One answer is always taken, however long: lists of policies can be.
+    if (this.#waiting.length > 0 && this.#waitingBytes + bytes.length > MAX_WAITING_BYTES) return false;
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    if (this.#waiting.length === 1) this.flush();
+    return true;
+  }
+
+  #end(): void {
+    this.#ending = true;
+    if (this.#waiting.length === 0) this.#socket.end();
+    else this.#endAfter(DRAIN_LIMIT_MS, () => true);
+  }
+
+  #endAfter(delayMs: number, still: () => boolean): void {
+    this.#deps.clock.sleep(delayMs, this.#signal).then(
+      () => {
+        if (still()) this.#socket.terminate();
+      },
+      () => undefined,
+    );
+  }
+}
+
+/** The runtime has it, its types do not. */
+function descriptorOf(socket: object): number {
+  if ('fd' in socket && typeof socket.fd === 'number') return socket.fd;
+  throw new Error('the runtime gives no descriptor of a socket');
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

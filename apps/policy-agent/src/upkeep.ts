@@ -1,0 +1,125 @@
+/** What goes on beside the rules: others' changes of them, this host's addresses, net-conf.json, and when to give up. */
+import type { PolicyKernel } from '@canal/kernel-port';
+import type { Clock, Logger } from '@canal/runtime-port';
+import type { Complaint, ProblemLog } from '@canal/telemetry';
+import type { Ip } from 'net-types';
+import type { AgentMetrics } from './agent-metrics.ts';
+import type { ClusterWatch } from './cluster-watch.ts';
+import type { NodeAddresses } from './node-addresses.ts';
+import type { RuleRunner } from './rule-runner.ts';
+
+export interface UpkeepDeps {
+  readonly kernel: Pick<PolicyKernel, 'monitor'>;
+  readonly runner: Pick<RuleRunner, 'kernelChanged' | 'failing'>;
+  readonly nodes: Pick<NodeAddresses, 'setLocalAddresses' | 'setNetConf'>;
+  readonly watch: Pick<ClusterWatch, 'unreadable'>;
+  readonly problems: ProblemLog;
+  readonly localAddresses: () => readonly Ip[];
+  /** Gives the text, or throws. */
+  readonly readNetConf: () => string;
+  readonly changed: (kind: string) => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: AgentMetrics;
+}
+
+const INTERVAL_MS = 5_000;
+const RETRY_MS = 1_000;
+/** The rules stay; a new process, and whoever sees it restart, may find what this one does not. */
+const GIVE_UP_AFTER_MS = 180_000;
+
+export class Upkeep {
+  readonly #deps: UpkeepDeps;
+
+  constructor(deps: UpkeepDeps) {
+    this.#deps = deps;
+  }
+
+  /** Until the signal aborts; rejects when the kernel has refused the rules for minutes. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, runner, problems } = this.#deps;
+    while (!signal.aborted) {
+      this.#readAddresses();
+      problems.update('objects', this.#unreadable());
+      problems.update('kernel', refused(runner));
+      this.#countProblems();
+      const { failing } = runner;
+      if (failing !== undefined && clock.nowMs() - failing.sinceMs > GIVE_UP_AFTER_MS) {
+        throw new Error(`the kernel refuses the rules for ${GIVE_UP_AFTER_MS / 1000} s`, { cause: failing.error });
+      }
+      await clock.sleep(INTERVAL_MS, signal).catch(() => undefined);
+    }
+  }
+
+  /** Other programs' changes of our tables ask for a comparison. */
+  async monitor(signal: AbortSignal): Promise<void> {
+    const { kernel, runner, log, metrics, clock } = this.#deps;
+    while (!signal.aborted) {
+      try {
+        let first = true;
+        for await (const event of kernel.monitor(signal)) {
+          if (event.type === 'changed') log.info({ what: event.what }, 'others have changed the policy rules');
+          else if (!first) metrics.eventsLost.inc();
+          first = false;
+          runner.kernelChanged();
+        }
+      } catch (error) {
+        log.error({ error }, 'events of rules broke off, listening again');
+      }
+      await clock.sleep(RETRY_MS, signal).catch(() => undefined);
+    }
+  }
+
+  readNetConf(): void {
+    const { nodes, problems, readNetConf, changed } = this.#deps;
+    const problem = nodes.setNetConf(textOrNothing(readNetConf));
+    const message = `net-conf.json: ${problem ?? ''}; the tunnel port that it named before is guarded`;
+    problems.update(
+      'net-conf',
+      problem === undefined ? [] : [{ key: problem, severity: 'warning', event: 'InvalidNetConf', message }],
+    );
+    changed('NetConf');
+  }
+
+  #readAddresses(): void {
+    const { nodes, localAddresses, log, changed } = this.#deps;
+    try {
+      nodes.setLocalAddresses(localAddresses());
+      changed('address');
+    } catch (error) {
+      log.warn({ error }, "this host's addresses cannot be read");
+    }
+  }
+
+  /** Told by the first of a kind and their number: a server may give thousands that cannot be read for one reason. */
+  #unreadable(): readonly Complaint[] {
+    const byKind = Map.groupBy(this.#deps.watch.unreadable(), ({ kind }) => kind);
+    return [...byKind].map(([kind, objects]) => {
+      const { key, error } = objects[0] ?? { key: '', error: '' };
+      const message = `${objects.length} objects of kind ${kind} cannot be read, first ${key}: ${error}`;
+      return { key: `${kind} ${key}`, severity: 'error', event: 'UnreadableObject', message };
+    });
+  }
+
+  #countProblems(): void {
+    const { problems, metrics } = this.#deps;
+    for (const severity of ['error', 'warning'] as const) {
+      metrics.problems.set(problems.open().filter((open) => open.severity === severity).length, { severity });
+    }
+  }
+}
+
+function refused({ failing }: Pick<RuleRunner, 'failing'>): readonly Complaint[] {
+  if (failing === undefined) return [];
+  const message = `the kernel refuses the policy rules: ${failing.error.message}`;
+  return [{ key: 'refused', severity: 'error', event: 'DataplaneNotReady', message }];
+}
+
+/** A node without flannel's configuration has no tunnel of ours. */
+function textOrNothing(read: () => string): string | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
