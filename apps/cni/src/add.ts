@@ -1,4 +1,4 @@
-/** ADD: reserve addresses, wire the pod, say what it got. A step that fails takes the earlier ones back. */
+/** ADD: reserve addresses, wire the pod, have it policed, say what it got. A step that fails takes the earlier ones back. */
 import { CNI_ERROR, formatResult, podOfCniArgs } from '@canal/cni-spec';
 import { type AllocationPlan, type AllocationProblem, describeAllocationProblem } from '@canal/ipam';
 import type { Attachment } from '@canal/model';
@@ -9,6 +9,7 @@ import { addedResult } from './added-result.ts';
 import { type NodeSubnet, nodeSubnetOf } from './node-subnet.ts';
 import { PluginError } from './plugin-error.ts';
 import { bridgeMac, podIdentity } from './pod-identity.ts';
+import { admitEndpoint, forgetEndpoints } from './policy-agent.ts';
 import { requestedIps, requestedMac } from './pod-request.ts';
 import { type AttachedRequest, identityOf, openNodeFiles, readCurrentSubnet, requirePodNetns } from './request.ts';
 import { planBridge, planRouted, ROUTED_GATEWAY, type WiringPlan } from './wiring-plan.ts';
@@ -33,7 +34,9 @@ export function add(request: AttachedRequest): string {
   const plan = planWiring(request, subnet, reserved.value.attachment);
   try {
     const isFirstAdd = reserved.value.previous === undefined;
-    const bridge = wirePod(kernel, { host, isFirstAdd }, plan);
+    // The record is written: an agent that starts in between learns of the pod by it, or is told.
+    const admit = (): void => admitEndpoint(request, plan.attachment);
+    const bridge = wirePod(kernel, { host, isFirstAdd, admit }, plan);
     return formatResult(addedResult(network, plan, bridge), network.cniVersion);
   } catch (error) {
     takeBack(request, host, addresses, reserved.value);
@@ -102,14 +105,17 @@ function isGone({ kernel }: AttachedRequest, host: NetlinkConnection, record: At
  * earlier ADD of the same container keeps what it had in any case.
  */
 function takeBack(
-  { key }: AttachedRequest,
+  request: AttachedRequest,
   host: NetlinkConnection,
   addresses: NodeAddresses,
   reserved: ReservedAddresses,
 ): void {
   try {
-    const isUnwired = findLink(host, { name: reserved.attachment.hostInterface }) === undefined;
-    if (isUnwired || reserved.previous !== undefined) addresses.undo(key, reserved);
+    const { attachment, previous } = reserved;
+    const isUnwired = findLink(host, { name: attachment.hostInterface }) === undefined;
+    // It may have been told, and its answer have got lost.
+    if (isUnwired) forgetEndpoints(request, [request.key]);
+    if (isUnwired || previous !== undefined) addresses.undo(request.key, reserved);
   } catch {
     // The error that led here is the one to report; DEL cleans by the record.
   }

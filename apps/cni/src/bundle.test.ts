@@ -44,6 +44,7 @@ describe('the bundle of the plugin', () => {
   test('holds this project’s own libraries alone, and of those the ones it needs', () => {
     expect([...new Set(modules.map(folderOf))].sort()).toEqual([
       'apps/cni',
+      'libs/agent-protocol',
       'libs/cni-spec',
       'libs/ipam',
       'libs/linux-ffi',

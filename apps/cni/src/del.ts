@@ -1,10 +1,11 @@
 /**
  * DEL: takes the link away, then frees the addresses, then forgets. Each may be gone already: a DEL that fails is tried
- * again for ever, so it fails only for what a later try can cure. Neither the subnet file nor the node agent is needed.
+ * again for ever, so it fails only for what a later try can cure. Neither the subnet file nor an agent is needed.
  */
 import { HOST_VETH_PREFIX } from '@canal/model';
 import { delLink, findLink, isNotFound, type Link, type NetlinkConnection } from 'netlink-ts';
 import { podIdentity } from './pod-identity.ts';
+import { forgetEndpoints } from './policy-agent.ts';
 import { type ContainerRequest, identityOf, openNodeFiles } from './request.ts';
 
 export interface DetachedRequest extends ContainerRequest {
@@ -17,6 +18,8 @@ export function del(request: DetachedRequest): void {
   const { hostInterface } = podIdentity(network.name, key.containerId, key.containerInterface);
   using host = kernel.openNetlink();
   if (!deleteLink(host, hostInterface) && netns !== undefined) deleteForeignLink(request, host, netns);
+  // Before the address can be another pod's.
+  forgetEndpoints(request, [key]);
   openNodeFiles(request).addresses.release(key);
 }
 

@@ -4,12 +4,14 @@
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type CniEnvironment } from '@canal/cni-spec';
-import { withNetns } from '@canal/linux-ffi';
+import { encodeAnswer } from '@canal/agent-protocol';
+import { type UnixStream, withNetns } from '@canal/linux-ffi';
 import type { NetlinkConnection, NetlinkRequest } from 'netlink-ts';
 import { describe, expect, test } from 'vitest';
 import { type Kernel, LINUX_KERNEL } from './kernel.ts';
 import { runPlugin } from './plugin.ts';
 import { CniNode, globalAddresses, IPV4, IPV6, type Pod } from './testing/cni-node.ts';
+import { POLICED } from './testing/fake-policy-agent.ts';
 
 class Injected extends Error {}
 
@@ -41,9 +43,26 @@ function faultyKernel(fault: Fault): { kernel: Kernel; calls: () => number } {
     ...LINUX_KERNEL,
     openNetlink: () => wrap(step(() => LINUX_KERNEL.openNetlink())),
     writeIpv6Sysctl: (...args) => step(() => LINUX_KERNEL.writeIpv6Sysctl(...args)),
+    connectUnixStream: () => step(() => willing(step)),
   };
   return { kernel, calls: () => calls };
 }
+
+/** A connection to an agent that has the rules made at once. */
+function willing(step: <T>(action: () => T) => T): UnixStream {
+  const answer = new TextEncoder().encode(encodeAnswer(POLICED));
+  return {
+    send: () => step(() => undefined),
+    receive: (into) =>
+      step(() => {
+        into.set(answer);
+        return answer.length;
+      }),
+    [Symbol.dispose]: () => undefined,
+  };
+}
+
+const AGREEABLE: Kernel = { ...LINUX_KERNEL, connectUnixStream: () => willing((action) => action()) };
 
 /** A verb in this process, in the node's namespace. */
 function call(node: CniNode, command: CniEnvironment['command'], pod: Pod, kernel: Kernel, keys: object = {}) {
@@ -60,9 +79,9 @@ function call(node: CniNode, command: CniEnvironment['command'], pod: Pod, kerne
 
 describe.each(['routed', 'bridge'] as const)('ADD in %s mode', (mode) => {
   test.each(['before', 'after'] as const)('each step failing %s it was done: nothing is left', (when) => {
-    using node = new CniNode({ mode, subnet: [...IPV4, ...IPV6] });
+    using node = new CniNode({ mode, subnet: [...IPV4, ...IPV6], config: { policy: 'required' } });
     // The bridge is there from the first ADD on, as in all of a node's life but one moment.
-    expect(call(node, 'ADD', node.pod('first'), LINUX_KERNEL).exitCode).toBe(0);
+    expect(call(node, 'ADD', node.pod('first'), AGREEABLE).exitCode).toBe(0);
     const before = node.traces();
     let steps = 0;
     for (let at = 0; ; at++) {

@@ -1,6 +1,13 @@
 /** What the plugin needs of the platform: injected, so that a test can make any step fail. */
 import { writeFileSync } from 'node:fs';
-import { netnsIdentity, type NetnsRef, openNetlinkConnection, withNetns } from '@canal/linux-ffi';
+import {
+  connectUnixStream,
+  netnsIdentity,
+  type NetnsRef,
+  openNetlinkConnection,
+  type UnixStream,
+  withNetns,
+} from '@canal/linux-ffi';
 import type { NetlinkConnection, NetlinkError, NetlinkRequest } from 'netlink-ts';
 import type { InterfaceName } from 'net-types';
 
@@ -14,12 +21,15 @@ export interface Kernel {
   netnsIdentity(netns?: NetnsRef): string | undefined;
   /** Writes /proc/sys/net/ipv6/conf/<device>/<name> of the current namespace; false when there is no IPv6 here. */
   writeIpv6Sysctl(device: InterfaceName, name: Ipv6Sysctl, value: number): boolean;
+  /** As linux-ffi's: throws LinuxError. */
+  connectUnixStream(path: string, timeoutMs: number): UnixStream;
 }
 
 export const LINUX_KERNEL: Kernel = {
   openNetlink: () => openNetlinkConnection(),
   withNetns,
   netnsIdentity,
+  connectUnixStream,
   writeIpv6Sysctl(device, name, value) {
     try {
       writeFileSync(`/proc/sys/net/ipv6/conf/${device}/${name}`, String(value));

@@ -47,6 +47,9 @@ describe('canal’s keys', () => {
       { bridge: 'br7', hairpinMode: false },
       { bridge: 'br7' as PluginConfig['bridge'], hairpinMode: false },
     ],
+    ['policy is required', { policy: 'required' }, { policySocket: '/run/canal/policy.sock' }],
+    ['another socket', { policy: 'required', policySocket: '/x/p.sock' }, { policySocket: '/x/p.sock' }],
+    ['policy is off', { policy: 'off', policySocket: '/x/p.sock' }, {}],
     ['no default gateway', { isDefaultGateway: false }, { isDefaultGateway: false }],
     ['no gateway at all', { isDefaultGateway: false, isGateway: false }, { isDefaultGateway: false, isGateway: false }],
     ['a default gateway is a gateway', { isDefaultGateway: true, isGateway: false }, {}],
@@ -70,6 +73,9 @@ describe('canal’s keys', () => {
     [{ bridge: 'all' }, 7, 'bridge: "all"'],
     [{ bridge: 'br%d' }, 7, 'bridge: "br%d"'],
     [{ hairpinMode: 'yes' }, 7, 'hairpinMode: "yes": expected true or false'],
+    [{ policy: 'on' }, 7, 'policy: "on": expected "required" or "off"'],
+    [{ policy: true }, 7, 'policy: true: expected a string'],
+    [{ policySocket: 'p.sock' }, 7, 'policySocket: "p.sock": expected an absolute path'],
     [{ ipMasq: true }, 2, 'unsupported field ipMasq: true'],
     [{ vlan: 7 }, 2, 'unsupported field vlan: 7'],
   ])('refuses %j with code %i', (keys, code, message) => {
@@ -79,6 +85,12 @@ describe('canal’s keys', () => {
 
 describe('flannel’s keys', () => {
   test.each<[string, object, string, Partial<PluginConfig>]>([
+    [
+      'policy, which it did not have',
+      { policy: 'required' },
+      'flannel',
+      { mode: 'bridge', hairpinMode: false, isDefaultGateway: false, policySocket: '/run/canal/policy.sock' },
+    ],
     ['its conflist', { delegate: { hairpinMode: true, isDefaultGateway: true } }, 'flannel', { mode: 'bridge' }],
     [
       'its defaults: a gateway, no default route, no hairpin',
@@ -140,6 +152,8 @@ test('whatever the value of a key, the answer is a configuration with plain abso
     'delegate',
     'ipam',
     'ipMasq',
+    'policy',
+    'policySocket',
   ];
   const path = fc.stringMatching(/^[/.a-z\0]{0,12}$/);
   fc.assert(

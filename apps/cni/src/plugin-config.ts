@@ -12,6 +12,7 @@ import {
   readFields,
   show,
 } from '@canal/cni-spec';
+import { DEFAULT_POLICY_SOCKET } from '@canal/agent-protocol';
 import { DEFAULT_DATA_DIR, DEFAULT_STATE_DIR } from '@canal/node-state';
 import { BRIDGE_NAME } from '@canal/model';
 import { type InterfaceName, parseInterfaceName, unwrap } from 'net-types';
@@ -24,6 +25,8 @@ export interface PluginConfig {
   readonly dataDir: string;
   /** Attachment records. */
   readonly stateDir: string;
+  /** Where the policy agent is told of pods. Absent: the network alone, without policy. */
+  readonly policySocket?: string;
   /** Absent: the node agent's, from the subnet file. */
   readonly mtuBytes?: number;
   /** Bridge mode alone. */
@@ -62,7 +65,7 @@ export function parsePluginConfig(config: NetworkConfig): PluginConfig {
  * from being taken down, nor those whose ADD failed for it: runtimes try a DEL that fails for ever.
  */
 export function parseCleanUpConfig(config: NetworkConfig): PluginConfig {
-  const { dataDir, stateDir, ipam, delegate } = config.plugin;
+  const { dataDir, stateDir, ipam, delegate, policy, policySocket } = config.plugin;
   const kept = (values: Readonly<Record<string, JsonValue | undefined>>): JsonObject =>
     Object.fromEntries(Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
   const plugin = kept({
@@ -70,6 +73,9 @@ export function parseCleanUpConfig(config: NetworkConfig): PluginConfig {
     stateDir,
     ipam: isJsonObject(ipam) ? kept({ dataDir: ipam['dataDir'] }) : undefined,
     delegate: isJsonObject(delegate) ? {} : undefined,
+    policy: policy === 'required' ? policy : undefined,
+    // A wrong one is not worth a failure: nobody is told, as when the agent is away.
+    policySocket: typeof policySocket === 'string' && isPlainPath(policySocket) ? policySocket : undefined,
   });
   return parsePluginConfig({ ...config, plugin });
 }
@@ -101,11 +107,21 @@ function readFlannelConfig(fields: Fields, delegate: Fields | undefined): Plugin
   };
 }
 
-function readPlaces(fields: Fields): Pick<PluginConfig, 'subnetFile' | 'stateDir'> {
+function readPlaces(fields: Fields): Pick<PluginConfig, 'subnetFile' | 'stateDir' | 'policySocket'> {
+  const policySocket = readPolicySocket(fields);
   return {
     subnetFile: readDirectory(fields, 'subnetFile') ?? DEFAULT_SUBNET_FILE,
     stateDir: readDirectory(fields, 'stateDir') ?? DEFAULT_STATE_DIR,
+    ...(policySocket !== undefined && { policySocket }),
   };
+}
+
+/** Off unless it is asked for, as in configurations from before there was an agent, and in flannel's. */
+function readPolicySocket(fields: Fields): string | undefined {
+  const policy = fields.optionalString('policy') ?? 'off';
+  if (policy !== 'required' && policy !== 'off') fields.fail('policy', '"required" or "off"');
+  const socket = readDirectory(fields, 'policySocket') ?? DEFAULT_POLICY_SOCKET;
+  return policy === 'required' ? socket : undefined;
 }
 
 type BridgeKeys = Pick<PluginConfig, 'bridge' | 'hairpinMode' | 'isGateway' | 'isDefaultGateway' | 'mtuBytes'>;
@@ -137,8 +153,11 @@ function readBridgeName(fields: Fields): InterfaceName {
 function readDirectory(fields: Fields, key: string): string | undefined {
   const path = fields.optionalString(key);
   if (path === undefined) return undefined;
-  const isPlain = path.startsWith('/') && !path.includes('\0') && !path.split('/').some(isDots);
-  return isPlain ? path : fields.fail(key, 'an absolute path without "." and ".."');
+  return isPlainPath(path) ? path : fields.fail(key, 'an absolute path without "." and ".."');
+}
+
+function isPlainPath(path: string): boolean {
+  return path.startsWith('/') && !path.includes('\0') && !path.split('/').some(isDots);
 }
 
 function isDots(part: string): boolean {

@@ -40,23 +40,26 @@ export interface WiringSite {
   readonly host: NetlinkConnection;
   /** False when an earlier ADD of this container and interface may have made the link that is found. */
   readonly isFirstAdd: boolean;
+  /** Called when the pod is wired, before anybody hears of its addresses. What it throws takes the link away again. */
+  readonly admit: () => void;
 }
 
 /**
  * Makes the pod's link and all that belongs to it. On failure the link is gone again, unless another ADD made it. Gives
  * the bridge, in bridge mode.
  */
-export function wirePod(kernel: Kernel, { host, isFirstAdd }: WiringSite, plan: WiringPlan): AddedBridge | undefined {
+export function wirePod(kernel: Kernel, site: WiringSite, plan: WiringPlan): AddedBridge | undefined {
+  const { host } = site;
   const { attachment, bridge } = plan;
   const master = bridge && ensureBridge(kernel, host, bridge, attachment.mtuBytes);
   const netns = openSync(attachment.netns, 'r');
   // Until the kernel has answered nobody knows whether there is a link; before the first ADD there is none but ours.
-  let isOurs = isFirstAdd;
+  let isOurs = site.isFirstAdd;
   try {
     isOurs = createVeth(kernel, host, plan, netns, master?.index);
     if (!isOurs) throw takenError(plan);
     configureHost(kernel, host, plan);
-    configurePod(kernel, netns, host, plan);
+    configurePod(kernel, netns, site, plan);
   } catch (error) {
     if (isOurs) unwire(host, plan);
     throw error;
@@ -145,8 +148,8 @@ function configureHost(kernel: Kernel, host: NetlinkConnection, { attachment, br
   executeAll(host, [setLink({ index, afSpec: { inet, ...inet6 } }), up, ...routes]);
 }
 
-/** The pod's end gets its addresses, comes up, and gets its routes. */
-function configurePod(kernel: Kernel, netns: number, host: NetlinkConnection, plan: WiringPlan): void {
+/** The pod's end gets its addresses, comes up, gets its routes, and is let in. */
+function configurePod(kernel: Kernel, netns: number, { host, admit }: WiringSite, plan: WiringPlan): void {
   const { attachment, bridge } = plan;
   const { containerInterface, addresses, gateways, hostMac } = attachment;
   using pod = kernel.withNetns(netns, () => {
@@ -168,6 +171,7 @@ function configurePod(kernel: Kernel, netns: number, host: NetlinkConnection, pl
   const refused = errors.slice(0, requests.length).find((error) => error !== undefined);
   if (refused !== undefined) throw refused;
   retryRoutes(pod, index, plan.podRoutes, errors.slice(requests.length));
+  admit();
   if (bridge !== undefined) announce(pod, index, host, attachment);
 }
 
