@@ -182,21 +182,29 @@ function pathOf({ namespace, name }: { readonly namespace: string; readonly name
 function feed(engine: PolicyEngine, event: Exclude<Event, { type: 'flush' }>): void {
   switch (event.type) {
     case 'pod':
-      return engine.putPod(event.pod);
+      engine.putPod(event.pod);
+      return;
     case 'no-pod':
-      return engine.deletePod(event.pod.namespace, event.pod.name);
+      engine.deletePod(event.pod.namespace, event.pod.name);
+      return;
     case 'namespace':
-      return engine.putNamespace(event.namespace);
+      engine.putNamespace(event.namespace);
+      return;
     case 'no-namespace':
-      return engine.deleteNamespace(event.name);
+      engine.deleteNamespace(event.name);
+      return;
     case 'policy':
-      return engine.putPolicy(event.policy);
+      engine.putPolicy(event.policy);
+      return;
     case 'no-policy':
-      return engine.deletePolicy(event.policy.namespace, event.policy.name);
+      engine.deletePolicy(event.policy.namespace, event.policy.name);
+      return;
     case 'endpoint':
-      return engine.putEndpoint(event.endpoint);
+      engine.putEndpoint(event.endpoint);
+      return;
     case 'no-endpoint':
-      return engine.deleteEndpoint(event.key);
+      engine.deleteEndpoint(event.key);
+      return;
   }
 }
 
