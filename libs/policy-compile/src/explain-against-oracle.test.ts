@@ -58,7 +58,7 @@ test.each(WORLDS)('$name: explain agrees with the words of the API', { timeout: 
       cases++;
     }
   }
-  console.log(`${world.name}: ${cases} cases, seed ${SEED}: ${JSON.stringify(Object.fromEntries(seen))}`);
+  process.stdout.write(`${world.name}: ${cases} cases, seed ${SEED}: ${JSON.stringify(Object.fromEntries(seen))}\n`);
   // Of each reason so many that one misread would show.
   for (const reason of world.reasons) expect(seen.get(reason) ?? 0, reason).toBeGreaterThan(cases / 200);
 });
