@@ -48,7 +48,7 @@ describe('what a start of the shipped binary loads', () => {
     const packages = packagesOf(loadedBy('apps/cni/src/main.ts'));
     expect(packages).toContain('libs/netlink-ts');
     expect(packages.filter((name) => !name.startsWith('libs/') && name !== 'apps/cni')).toEqual([]);
-    expect(packages.filter((name) => /store|api-schema|config|telemetry|lab/.test(name))).toEqual([]);
+    expect(packages.filter((name) => /store|api-schema|config|telemetry|lab|policy/.test(name))).toEqual([]);
   });
 
   test('the loopback plugin: no more than the other one', () => {
@@ -70,6 +70,13 @@ describe('what a start of the shipped binary loads', () => {
     const packages = packagesOf(loadedBy('apps/flanneld/src/main.ts'));
     expect(packages).toContain('libs/network-compile');
     expect(packages.filter((name) => /commander|client-node|canalctl|libs\/lab|store-embedded/.test(name))).toEqual([]);
+  });
+
+  test('the policy agent: neither the command line, nor the lab, nor the naive evaluator of the tests', () => {
+    const packages = packagesOf(loadedBy('apps/policy-agent/src/main.ts'));
+    expect(packages).toContain('libs/policy-nft');
+    const foreign = /commander|client-node|canalctl|libs\/lab|store-embedded|policy-oracle|network-compile/;
+    expect(packages.filter((name) => foreign.test(name))).toEqual([]);
   });
 
   test('help of the command line: not yet the lab', () => {

@@ -5,13 +5,14 @@ const NAMES: ReadonlyMap<string, ProgramName> = new Map([
   // Runtimes call this plugin by its file's name; the installer puts it where a host has none.
   ['loopback', 'loopback'],
   ['flanneld', 'flanneld'],
+  ['policy-agent', 'policy-agent'],
   ['canalctl', 'canalctl'],
   // kubectl finds its plugins by this name: `kubectl canal …`.
   ['kubectl-canal', 'canalctl'],
   ['node-setup', 'node-setup'],
 ]);
 
-export type ProgramName = 'cni' | 'loopback' | 'flanneld' | 'canalctl' | 'node-setup';
+export type ProgramName = 'cni' | 'loopback' | 'flanneld' | 'policy-agent' | 'canalctl' | 'node-setup';
 
 export type Choice =
   | { readonly type: 'program'; readonly name: ProgramName; readonly args: readonly string[] }

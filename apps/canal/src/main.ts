@@ -16,11 +16,12 @@ const [STDOUT, STDERR] = [1, 2];
 
 const HELP = `canal: a Kubernetes CNI, all programs in one file
 
-  canal flanneld …   the node agent
-  canal cni          the CNI plugin; also chosen when CNI_COMMAND is set and no argument is given
-  canal loopback     the CNI plugin "loopback", for hosts that have none
-  canal node-setup … puts the plugins on a node, takes everything of canal off it
-  canal canalctl …   the command line; "canal canalctl lab up" builds a cluster on this machine
+  canal flanneld …      the node agent
+  canal policy-agent …  the policy agent: NetworkPolicy for the pods of its node
+  canal cni             the CNI plugin; also chosen when CNI_COMMAND is set and no argument is given
+  canal loopback        the CNI plugin "loopback", for hosts that have none
+  canal node-setup …    puts the plugins on a node, takes everything of canal off it
+  canal canalctl …      the command line; "canal canalctl lab up" builds a cluster on this machine
 
 A link named after a program runs it. Each program takes --help.
 `;
@@ -37,6 +38,8 @@ async function load(name: ProgramName): Promise<(args: readonly string[]) => Pro
       return (await import('@canal/cni/loopback')).main;
     case 'flanneld':
       return (await import('@canal/flanneld')).main;
+    case 'policy-agent':
+      return (await import('@canal/policy-agent')).main;
     case 'canalctl':
       return (await import('@canal/canalctl')).main;
     case 'node-setup':
