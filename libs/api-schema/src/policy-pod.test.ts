@@ -69,6 +69,13 @@ test.each([
   expect(unwrapText(parsePolicyPod(pod({ 'status.phase': phase }))).completed).toBe(completed);
 });
 
+test('the mirror of a static pod has the uid that the runtime tells', () => {
+  const annotations = { 'kubernetes.io/config.mirror': 'd41d8cd9', 'kubernetes.io/config.hash': 'd41d8cd9' };
+  expect(unwrapText(parsePolicyPod(pod({ 'metadata.annotations': annotations }))).uid).toBe('d41d8cd9');
+  expect(unwrapText(parsePolicyPod(pod({ 'metadata.annotations': { a: 'b' } }))).uid).toBe('u1');
+  expect(unwrapText(parsePolicyPod(pod({ 'metadata.annotations': null }))).uid).toBe('u1');
+});
+
 test('a pod that is just made', () => {
   const young = { metadata: { namespace: 'shop', name: 'web-1' } };
   expect(unwrapText(parsePolicyPod(young))).toEqual({

@@ -39,7 +39,7 @@ export function parsePolicyPod(object: unknown): Result<PolicyPod, string> {
   return ok({
     namespace,
     name,
-    uid: textOf(metadata['uid']) ?? '',
+    uid: readUid(metadata),
     labels: labels.value,
     addresses: readAddresses(status),
     node: textOf(spec['nodeName']) ?? '',
@@ -65,6 +65,16 @@ function refuse(error: FieldError): Result<never, string> {
 
 function refuseName(field: string, value: unknown): Result<never, string> {
   return refuse({ field, value, expected: 'a name' });
+}
+
+/**
+ * A static pod is known to the runtime by the uid that its kubelet gave it; the API's object is a mirror with a uid of
+ * its own, and names the other in an annotation (pkg/kubelet/pod/mirror_client.go).
+ */
+function readUid(metadata: JsonObject): string {
+  const annotations = metadata['annotations'];
+  const mirrored = isJsonObject(annotations) ? textOf(annotations['kubernetes.io/config.mirror']) : undefined;
+  return mirrored ?? textOf(metadata['uid']) ?? '';
 }
 
 /** A copy: the object that was read is not kept alive. */
