@@ -1,62 +1,250 @@
-import { createTestNetns } from '@canal/testing';
-import { expect, test } from 'vitest';
+import type { PolicyGuard, PolicyKernelEvent } from '@canal/kernel-port';
+import { NETLINK_NETFILTER } from '@canal/linux-ffi';
+import { createTestNetns, type TestNetns, waitFor } from '@canal/testing';
+import { createNetlinkConnection, getNftGeneration } from 'netlink-ts';
+import { afterAll, expect, test } from 'vitest';
 import { createPolicyKernel } from './policy-nft-kernel.ts';
-import { createPolicyWorld } from './testing/policy-world.ts';
-import { addresses, addressPorts, blocks, chain, delta, endpointOf, GUARD, viewOf } from './testing/rules.ts';
+import { addresses, chain, delta, endpointOf, type HandRules, ip, viewOf } from './testing/rules.ts';
+import { EG_1, handPod, IN_1, SAMPLE, SAMPLE_GUARD } from './testing/sample-rules.ts';
 
-const POD = { hostInterface: 'cnl00000000001', mac: '02:00:00:00:00:01', ip4: '10.244.1.11', ip6: 'fd00:10:244:1::b' };
+const GUARD: PolicyGuard = SAMPLE_GUARD;
+const NOTHING = { writes: 0, differences: [] };
 
-const RULES = {
-  endpoints: [endpointOf(POD as never, { ingress: 'in-000000000001', egress: 'eg-000000000001' })],
-  chains: [
-    chain(
-      'in-000000000001',
-      {
-        peer: { type: 'any' },
-        ports: [
-          {
-            protocol: 'TCP',
-            ranges: [
-              { first: 80, last: 80 },
-              { first: 8000, last: 8080 },
-            ],
-          },
-          { protocol: 'UDP', ranges: [] },
-        ],
-      },
-      { peer: { type: 'addresses', set: 'ad-000000000001' }, ports: 'any' },
-    ),
-    chain(
-      'eg-000000000001',
-      { peer: { type: 'address-ports', set: 'ap-000000000001' }, ports: 'any' },
-      {
-        peer: { type: 'blocks', set: 'bl-000000000001', except: 'bl-000000000002' },
-        ports: [{ protocol: 'SCTP', ranges: [{ first: 5, last: 5 }] }],
-      },
-    ),
-  ],
-  sets: [
-    addresses('ad-000000000001', '10.244.1.12', '10.244.2.11', 'fd00:10:244:2::b'),
-    addressPorts('ap-000000000001', ['10.244.2.11', 'UDP', 53], ['fd00:10:244:2::b', 'TCP', 443]),
-    blocks('bl-000000000001', '0.0.0.0/0', '203.0.113.0/24', '2001:db8::/32', '2001:db9::/32'),
-    blocks('bl-000000000002', '10.0.0.0/8', '11.0.0.0/8', '255.255.255.255/32'),
-  ],
-};
-
-function generation(netns: { run: (argv: string[]) => string }): string {
-  return netns.run(['nft', '--debug=netlink', 'list', 'tables']);
+function generationOf(netns: TestNetns): number {
+  using connection = createNetlinkConnection(() => netns.openSocket({ protocol: NETLINK_NETFILTER }));
+  return getNftGeneration(connection);
 }
 
-test('what was written is read back as it is, and nft lists it', async () => {
+const inJson = (value: unknown): string => JSON.stringify(value);
+
+/** Without the numbers that the kernel gives out, elements in some order. */
+function listing(netns: TestNetns): string[] {
+  const text = netns.run(['nft', '-j', 'list', 'ruleset']);
+  const { nftables } = JSON.parse(text.replaceAll(/, "handle": [0-9]+/g, '')) as { nftables: object[] };
+  const sorted = (_key: string, value: unknown): unknown =>
+    Array.isArray(value) ? value.map(inJson).toSorted() : value;
+  return nftables.map((item) => JSON.stringify(item, sorted)).toSorted();
+}
+
+test('a second agent finds everything as it is: no write, the same generation', async () => {
+  using netns = createTestNetns('node');
+  const first = createPolicyKernel({ netns: netns.path });
+  expect(await first.isClosed()).toBe(false);
+  expect((await first.resync(viewOf(SAMPLE), GUARD)).writes).toBeGreaterThan(50);
+  expect(await first.isClosed()).toBe(true);
+  first.close();
+  const generation = generationOf(netns);
+
+  const second = createPolicyKernel({ netns: netns.path });
+  expect(await second.isClosed()).toBe(true);
+  expect(await second.resync(viewOf(SAMPLE), GUARD)).toEqual(NOTHING);
+  expect(generationOf(netns)).toBe(generation);
+  // What would be counted if there were a difference.
+  expect((await second.resync(viewOf(SAMPLE), { ...GUARD, allowSample: 0 })).writes).toBeGreaterThan(0);
+  expect(generationOf(netns)).toBe(generation + 1);
+  second.close();
+});
+
+test('nft lists everything, and what it listed can be loaded again', async () => {
   using netns = createTestNetns('node');
   const kernel = createPolicyKernel({ netns: netns.path });
-  expect(await kernel.isClosed()).toBe(false);
-  const first = await kernel.resync(viewOf(RULES), { ...GUARD, allowSample: 16 });
-  expect(first.writes).toBeGreaterThan(50);
-  console.log(netns.run(['nft', 'list', 'ruleset']));
-  expect(await kernel.isClosed()).toBe(true);
-  const again = await kernel.resync(viewOf(RULES), { ...GUARD, allowSample: 16 });
-  expect(again).toEqual({ writes: 0, differences: [] });
-  expect(netns.json(['nft', '-j', 'list', 'ruleset'])).toMatchObject({});
+  await kernel.resync(viewOf(SAMPLE), GUARD);
+  const before = listing(netns);
+  expect(before).toSatisfy((items: unknown[]) => items.length > 100);
+  const text = netns.run(['nft', 'list', 'ruleset']);
+  netns.run(['nft', 'flush', 'ruleset']);
+  netns.run(['nft', '-f', '-'], { stdin: text });
+  expect(listing(netns)).toEqual(before);
+  expect(await kernel.resync(viewOf(SAMPLE), GUARD)).toEqual(NOTHING);
   kernel.close();
+});
+
+test('a change leaves the kernel as a resync would: endpoints, chains, sets and members', async () => {
+  using netns = createTestNetns('node');
+  const kernel = createPolicyKernel({ netns: netns.path });
+  await kernel.resync(viewOf(SAMPLE), GUARD);
+  const [first, second, third] = SAMPLE.endpoints;
+  if (first === undefined || second === undefined || third === undefined) throw new Error('three endpoints');
+
+  // The third goes, a fourth has its address; the first is no longer isolated for egress; the second begins to be.
+  const chains = [
+    ...SAMPLE.chains.slice(0, 1),
+    chain('in-000000000002', { peer: { type: 'addresses', set: 'ad-000000000002' }, ports: 'any' }),
+  ];
+  const sets = [
+    addresses('ad-000000000001', '10.244.1.12', '10.244.2.99'),
+    addresses('ad-000000000002', '10.244.3.1', 'fd00::1'),
+  ];
+  const { egress: _, ...opened } = first;
+  const closed = { ...second, ingress: 'in-000000000002' };
+  const fourth = { ...endpointOf({ ...handPod(4), ip4: handPod(3).ip4 }, { ingress: IN_1 }) };
+  const after: HandRules = { endpoints: [opened, closed, fourth], chains, sets };
+  await kernel.apply(
+    delta({
+      newSets: [{ id: 'ad-000000000002', kind: 'addresses' }],
+      newChains: chains.slice(1),
+      members: new Map([
+        [
+          'ad-000000000001',
+          {
+            added: [{ kind: 'addresses', ip: ip('10.244.2.99') }],
+            removed: ['10.244.2.11', 'fd00:10:244:2::b'].map((text) => ({ kind: 'addresses', ip: ip(text) })),
+          },
+        ],
+      ]),
+      endpoints: [opened, closed, fourth],
+      removedEndpoints: [third],
+      removedChains: [EG_1],
+      removedSets: SAMPLE.sets.slice(1).map(([set]) => set),
+    }),
+    viewOf(after),
+  );
+  expect(await kernel.resync(viewOf(after), GUARD)).toEqual(NOTHING);
+
+  await kernel.setGuard({ nodeAddresses: [ip('192.0.2.2'), ip('192.0.2.3')], tunnelPorts: [4789], allowSample: 0 });
+  await kernel.setGuard({ nodeAddresses: [], tunnelPorts: [4789, 8472], allowSample: 1 });
+  expect(await kernel.resync(viewOf(after), { nodeAddresses: [], tunnelPorts: [4789, 8472], allowSample: 1 })).toEqual(
+    NOTHING,
+  );
+
+  // From one view to another by reading.
+  await kernel.resync(viewOf(SAMPLE), GUARD);
+  expect(await kernel.resync(viewOf(SAMPLE), GUARD)).toEqual(NOTHING);
+  kernel.close();
+});
+
+test('a change that the kernel refuses changes nothing, and only a resync goes on', async () => {
+  using netns = createTestNetns('node');
+  const kernel = createPolicyKernel({ netns: netns.path });
+  const change = delta({ endpoints: [endpointOf(handPod(5), { ingress: 'in-ffffffffffff' })] });
+  await expect(kernel.apply(change, viewOf(SAMPLE))).rejects.toThrow(/resync/);
+  await kernel.resync(viewOf(SAMPLE), GUARD);
+  const generation = generationOf(netns);
+  await expect(kernel.apply(change, viewOf(SAMPLE))).rejects.toMatchObject({ name: 'KernelError', code: 'io' });
+  expect(generationOf(netns)).toBe(generation);
+  await expect(kernel.apply(delta({}), viewOf(SAMPLE))).rejects.toThrow(/resync/);
+  expect(await kernel.resync(viewOf(SAMPLE), GUARD)).toEqual(NOTHING);
+  await kernel.apply(delta({}), viewOf(SAMPLE));
+  kernel.close();
+});
+
+const NFT = (command: string): string[] => ['nft', ...command.split(' ')];
+
+const TAMPERINGS: readonly (readonly [string, readonly string[]])[] = [
+  ['flush of all', ['flush ruleset']],
+  ['deletion of the table', ['delete table inet canal-policy']],
+  ['deletion of the arp table', ['delete table arp canal-policy']],
+  ['deletion of a base chain', ['delete chain inet canal-policy judge']],
+  ['deletion of rules of a static chain', ['flush chain inet canal-policy judge']],
+  ['deletion of rules of a policy', [`flush chain inet canal-policy ${IN_1}`]],
+  ['deletion of an element', ['delete element inet canal-policy owners4 { cnl00000000001 . 10.244.1.11 }']],
+  ['deletion of a verdict', ['delete element inet canal-policy ingress4 { 10.244.1.11 }']],
+  ['deletion of members', ['flush set inet canal-policy ad-000000000001-4']],
+  ['deletion of a block', ['delete element inet canal-policy bl-000000000002-4 { 192.0.2.0/24 }']],
+  ['deletion of a set', [`flush chain inet canal-policy ${EG_1}`, 'delete set inet canal-policy ap-000000000001-4']],
+  ['a foreign rule', ['insert rule inet canal-policy judge accept']],
+  ['a foreign rule at an end', ['add rule arp canal-policy pod accept']],
+  ['a foreign element', ['add element inet canal-policy ad-000000000001-4 { 9.9.9.9 }']],
+  ['a foreign block', ['add element inet canal-policy bl-000000000001-6 { 3000::/16 }']],
+  ['a foreign set', ['add set inet canal-policy foreign { type ipv4_addr ; }']],
+  [
+    'a foreign chain that is called',
+    ['add chain inet canal-policy foreign', 'insert rule inet canal-policy judge jump foreign'],
+  ],
+  ['a foreign base chain', ['add chain inet canal-policy f { type filter hook forward priority 0 ; policy drop ; }']],
+  [
+    'another hook',
+    [
+      'delete chain inet canal-policy input',
+      'add chain inet canal-policy input { type filter hook output priority 7 ; }',
+    ],
+  ],
+  ['a policy of drop', ['add chain inet canal-policy judge { policy drop ; }']],
+  ['a table that sleeps', ['add table inet canal-policy { flags dormant ; }']],
+  ['a foreign counter', ['add counter inet canal-policy foreign']],
+  [
+    'a set of another kind',
+    [
+      'flush chain inet canal-policy sample',
+      'flush chain inet canal-policy tunnel-input',
+      'flush chain inet canal-policy judge',
+      'delete set inet canal-policy nodes4',
+      'add set inet canal-policy nodes4 { type inet_service ; }',
+    ],
+  ],
+];
+
+const repairs: string[] = [];
+afterAll(() => {
+  process.stdout.write(`\ntime from the tampering to the repair:\n${repairs.join('\n')}\n`);
+});
+
+test.each(TAMPERINGS)('repaired: %s', async (name, commands) => {
+  using netns = createTestNetns('node');
+  const kernel = createPolicyKernel({ netns: netns.path });
+  await kernel.resync(viewOf(SAMPLE), GUARD);
+  const before = listing(netns);
+  const stop = new AbortController();
+  let done = 0;
+  const events: PolicyKernelEvent[] = [];
+  const repairing = (async () => {
+    for await (const event of kernel.monitor(stop.signal)) {
+      events.push(event);
+      await kernel.resync(viewOf(SAMPLE), GUARD);
+      done = performance.now();
+    }
+  })();
+  await waitFor('the monitor', () => events.length === 1);
+  for (const command of commands.slice(0, -1)) netns.run(NFT(command));
+  const begin = performance.now();
+  netns.run(NFT(commands.at(-1) ?? ''));
+  await waitFor('repair', () => JSON.stringify(listing(netns)) === JSON.stringify(before));
+  repairs.push(`${name.padEnd(40)} ${(done - begin).toFixed(1)} ms (of it the nft command a part)`);
+  expect(done - begin).toBeLessThan(1000);
+  expect(events.slice(1).every(({ type }) => type === 'changed')).toBe(true);
+  expect(events.length).toBeGreaterThan(1);
+  stop.abort();
+  await repairing;
+  expect(await kernel.resync(viewOf(SAMPLE), GUARD)).toEqual(NOTHING);
+  kernel.close();
+});
+
+test('own changes and those of other tables are no event', async () => {
+  using netns = createTestNetns('node');
+  const kernel = createPolicyKernel({ netns: netns.path });
+  const stop = new AbortController();
+  const events: PolicyKernelEvent[] = [];
+  const watching = (async () => {
+    for await (const event of kernel.monitor(stop.signal)) events.push(event);
+  })();
+  await waitFor('the monitor', () => events.length === 1);
+  await kernel.resync(viewOf(SAMPLE), GUARD);
+  await kernel.setGuard({ ...GUARD, allowSample: 0 });
+  netns.run(NFT('add table ip canal-policy'));
+  netns.run(NFT('add table inet other'));
+  netns.run(NFT('add chain inet other canal-policy'));
+  // Shows that the monitor listens.
+  netns.run(NFT('add chain inet canal-policy foreign'));
+  await waitFor('an event', () => events.length > 1);
+  expect(events).toEqual([
+    { type: 'resync' },
+    { type: 'changed', what: expect.stringMatching(/^new chain foreign by nft \(process [0-9]+\)$/) as string },
+  ]);
+  stop.abort();
+  await watching;
+  kernel.close();
+});
+
+test('remove takes all of ours and nothing else', async () => {
+  using netns = createTestNetns('node');
+  netns.run(NFT('add table inet other'));
+  const before = listing(netns);
+  const kernel = createPolicyKernel({ netns: netns.path });
+  expect(await kernel.remove()).toBe(false);
+  await kernel.resync(viewOf(SAMPLE), GUARD);
+  expect(listing(netns)).not.toEqual(before);
+  expect(await kernel.remove()).toBe(true);
+  expect(listing(netns)).toEqual(before);
+  kernel.close();
+  await expect(kernel.remove()).rejects.toMatchObject({ name: 'KernelError', code: 'closed' });
 });

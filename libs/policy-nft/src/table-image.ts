@@ -57,7 +57,7 @@ export function setText(definition: SetDefinition): string {
   return actualSetText(nftSet({ ...definition, family: 0, table: '' }));
 }
 
-export function actualSetText(set: Omit<NftSet, 'family'>): string {
+export function actualSetText(set: Partial<NftSet>): string {
   const { flags = 0, keyType = 0, keyLength = 0, dataType, description } = set;
   const data = dataType === undefined ? '' : ` data ${dataType}`;
   return `flags ${flags} key ${keyType}/${keyLength}${data} size ${description?.size ?? 0}`;

@@ -1,5 +1,5 @@
 /** From what the kernel has of one table to what it shall have. */
-import { type NftChain, type NftElement, type NftRule, type NftSet, NFT_SET } from 'netlink-ts';
+import { type NftChain, type NftElement, type NftRule, type NftSet, NFT_SET, NFT_SET_ELEM } from 'netlink-ts';
 import type { ChangeList } from './change-list.ts';
 import { ruleText } from './rule-text.ts';
 import {
@@ -105,7 +105,8 @@ function planElements(
   note: (line: string) => void,
 ): void {
   const { name, interval = false } = definition;
-  const foreign = new Map(actual.map((element) => [elementText(element), element]));
+  const foreign = new Map<string, NftElement>();
+  for (const element of actual) if (!endsNothing(element)) foreign.set(elementText(element), element);
   const missing: NftElement[] = [];
   for (const element of elements()) if (!foreign.delete(elementText(element))) missing.push(element);
   if (missing.length === 0 && foreign.size === 0) return;
@@ -118,6 +119,11 @@ function planElements(
   }
   changes.removeElements(family, name, foreign.values());
   changes.addElements(family, name, missing);
+}
+
+/** nft ends what is before the first interval, though nothing is there. */
+function endsNothing({ key, flags = 0 }: NftElement): boolean {
+  return (flags & NFT_SET_ELEM.INTERVAL_END) !== 0 && key?.every((byte) => byte === 0) === true;
 }
 
 function planChains(

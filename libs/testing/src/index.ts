@@ -1,7 +1,28 @@
 export { type CapturedLogger, createCapturedLogger, type LogRecord } from './captured-logger.ts';
 export { createFakeClock, type FakeClock } from './fake-clock.ts';
+export { type FlowTalkers, type Heard, type Side, startFlowTalkers, type TalkOptions } from './flow-talkers.ts';
+export { createFlowWorld, type FlowPod, type FlowWorld } from './flow-world.ts';
 export { type KernelFeature, type KernelFeatureProbe, probeKernelFeature, probeLinkKind } from './kernel-feature.ts';
 export { createNodeWorld, type NodeWorld, type WorldNode } from './node-world.ts';
+export {
+  createPolicyWorld,
+  NODE,
+  OTHER_NODE,
+  OUTSIDE,
+  type PolicyWorld,
+  REMOTE_POD,
+  type WorldPod,
+} from './policy-world.ts';
+export {
+  type CraftedArp,
+  type CraftedPacket,
+  createProber,
+  type Injection,
+  type Prober,
+  type ProbeQuestion,
+  type ProbeResult,
+  type SeenPacket,
+} from './prober.ts';
 export {
   connectNetns,
   createTestNetns,

@@ -12,16 +12,16 @@ import type {
   SetMember,
 } from '@canal/rules-ast';
 import { type Ip, parseCidr, parseInterfaceName, parseIp, parseMac, unwrap } from 'net-types';
-import type { PolicyGuard } from '@canal/kernel-port';
-import { NODE, OTHER_NODE, type WorldPod } from './policy-world.ts';
 
 export const ip = (text: string): Ip => unwrap(parseIp(text));
 
-export const GUARD: PolicyGuard = {
-  nodeAddresses: [NODE.ip4, NODE.ip6, OTHER_NODE.ip4, OTHER_NODE.ip6].map(ip),
-  tunnelPorts: [8472],
-  allowSample: 0,
-};
+/** Of a pod of a test world, what its endpoint is made of. */
+export interface HandPod {
+  readonly hostInterface: string;
+  readonly mac: string;
+  readonly ip4: string;
+  readonly ip6: string;
+}
 
 export interface HandRules {
   readonly endpoints?: readonly RuleEndpoint[];
@@ -44,7 +44,7 @@ export function viewOf({ endpoints = [], chains = [], sets = [] }: HandRules): R
   };
 }
 
-export function endpointOf(pod: WorldPod, isolation: { ingress?: ChainId; egress?: ChainId } = {}): RuleEndpoint {
+export function endpointOf(pod: HandPod, isolation: { ingress?: ChainId; egress?: ChainId } = {}): RuleEndpoint {
   return {
     key: `${pod.hostInterface}/eth0`,
     hostInterface: unwrap(parseInterfaceName(pod.hostInterface)),

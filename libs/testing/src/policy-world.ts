@@ -7,7 +7,7 @@
  *
  * IPv6 alike: fd00:10:244:1::b …, 2001:db8::1 and ::2, fd00:10:244:2::b, 2001:db8:9::9.
  */
-import { createTestNetns, connectNetns, type TestNetns } from '@canal/testing';
+import { connectNetns, createTestNetns, type TestNetns } from './test-netns.ts';
 
 export interface WorldPod {
   readonly netns: TestNetns;
@@ -34,6 +34,8 @@ export function createPolicyWorld(podCount = 3): PolicyWorld {
   const node = stack.use(createTestNetns('node'));
   const far = stack.use(createTestNetns('far'));
   for (const family of ['4', '6']) node.run(['sysctl', '-qw', `net.ipv${family}.conf.all.forwarding=1`]);
+  // A router asks for neighbours by its link-local address, which duplicate detection keeps back for a second.
+  for (const netns of [node, far]) netns.run(['sysctl', '-qw', 'net.ipv6.conf.default.accept_dad=0']);
   connectNetns(
     { netns: node, name: 'eth0', addresses: [`${NODE.ip4}/24`, `${NODE.ip6}/64`] },
     { netns: far, name: 'eth0', addresses: [`${OTHER_NODE.ip4}/24`, `${OTHER_NODE.ip6}/64`] },

@@ -221,10 +221,13 @@ def packed(address):
     return socket.inet_pton(family(address), address)
 
 
-def packet(source, destination, protocol, sourcePort=4444, port=0, flags="S", type=None, code=0, body=""):
-    """An IP packet. protocol: tcp, udp, sctp (INIT), icmp (type, code, body in hex), or a number with the body in hex."""
+def packet(source, destination, protocol, sourcePort=4444, port=0, flags="S", type=None, code=0, body="", quote=None):
+    """An IP packet. protocol: tcp, udp, sctp (INIT), icmp (type, code, body in hex), or a number with the body in hex.
+    An ICMP error goes on with the packet that it quotes."""
     v6 = family(source) == socket.AF_INET6
     data = bytes.fromhex(body)
+    if quote is not None:
+        data += packet(**quote)[:64]
     ports = struct.pack("!HH", sourcePort, port)
     at = None
     if protocol == "tcp":

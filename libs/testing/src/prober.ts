@@ -1,5 +1,5 @@
 /** A process with sockets in many namespaces: probes run at the same time, so that a matrix of denials costs one wait. */
-import type { TestNetns } from '@canal/testing';
+import type { TestNetns } from './test-netns.ts';
 
 export type ProbeResult =
   | 'open'
@@ -30,6 +30,8 @@ export interface CraftedPacket {
   readonly type?: number;
   readonly code?: number;
   readonly body?: string;
+  /** What an ICMP error is about, behind `body`. */
+  readonly quote?: CraftedPacket;
 }
 
 export interface CraftedArp {
@@ -90,7 +92,7 @@ export function createProber(): Prober {
   let last: Promise<unknown> = Promise.resolve();
   const ask = (request: object): Promise<unknown> => {
     last = last.then(async () => {
-      child.stdin.write(`${JSON.stringify(request)}\n`);
+      void child.stdin.write(`${JSON.stringify(request)}\n`);
       await child.stdin.flush();
       const { value: line } = await lines.next();
       if (line === undefined) throw new Error('the prober ended');
@@ -132,9 +134,10 @@ export function createProber(): Prober {
 }
 
 async function* readLines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, undefined> {
+  const decoder = new TextDecoder();
   let text = '';
-  for await (const chunk of stream.pipeThrough(new TextDecoderStream() as never) as unknown as AsyncIterable<string>) {
-    text += chunk;
+  for await (const chunk of stream) {
+    text += decoder.decode(chunk, { stream: true });
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
       yield text.slice(0, end);
       text = text.slice(end + 1);
