@@ -20,10 +20,12 @@ const WIDEST_EXPANDED = 64;
 
 /** `flattenAbove`: see PolicyEngineOptions. */
 export function compileRules(list: AllowList, flattenAbove: number): readonly CompiledRule[] {
-  const rules = [...list.flatMap(podRules), ...blockRules(list)];
-  const overPods = rules.filter(({ peer }) => peer.type === 'set' && peer.content.kind !== 'blocks').length;
-  if (overPods <= flattenAbove) return [...list.flatMap(anyPeerRules), ...rules];
-  return [...list.flatMap(anyPeerRules), ...flattened(list), ...blockRules(list)];
+  const alternatives = [() => list.flatMap(podRules), () => byPorts(list), () => byMembers(list)];
+  const overPods = alternatives.reduce<readonly CompiledRule[] | undefined>(
+    (found, next) => (found !== undefined && found.length <= flattenAbove ? found : next()),
+    undefined,
+  );
+  return [...list.flatMap(anyPeerRules), ...(overPods ?? []), ...blockRules(list)];
 }
 
 function anyPeerRules({ peer, ports }: Allowance): CompiledRule[] {
@@ -79,37 +81,60 @@ function exceptPeer({ cidr, except }: BlockPeer): CompiledPeer {
   };
 }
 
-/** The same as all `podRules` together, in as many rules as there are kinds of ports that cannot be members. */
-function flattened(list: AllowList): CompiledRule[] {
-  const exact: Allowance[] = [];
-  const wide = new Map<string, { readonly ports: Allowance['ports']; readonly peers: PodPeer[] }>();
-  for (const { peer, ports, names } of list) {
-    const [narrow, rest] = peer.type === 'pods' ? splitPorts(ports) : [[], []];
-    if (narrow.length > 0 || names.length > 0) exact.push({ peer, ports: narrow, names });
-    if (peer.type !== 'pods' || rest.length === 0) continue;
-    const key = portsText(rest);
-    const group = wide.get(key);
-    if (group === undefined) wide.set(key, { ports: rest, peers: [peer] });
+/** The same as all `podRules` together, in one rule for peers with equal ports and one for ports by name. */
+function byPorts(list: AllowList): readonly CompiledRule[] {
+  return rulesOf(
+    list,
+    list.filter(({ names }) => names.length > 0).map(({ peer, names }) => ({ peer, ports: [], names })),
+  );
+}
+
+/** The same again; ports are members as far as they can be. */
+function byMembers(list: AllowList): readonly CompiledRule[] {
+  const exact = list.map(({ peer, ports, names }) => ({
+    peer,
+    ports: peer.type === 'pods' ? splitPorts(ports).members : [],
+    names,
+  }));
+  return rulesOf(
+    list.map((allowance) => ({ ...allowance, ports: splitPorts(allowance.ports).rest })),
+    exact.filter(({ ports, names }) => ports.length > 0 || names.length > 0),
+  );
+}
+
+/** A rule for each kind of ports that pods are allowed in `list`, and one for the members of `exact`. */
+function rulesOf(list: AllowList, exact: AllowList): readonly CompiledRule[] {
+  const groups = new Map<string, { readonly ports: Allowance['ports']; readonly peers: PodPeer[] }>();
+  for (const { peer, ports } of list) {
+    if (peer.type !== 'pods' || ports.length === 0) continue;
+    const key = portsText(ports);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { ports, peers: [peer] });
     else group.peers.push(peer);
   }
-  const rules = [...wide.values()].map(({ ports, peers }): CompiledRule => ({
+  const rules = [...groups.values()].map(({ ports, peers }): CompiledRule => ({
     peer: { type: 'set', content: { kind: 'addresses', peers } },
     ports,
   }));
-  if (exact.length > 0) {
-    rules.push({ peer: { type: 'set', content: { kind: 'address-ports', allowances: exact } }, ports: 'any' });
-  }
-  return rules;
+  if (exact.length === 0) return rules;
+  return [
+    ...rules,
+    { peer: { type: 'set', content: { kind: 'address-ports', allowances: exact } }, ports: 'any' as const },
+  ];
 }
 
-/** What becomes members, and what does not. */
-function splitPorts(ports: Allowance['ports']): readonly [readonly PortMatch[], Allowance['ports']] {
-  if (ports === 'any') return [[], 'any'];
+interface SplitPorts {
+  readonly members: readonly PortMatch[];
+  readonly rest: Allowance['ports'];
+}
+
+function splitPorts(ports: Allowance['ports']): SplitPorts {
+  if (ports === 'any') return { members: [], rest: 'any' };
   const pick = (wanted: boolean): readonly PortMatch[] =>
     ports.flatMap(({ protocol, ranges }) => {
       if (ranges.length === 0) return wanted ? [] : [{ protocol, ranges }];
       const picked = ranges.filter(({ first, last }) => last - first < WIDEST_EXPANDED === wanted);
       return picked.length > 0 ? [{ protocol, ranges: picked }] : [];
     });
-  return [pick(true), pick(false)];
+  return { members: pick(true), rest: pick(false) };
 }

@@ -3,22 +3,31 @@
  * one hash, and get what another's chain gives; so a text whose id is taken gets the next one.
  */
 export class ContentIds {
+  readonly #hash: (text: string) => string;
+  readonly #ids = new Map<string, string>();
   readonly #texts = new Map<string, string>();
+
+  constructor(hash: (text: string) => string = hash48) {
+    this.#hash = hash;
+  }
 
   /** The id of the text: the prefix and 12 hex digits. It stays the text's own until it is freed. */
   take(prefix: string, text: string): string {
+    const key = prefix + text;
+    const known = this.#ids.get(key);
+    if (known !== undefined) return known;
     for (let attempt = 0; ; attempt++) {
-      const id = prefix + hash48(attempt === 0 ? text : `${attempt}\0${text}`);
-      const holder = this.#texts.get(id);
-      if (holder === text) return id;
-      if (holder === undefined) {
-        this.#texts.set(id, text);
-        return id;
-      }
+      const id = prefix + this.#hash(attempt === 0 ? text : `${attempt}\0${text}`);
+      if (this.#texts.has(id)) continue;
+      this.#ids.set(key, id);
+      this.#texts.set(id, key);
+      return id;
     }
   }
 
   free(id: string): void {
+    const key = this.#texts.get(id);
+    if (key !== undefined) this.#ids.delete(key);
     this.#texts.delete(id);
   }
 }

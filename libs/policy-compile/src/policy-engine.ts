@@ -53,8 +53,8 @@ export interface PolicyStatus {
 
 export interface PolicyEngineOptions {
   /**
-   * A chain with more rules than this over peers' sets gets sets of its own (address, port) instead: then a packet
-   * costs the same whatever their number.
+   * A chain with more rules than this over sets of pods gets sets of its own: first one for all peers with equal ports,
+   * then, when these are still more, sets of (address, port). So a packet costs the same whatever their number.
    */
   readonly flattenAbove: number;
 }

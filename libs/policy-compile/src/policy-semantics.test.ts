@@ -546,14 +546,14 @@ describe('flattening', () => {
     );
   });
 
-  test('flattened peers with equal wide ports share a rule', () => {
+  test('flattened peers with equal ports share a rule', () => {
     const engine = createPolicyEngine({ flattenAbove: 1 });
     for (const name of ['a', 'b']) engine.putNamespace({ name, labels: {} });
     for (const pod of PODS) engine.putPod(pod);
     engine.putEndpoint(endpointOf(SUBJECT));
-    engine.putPolicy(policyOf('a/p', { ingress: [rule(peers)], egress: [rule(peers, [tcp(1, 65)])] }));
+    engine.putPolicy(policyOf('a/p', { ingress: [rule(peers)], egress: [rule(peers, [tcp(80)])] }));
     engine.flush();
     const everybody = '{10.0.0.2 10.0.1.2 10.0.1.3 fd00::12}';
-    expect(outcomeOf(engine)).toEqual({ ingress: [`${everybody} -> any`], egress: [`${everybody} -> TCP:1-65`] });
+    expect(outcomeOf(engine)).toEqual({ ingress: [`${everybody} -> any`], egress: [`${everybody} -> TCP:80`] });
   });
 });
