@@ -1,5 +1,5 @@
 /** A process with the ends of flows in several namespaces; either end talks, both or none, as told. */
-import type { TestNetns } from '@canal/testing';
+import type { TestNetns } from './test-netns.ts';
 
 export interface TalkOptions {
   readonly protocol: 'tcp' | 'udp' | 'icmp';
@@ -45,7 +45,7 @@ export function startFlowTalkers(): FlowTalkers {
   let queue: Promise<unknown> = Promise.resolve();
   const ask = (command: object): Promise<unknown> => {
     const answer = queue.then(async () => {
-      child.stdin.write(`${JSON.stringify(command)}\n`);
+      await child.stdin.write(`${JSON.stringify(command)}\n`);
       await child.stdin.flush();
       const { value, done } = await answers.next();
       if (done === true) throw new Error('the process of the flows is gone');
@@ -67,7 +67,9 @@ export function startFlowTalkers(): FlowTalkers {
       if (opened) await ask({ do: 'close', name: 'attempt' });
       return opened;
     },
-    speak: async (name, sides) => void (await ask({ do: 'speak', name, sides })),
+    async speak(name, sides) {
+      await ask({ do: 'speak', name, sides });
+    },
     heard,
     async hearFor(name, ms) {
       const before = await heard(name);

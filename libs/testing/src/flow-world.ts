@@ -1,5 +1,5 @@
 /** Three pods and a node between them, routed; no masquerade but where a test asks for it. */
-import { connectNetns, createTestNetns, type TestNetns } from '@canal/testing';
+import { connectNetns, createTestNetns, type TestNetns } from './test-netns.ts';
 import { type Ip, parseIp, unwrap } from 'net-types';
 
 export interface FlowPod {
