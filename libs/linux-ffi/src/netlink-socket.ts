@@ -28,7 +28,7 @@ export interface NetlinkRequestSocketOptions extends NetlinkSocketOptions {
 }
 
 const AF_NETLINK = 16;
-const SOL_NETLINK = 270;
+export const SOL_NETLINK = 270;
 const NETLINK_ADD_MEMBERSHIP = 1;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;

@@ -1,5 +1,6 @@
-import { FFIType } from 'bun:ffi';
 import { bindLibc } from './libc.ts';
+// eslint-disable-next-line @nx/enforce-module-boundaries -- a module of the runtime, no package
+import { FFIType } from 'bun:ffi';
 
 /** membarrier(2): no wrapper in the C library. */
 const SYS_MEMBARRIER: Partial<Record<string, number>> = { x64: 324, arm64: 283 };

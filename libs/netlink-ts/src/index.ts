@@ -97,6 +97,11 @@ export { delNexthop, getNexthop, listNexthops, newNexthop, type NexthopFilter } 
 export { NF_INET, NFNL_SUBSYS, NFNLGRP, NFPROTO } from './nfnetlink/header.ts';
 export type { TransactionOptions } from './nfnetlink/transaction.ts';
 
+export { bindNflogGroup, type NflogSettings, unbindNflogGroup } from './nflog/config.ts';
+export { createNflogMonitor, type NflogEvent, type NflogMonitorOptions, type NflogTransport } from './nflog/monitor.ts';
+export { type NflogPacket, nflogPacketCodec } from './nflog/packet.ts';
+export { ETHERTYPE, type PacketHeader, parsePacketHeader } from './nflog/packet-header.ts';
+
 export {
   NF_ARP,
   NF_BR_PRI,
