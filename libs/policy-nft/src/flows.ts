@@ -1,0 +1,135 @@
+/**
+ * Flows that were there before a change, judged again by the rules after it. The kernel's rules judge the first packet
+ * of a flow alone; a flow that is denied now gets the CUT bit in its conntrack mark, and a rule drops what bears it.
+ *
+ * The entry is not deleted: the next packet of the server's side would make a new one, with client and server changed
+ * about, which the rules may allow. A marked entry stays while either side sends, and goes when both are silent.
+ */
+import type { FlowJudgement } from '@canal/kernel-port';
+import {
+  awaitPacketsInFlight,
+  NETLINK_NETFILTER,
+  type NetnsRef,
+  openNetlinkConnection,
+  openNetlinkSocket,
+} from '@canal/linux-ffi';
+import type { RulePacket } from '@canal/rules-ast';
+import { type Ip, ipFamily, type IpFamily } from 'net-types';
+import {
+  type ConntrackFilter,
+  conntrackQuery,
+  type ConntrackTuple,
+  dumpByDatagram,
+  isNotFound,
+  type NetlinkConnection,
+  setConntrackMark,
+} from 'netlink-ts';
+import { CUT_MARK } from './cut-mark.ts';
+import { type Flow, flowAt } from './flow.ts';
+import { ownAddresses } from './own-addresses.ts';
+
+export interface JudgeFlowsOptions {
+  /** Network namespace by path or open descriptor; the process's own when absent. */
+  readonly netns?: NetnsRef | undefined;
+}
+
+/** How long other work may have to wait for us, in milliseconds. */
+const SLICE_MS = 5;
+/** Marks in one system call: a few milliseconds of the kernel. */
+const BATCH = 1000;
+/** Where the kernel does not say when packets have left their hooks: far longer than one stays there. */
+const FLIGHT_MS = 100;
+
+/**
+ * `PolicyKernel.judgeFlows`; the rules that `allowed` speaks for are in force already. Throws NetlinkError, LinuxError and
+ * what `allowed` throws.
+ *
+ * No flow slips through. Its first packet was judged by the new rules, and then there is nothing to do; or by the old
+ * ones, and then it has left the hook, and its entry is in the table, before we begin to read. An entry that goes while
+ * we read or write needs no mark. One of the same tuple in its place was judged by the new rules: in case that it got
+ * the mark, all marked flows are judged again at the end.
+ */
+export async function judgeFlows(
+  { netns }: JudgeFlowsOptions,
+  addresses: ReadonlySet<Ip>,
+  allowed: (packet: RulePacket) => boolean,
+): Promise<FlowJudgement> {
+  if (addresses.size === 0) return { seen: 0, cut: 0, mended: 0 };
+  if (!awaitPacketsInFlight()) await new Promise((resolve) => setTimeout(resolve, FLIGHT_MS));
+  const isOwn = ownAddresses(netns);
+  const mayPass = ({ packet }: Flow): boolean =>
+    // As the static rules have it: a pod may talk to itself, and the node to its pods.
+    packet.source === packet.destination || isOwn(packet.source) || allowed(packet);
+  const filter: ConntrackFilter = { family: onlyFamily(addresses), zone: 0 };
+
+  let seen = 0;
+  const denied: ConntrackTuple[] = [];
+  const pardoned: ConntrackTuple[] = [];
+  await forEachFlow(netns, filter, addresses, (flow) => {
+    seen++;
+    const isCut = (flow.mark & CUT_MARK) !== 0;
+    if (mayPass(flow) === isCut) (isCut ? pardoned : denied).push(flow.original);
+  });
+
+  using connection = openNetlinkConnection({ protocol: NETLINK_NETFILTER, netns });
+  const mended = await setMark(connection, pardoned, 0);
+  const cut = await setMark(connection, denied, CUT_MARK);
+  if (cut === 0) return { seen, cut, mended };
+
+  const mistaken: ConntrackTuple[] = [];
+  await forEachFlow(netns, { ...filter, mark: CUT_MARK, markMask: CUT_MARK }, addresses, (flow) => {
+    if (mayPass(flow)) mistaken.push(flow.original);
+  });
+  return { seen, cut: cut - (await setMark(connection, mistaken, 0)), mended };
+}
+
+/** Reads the table once, and lets other work go in between. */
+async function forEachFlow(
+  netns: NetnsRef | undefined,
+  filter: ConntrackFilter,
+  addresses: ReadonlySet<Ip>,
+  visit: (flow: Flow) => void,
+): Promise<void> {
+  using socket = openNetlinkSocket({ protocol: NETLINK_NETFILTER, netns });
+  const query = conntrackQuery(filter);
+  let sliceEnd = performance.now() + SLICE_MS;
+  const datagrams = dumpByDatagram(socket, query, (frame) => {
+    const entry = query.decode(frame);
+    const flow = entry === undefined ? undefined : flowAt(entry, addresses);
+    if (flow !== undefined) visit(flow);
+  });
+  for (const _ of datagrams) {
+    if (performance.now() < sliceEnd) continue;
+    await otherWork();
+    sliceEnd = performance.now() + SLICE_MS;
+  }
+}
+
+/** Sets or clears the CUT bit; the number of entries that were still there. */
+async function setMark(
+  connection: NetlinkConnection,
+  tuples: readonly ConntrackTuple[],
+  mark: number,
+): Promise<number> {
+  let done = 0;
+  for (let first = 0; first < tuples.length; first += BATCH) {
+    if (first > 0) await otherWork();
+    const requests = tuples.slice(first, first + BATCH).map((tuple) => setConntrackMark({ tuple }, mark, CUT_MARK));
+    for (const error of connection.batch(requests)) {
+      if (error === undefined) done++;
+      else if (!isNotFound(error)) throw error;
+    }
+  }
+  return done;
+}
+
+function otherWork(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Undefined: both. */
+function onlyFamily(addresses: ReadonlySet<Ip>): IpFamily | undefined {
+  const families = new Set(Array.from(addresses, ipFamily));
+  const [family] = families;
+  return families.size === 1 ? family : undefined;
+}
