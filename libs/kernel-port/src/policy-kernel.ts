@@ -93,12 +93,13 @@ export interface VerdictRecord {
   readonly family: IpFamily;
   readonly source: Ip;
   readonly destination: Ip;
+  /** IP protocol number; 0: ARP, with the addresses that it speaks of. */
   readonly protocol: number;
   readonly sourcePort?: number;
   readonly destinationPort?: number;
-  /** Names of the interfaces, when the hook knows them. */
+  /** Names of the interfaces, when the hook knows them; of a bridge's port, that of the port. */
   readonly inInterface?: string;
   readonly outInterface?: string;
-  /** Records lost before this one, by a full socket or a rate limit. */
+  /** Records lost since the one before this, by a full socket or because there were more than can be told. */
   readonly lost: number;
 }
