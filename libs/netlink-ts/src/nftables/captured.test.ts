@@ -2,8 +2,7 @@
 import { parseCidr, unwrap } from 'net-types';
 import { describe, expect, test } from 'vitest';
 import { NF_INET, NFPROTO } from '../nfnetlink/header.ts';
-import { NLA_F_NESTED } from '../wire/attribute-codec.ts';
-import { forEachAttribute } from '../wire/attribute-walk.ts';
+import { attributeTree } from '../testing/attribute-tree.ts';
 import { forEachMessage, type MessageFrame } from '../wire/message.ts';
 import { WireSource } from '../wire/wire-source.ts';
 import { WireWriter } from '../wire/wire-writer.ts';
@@ -314,27 +313,4 @@ function frames(datagram: Uint8Array): MessageFrame[] {
 
 function payload({ source, payloadStart, payloadEnd }: MessageFrame): Uint8Array {
   return source.copy(payloadStart, payloadEnd);
-}
-
-type AttributeNode = readonly [rawType: number, content: string | readonly AttributeNode[]];
-
-/**
- * Header and attributes as a tree: the members of a nest sorted by type, those of a list (all of one type) as they are.
- * nft sends the operation of a bitwise expression sometimes; zero is what its absence means.
- */
-function attributeTree(body: Uint8Array): readonly [header: string, attributes: readonly AttributeNode[]] {
-  const source = new WireSource(body);
-  return [body.subarray(0, 4).toHex(), nest(source, 4, source.length)];
-}
-
-function nest(source: WireSource, start: number, end: number): readonly AttributeNode[] {
-  const nodes: AttributeNode[] = [];
-  forEachAttribute(source, start, end, (rawType, from, to) => {
-    nodes.push([rawType, (rawType & NLA_F_NESTED) !== 0 ? nest(source, from, to) : source.copy(from, to).toHex()]);
-  });
-  return nodes.filter((node) => !isDefaultBitwiseOp(node)).sort(([a], [b]) => a - b);
-}
-
-function isDefaultBitwiseOp([rawType, content]: AttributeNode): boolean {
-  return rawType === 6 && content === '00000000';
 }
