@@ -26,11 +26,13 @@ import { planDelta } from './delta-changes.ts';
 import { desiredTables } from './desired-tables.ts';
 import { planGuard } from './guard-changes.ts';
 import { isClosed } from './is-closed.ts';
+import { judgeFlows } from './flows.ts';
 import { asKernelError, policyKernelError } from './policy-kernel-error.ts';
 import { monitorPolicy } from './policy-monitor.ts';
 import { readTable } from './read-table.ts';
 import { POLICY_FAMILIES, TABLE } from './static-tables.ts';
 import { planTable, replaceTable } from './table-plan.ts';
+import { readVerdicts } from './verdicts.ts';
 
 export interface PolicyNftKernelOptions {
   /** Network namespace by path or open descriptor; the process's own when absent. */
@@ -113,12 +115,22 @@ class PolicyNftKernel implements PolicyKernel {
     }
   }
 
-  judgeFlows(_addresses: ReadonlySet<Ip>, _allowed: (packet: RulePacket) => boolean): Promise<FlowJudgement> {
-    return Promise.resolve({ seen: 0, cut: 0, mended: 0 });
+  async judgeFlows(addresses: ReadonlySet<Ip>, allowed: (packet: RulePacket) => boolean): Promise<FlowJudgement> {
+    this.#checkOpen();
+    try {
+      return await judgeFlows({ netns: this.#netns }, addresses, allowed);
+    } catch (error) {
+      throw policyKernelError('judge flows', error);
+    }
   }
 
   async *verdicts(signal: AbortSignal): AsyncGenerator<VerdictRecord> {
-    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    this.#checkOpen();
+    try {
+      yield* readVerdicts({ netns: this.#netns }, signal);
+    } catch (error) {
+      throw policyKernelError('read verdicts', error);
+    }
   }
 
   remove(): Promise<boolean> {
