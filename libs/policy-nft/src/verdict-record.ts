@@ -20,7 +20,7 @@ export interface VerdictContext {
   /** For packets without a timestamp. */
   readonly nowMs: number;
   readonly lost: number;
-  nameOf(index: number): string | undefined;
+  readonly nameOf: (index: number) => string | undefined;
 }
 
 /** Undefined for a packet that no rule of ours told of, and for bytes without addresses. */

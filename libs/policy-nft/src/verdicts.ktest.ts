@@ -179,7 +179,6 @@ print(sent)
     const told = listening.records.length - 1;
     const lost = listening.records.reduce((sum, record) => sum + record.lost, 0);
     const counted = Number(/counter packets (\d+)/.exec(node.run(['nft', 'list', 'ruleset']))?.[1]);
-    console.log({ sent, told, lost, lagMs: Math.round(lag), memoryMb: Math.round((peak - memory) / 1e6) });
     expect(sent).toBeGreaterThan(100_000);
     expect(told).toBeGreaterThan(10_000);
     expect(told + lost).toBe(counted);
