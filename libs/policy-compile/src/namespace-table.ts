@@ -6,8 +6,8 @@ export interface NamespaceRecord {
   readonly name: string;
   /** Undefined: the API did not tell of it, so that no namespace selector selects it. */
   labels: Labels | undefined;
-  /** Slots of its pods by name. */
-  readonly pods: Map<string, number>;
+  /** How many pods there are of it. */
+  pods: number;
   /** Classes of its pods, in no order. */
   readonly classes: number[];
   /** Keep the record without pods. */
@@ -26,7 +26,7 @@ export class NamespaceTable {
   obtain(name: string): NamespaceRecord {
     let record = this.#records.get(name);
     if (record === undefined) {
-      record = { id: this.#nextId++, name, labels: undefined, pods: new Map(), classes: [], holders: 0 };
+      record = { id: this.#nextId++, name, labels: undefined, pods: 0, classes: [], holders: 0 };
       this.#records.set(name, record);
     }
     return record;
@@ -34,7 +34,7 @@ export class NamespaceTable {
 
   /** Forgets the record when nothing needs it. */
   tidy(record: NamespaceRecord): void {
-    if (record.labels === undefined && record.pods.size === 0 && record.holders === 0) {
+    if (record.labels === undefined && record.pods === 0 && record.holders === 0) {
       this.#records.delete(record.name);
     }
   }

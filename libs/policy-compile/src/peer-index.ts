@@ -38,10 +38,10 @@ export class PeerIndex {
 
   putPod(pod: PolicyPod): void {
     const namespace = this.#namespaces.obtain(pod.namespace);
-    const slot = namespace.pods.get(pod.name);
+    const slot = this.#pods.find(namespace, pod.name);
     const podClass = this.#classFor(namespace, pod.labels);
     if (slot === undefined) {
-      const created = this.#pods.create(namespace, pod, podClass);
+      const created = this.#pods.create(pod, podClass);
       this.#classes.addPod(podClass, created);
       this.#whileOwnersChange(this.#pods.ownAddresses(created), () => this.#claim(created));
       return;
@@ -62,7 +62,7 @@ export class PeerIndex {
 
   deletePod(namespace: string, name: string): void {
     const record = this.#namespaces.find(namespace);
-    const slot = record?.pods.get(name);
+    const slot = record && this.#pods.find(record, name);
     if (record === undefined || slot === undefined) return;
     const addresses = this.#pods.ownAddresses(slot);
     const podClass = this.#pods.podClass(slot);
@@ -111,7 +111,8 @@ export class PeerIndex {
   }
 
   pod(namespace: string, name: string): PolicyPod | undefined {
-    const slot = this.#namespaces.find(namespace)?.pods.get(name);
+    const record = this.#namespaces.find(namespace);
+    const slot = record && this.#pods.find(record, name);
     return slot === undefined ? undefined : this.#pods.read(slot);
   }
 

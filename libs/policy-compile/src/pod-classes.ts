@@ -3,6 +3,7 @@
  * pod that comes into a class that is there costs no question at all.
  */
 import type { Labels } from '@canal/model';
+import { Column } from './column.ts';
 import type { LabelDictionary, LabelId } from './label-dictionary.ts';
 import type { NamespaceRecord } from './namespace-table.ts';
 
@@ -25,8 +26,8 @@ export class PodClasses<Tag> {
   /** Classes by label id, in no order. */
   readonly #byLabel: (ClassId[] | undefined)[] = [];
   // Columns by pod: neighbours in the class, -1 at the ends.
-  readonly #nextPod: number[] = [];
-  readonly #previousPod: number[] = [];
+  readonly #nextPod = new Column((length) => new Int32Array(length));
+  readonly #previousPod = new Column((length) => new Int32Array(length));
 
   constructor(dictionary: LabelDictionary) {
     this.#dictionary = dictionary;
@@ -117,17 +118,17 @@ export class PodClasses<Tag> {
 
   addPod(id: ClassId, pod: number): void {
     const next = this.#firstPod[id] as number;
-    this.#nextPod[pod] = next;
-    this.#previousPod[pod] = -1;
-    if (next >= 0) this.#previousPod[next] = pod;
+    this.#nextPod.set(pod, next);
+    this.#previousPod.set(pod, -1);
+    if (next >= 0) this.#previousPod.set(next, pod);
     this.#firstPod[id] = pod;
   }
 
   removePod(id: ClassId, pod: number): void {
-    const next = this.#nextPod[pod] as number;
-    const previous = this.#previousPod[pod] as number;
-    if (next >= 0) this.#previousPod[next] = previous;
-    if (previous >= 0) this.#nextPod[previous] = next;
+    const next = this.#nextPod.get(pod);
+    const previous = this.#previousPod.get(pod);
+    if (next >= 0) this.#previousPod.set(next, previous);
+    if (previous >= 0) this.#nextPod.set(previous, next);
     else this.#firstPod[id] = next;
   }
 
@@ -136,7 +137,7 @@ export class PodClasses<Tag> {
   }
 
   forEachPod(id: ClassId, visit: (pod: number) => void): void {
-    for (let pod = this.#firstPod[id] as number; pod >= 0; pod = this.#nextPod[pod] as number) visit(pod);
+    for (let pod = this.#firstPod[id] as number; pod >= 0; pod = this.#nextPod.get(pod)) visit(pod);
   }
 
   #is(id: ClassId, namespace: NamespaceRecord, ids: readonly LabelId[]): boolean {

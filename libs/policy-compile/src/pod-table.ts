@@ -1,9 +1,12 @@
 /** All pods of the cluster in columns: few objects a pod, so that 150,000 of them cost neither memory nor pauses. */
 import type { NamedPort, PolicyPod } from '@canal/model';
 import type { Ip } from 'net-types';
+import { Column } from './column.ts';
 import { type Interned, InternPool } from './intern-pool.ts';
 import type { NamespaceRecord } from './namespace-table.ts';
 import { portListText } from './port-list.ts';
+import { SlotIndex } from './slot-index.ts';
+import { UidColumn } from './uid-column.ts';
 import type { ClassId, PodClasses } from './pod-classes.ts';
 
 /** Slots are given again once they are free. */
@@ -17,14 +20,14 @@ export class PodTable {
   readonly #classes: PodClasses<unknown>;
   readonly #portLists = new InternPool<readonly NamedPort[]>();
   readonly #nodes = new InternPool<string>();
-  readonly #namespaces: NamespaceRecord[] = [];
+  readonly #byName = new SlotIndex((slot) => nameHash(this.#namespace(slot), this.#name(slot)));
   readonly #names: string[] = [];
-  readonly #uids: string[] = [];
-  readonly #classOf: ClassId[] = [];
+  readonly #uids = new UidColumn();
+  readonly #classOf = new Column((length) => new Uint32Array(length));
   readonly #ports: Interned<readonly NamedPort[]>[] = [];
   readonly #node: Interned<string>[] = [];
-  readonly #flags: number[] = [];
-  readonly #created: number[] = [];
+  readonly #flags = new Column((length) => new Uint8Array(length));
+  readonly #created = new Column((length) => new Float64Array(length));
   /** One address as it is, several as a list. */
   readonly #addresses: (Ip | readonly Ip[])[] = [];
   readonly #free: PodSlot[] = [];
@@ -33,35 +36,43 @@ export class PodTable {
     this.#classes = classes;
   }
 
-  create(namespace: NamespaceRecord, pod: PolicyPod, podClass: ClassId): PodSlot {
+  find(namespace: NamespaceRecord, name: string): PodSlot | undefined {
+    return this.#byName.find(
+      nameHash(namespace, name),
+      (slot) => this.#names[slot] === name && this.#namespace(slot) === namespace,
+    );
+  }
+
+  /** There must be none of its name in the class's namespace. */
+  create(pod: PolicyPod, podClass: ClassId): PodSlot {
     const slot = this.#free.pop() ?? this.#names.length;
-    this.#namespaces[slot] = namespace;
     this.#names[slot] = pod.name;
-    namespace.pods.set(pod.name, slot);
     this.#write(slot, pod, podClass);
+    const namespace = this.#namespace(slot);
+    this.#byName.add(nameHash(namespace, pod.name), slot);
+    namespace.pods++;
     return slot;
   }
 
+  /** The class must be of the namespace that it has been of. */
   update(slot: PodSlot, pod: PolicyPod, podClass: ClassId): void {
     this.#dropShared(slot);
     this.#write(slot, pod, podClass);
   }
 
   delete(slot: PodSlot): void {
+    const namespace = this.#namespace(slot);
+    this.#byName.remove(nameHash(namespace, this.#name(slot)), slot);
+    namespace.pods--;
     this.#dropShared(slot);
-    this.namespace(slot).pods.delete(this.#names[slot] as string);
     this.#names[slot] = '';
-    this.#uids[slot] = '';
+    this.#uids.clear(slot);
     this.#addresses[slot] = NO_ADDRESSES;
     this.#free.push(slot);
   }
 
-  namespace(slot: PodSlot): NamespaceRecord {
-    return this.#namespaces[slot] as NamespaceRecord;
-  }
-
   podClass(slot: PodSlot): ClassId {
-    return this.#classOf[slot] as ClassId;
+    return this.#classOf.get(slot);
   }
 
   /** Equal lists are one object. */
@@ -71,17 +82,17 @@ export class PodTable {
 
   /** Addresses that are its own: of a live pod that does not use its node's. Each once. */
   ownAddresses(slot: PodSlot): readonly Ip[] {
-    return this.#flags[slot] === 0 ? this.#addressList(slot) : NO_ADDRESSES;
+    return this.#flags.get(slot) === 0 ? this.#addressList(slot) : NO_ADDRESSES;
   }
 
   /** Whether the pod is written in the slot as it is. */
   holds(slot: PodSlot, pod: PolicyPod, podClass: ClassId): boolean {
     const addresses = this.#addressList(slot);
     return (
-      this.#classOf[slot] === podClass &&
-      this.#uids[slot] === pod.uid &&
-      this.#flags[slot] === flagsOf(pod) &&
-      this.#created[slot] === pod.createdMs &&
+      this.#classOf.get(slot) === podClass &&
+      this.#uids.is(slot, pod.uid) &&
+      this.#flags.get(slot) === flagsOf(pod) &&
+      this.#created.get(slot) === pod.createdMs &&
       this.#node[slot]?.key === pod.node &&
       this.#ports[slot]?.key === portListText(pod.ports) &&
       addresses.length === pod.addresses.length &&
@@ -90,34 +101,34 @@ export class PodTable {
   }
 
   isYounger(pod: PodSlot, than: PodSlot): boolean {
-    const byAge = (this.#created[pod] as number) - (this.#created[than] as number);
+    const byAge = this.#created.get(pod) - this.#created.get(than);
     if (byAge !== 0) return byAge > 0;
     return compareParts(this.#identity(pod), this.#identity(than)) > 0;
   }
 
   read(slot: PodSlot): PolicyPod {
-    const flags = this.#flags[slot] as number;
+    const flags = this.#flags.get(slot);
     return {
-      namespace: this.namespace(slot).name,
-      name: this.#names[slot] as string,
-      uid: this.#uids[slot] as string,
+      namespace: this.#namespace(slot).name,
+      name: this.#name(slot),
+      uid: this.#uids.get(slot),
       labels: this.#classes.labels(this.podClass(slot)),
       addresses: this.#addressList(slot),
       node: (this.#node[slot] as Interned<string>).value,
       hostNetwork: (flags & HOST_NETWORK) !== 0,
       completed: (flags & COMPLETED) !== 0,
       ports: this.ports(slot),
-      createdMs: this.#created[slot] as number,
+      createdMs: this.#created.get(slot),
     };
   }
 
   #write(slot: PodSlot, pod: PolicyPod, podClass: ClassId): void {
-    this.#uids[slot] = pod.uid;
-    this.#classOf[slot] = podClass;
+    this.#uids.set(slot, pod.uid);
+    this.#classOf.set(slot, podClass);
     this.#ports[slot] = this.#portLists.take(portListText(pod.ports), () => pod.ports);
     this.#node[slot] = this.#nodes.take(pod.node, () => pod.node);
-    this.#flags[slot] = flagsOf(pod);
-    this.#created[slot] = pod.createdMs;
+    this.#flags.set(slot, flagsOf(pod));
+    this.#created.set(slot, pod.createdMs);
     const [first] = pod.addresses;
     this.#addresses[slot] = pod.addresses.length === 1 && first !== undefined ? first : [...new Set(pod.addresses)];
   }
@@ -132,10 +143,24 @@ export class PodTable {
     return typeof addresses === 'object' ? addresses : [addresses];
   }
 
+  #namespace(slot: PodSlot): NamespaceRecord {
+    return this.#classes.namespace(this.podClass(slot));
+  }
+
+  #name(slot: PodSlot): string {
+    return this.#names[slot] as string;
+  }
+
   /** Only made-up pods have one uid with two names. */
   #identity(slot: PodSlot): readonly string[] {
-    return [this.#uids[slot] as string, this.namespace(slot).name, this.#names[slot] as string];
+    return [this.#uids.get(slot), this.#namespace(slot).name, this.#name(slot)];
   }
+}
+
+function nameHash({ id }: NamespaceRecord, name: string): number {
+  let hash = id;
+  for (let index = 0; index < name.length; index++) hash = Math.imul(hash ^ name.charCodeAt(index), 0x0100_0193);
+  return hash ^ (hash >>> 15);
 }
 
 function flagsOf(pod: PolicyPod): number {
