@@ -12,6 +12,7 @@ import { complaintsOf } from './complaints.ts';
 import type { NetworkResult, NodeNetwork } from './node-network.ts';
 import type { NodePublisher } from './node-publisher.ts';
 import type { NodeTable } from './node-table.ts';
+import type { PolicyGate } from './policy-gate.ts';
 import { describeOwn } from './own-node.ts';
 import { readiness } from './readiness.ts';
 import type { SubnetFile } from './subnet-file.ts';
@@ -26,6 +27,8 @@ export interface NodeAgentDeps {
   readonly subnetFile: SubnetFile;
   /** Absent: somebody else writes the runtime's configuration. */
   readonly cniConf?: Pick<CniConfFile, 'ensure'>;
+  /** Absent: there is no policy agent. */
+  readonly policyGate?: Pick<PolicyGate, 'fault'>;
   readonly publisher: Pick<NodePublisher, 'announce' | 'networkIsUp'>;
   readonly nodes: NodeTable;
   readonly problems: ProblemLog;
@@ -114,6 +117,7 @@ export class NodeAgent {
       ...(this.#networkFault !== undefined && { networkFault: this.#networkFault }),
       ...(this.#rulesFault !== undefined && { rulesFault: this.#rulesFault }),
       ...(this.#subnetFileFault !== undefined && { subnetFileFault: this.#subnetFileFault }),
+      ...(this.#policyFault !== undefined && { policyFault: this.#policyFault }),
       ...(this.#cniConfFault !== undefined && { cniConfFault: this.#cniConfFault }),
       notes: this.#cniConfNotes,
     });
@@ -137,7 +141,8 @@ export class NodeAgent {
     this.#subnetFileFault = failures.get('subnet-file')?.message;
     const localUp = this.#isLocalUp();
     // Last: as soon as it is there, the runtime adds pods.
-    if (!signal.aborted && localUp) await attempt('cni-conf', () => this.#writeCniConf());
+    if (!signal.aborted && localUp && this.#policyFault === undefined)
+      await attempt('cni-conf', () => this.#writeCniConf());
     if (!signal.aborted) this.#afterTurn(failures, localUp);
     return failures;
   }
@@ -225,6 +230,11 @@ export class NodeAgent {
     }
   }
 
+  /** Why pods cannot have their rules yet. */
+  get #policyFault(): string | undefined {
+    return this.#deps.policyGate?.fault;
+  }
+
   /** This node forwards for its pods, and what it knows of the others is complete. */
   #isLocalUp(): boolean {
     const { own, compiled, localFaults = [] } = this.#network ?? {};
@@ -244,7 +254,7 @@ export class NodeAgent {
     if (failures.size === 0) metrics.lastSync.set(timeMs() / 1000);
     if (!localUp) return;
     publisher.announce(compiled.announcement);
-    publisher.networkIsUp();
+    if (this.#policyFault === undefined) publisher.networkIsUp();
     if (this.#firstSyncDone) return;
     this.#firstSyncDone = true;
     log.info({ peers: nodes.peers().length }, 'first full sync done');

@@ -15,6 +15,8 @@ export interface ReadinessInput {
   readonly networkFault?: string;
   readonly rulesFault?: string;
   readonly subnetFileFault?: string;
+  /** Why pods cannot have their policy rules yet. */
+  readonly policyFault?: string;
   /** Why the runtime has no configuration that calls the plugin. */
   readonly cniConfFault?: string;
   /** What people should know of a node that is ready. */
@@ -37,6 +39,7 @@ function reasonsOf({
   networkFault,
   rulesFault,
   subnetFileFault,
+  policyFault,
   cniConfFault,
 }: ReadinessInput): string[] {
   if (network?.own === undefined) {
@@ -50,6 +53,7 @@ function reasonsOf({
   if (networkFault !== undefined) reasons.push(networkFault);
   if (rulesFault !== undefined) reasons.push(rulesFault);
   if (subnetFileFault !== undefined) reasons.push(subnetFileFault);
+  if (policyFault !== undefined) reasons.push(policyFault);
   if (cniConfFault !== undefined) reasons.push(cniConfFault);
   return reasons;
 }

@@ -144,6 +144,37 @@ test('the runtime’s configuration comes last, and makes the node ready', async
   rmSync(confDirectory, { recursive: true });
 });
 
+test('pods wait for the policy agent: neither conflist nor condition before it is ready, and both stay afterwards', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'canal-net.d-'));
+  const [template, conf, socket] = ['template', '10-canal.conflist', 'sock'].map((name) => join(directory, name));
+  writeFileSync(template!, '{"cniVersion": "1.0.0", "name": "canal", "plugins": [{"type": "canal"}]}');
+  const conflist = [`--cni-conf-template=${template}`, `--cni-conf-dir=${directory}`];
+  await using cluster = createTestCluster([...conflist, `--policy-socket=${socket}`]);
+  await addNodes(cluster.store);
+  const { agent } = cluster.start();
+  const counts = { endpoints: 0, isolated: 0, policies: 0, chains: 0, sets: 0, members: 0 };
+  const status = { version: '1', node: 'a', ready: false, notes: ['no pods'], strict: true, streams: [], counts };
+  const listener = Bun.listen({
+    unix: socket!,
+    socket: { data: (client) => void client.write(`${JSON.stringify({ ok: true, value: status })}\n`) },
+  });
+  await waitFor('the reason', () => agent.readyz().text.includes('waiting for the policy agent: no pods'));
+  // What peers and their pods need does not wait.
+  await waitFor('the annotations', async () => (await cluster.node('a')).metadata.annotations?.[KEYS.publicIp]);
+  expect(cluster.subnetEnv()).toContain('FLANNEL_SUBNET');
+  expect([existsSync(conf!), conditionOf(await cluster.node('a'))]).toEqual([false, undefined]);
+  status.ready = true;
+  await waitFor('readiness', () => agent.readyz().ok);
+  expect(existsSync(conf!)).toBe(true);
+  const condition = await waitFor('the condition', async () => conditionOf(await cluster.node('a')));
+  expect(condition).toMatchObject({ status: 'False' });
+  listener.stop(true);
+  rmSync(conf!);
+  await waitFor('the file', () => existsSync(conf!), 1_000);
+  expect(agent.readyz().ok).toBe(true);
+  rmSync(directory, { recursive: true });
+});
+
 test('a program that writes another conflist 20 times a second gets few answers, one Event and few lines', async () => {
   const confDirectory = mkdtempSync(join(tmpdir(), 'canal-net.d-'));
   const [template, conf] = [join(confDirectory, 'template'), join(confDirectory, '10-canal.conflist')];

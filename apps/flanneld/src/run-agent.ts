@@ -22,6 +22,8 @@ import { NodeNetwork } from './node-network.ts';
 import { NodePublisher } from './node-publisher.ts';
 import { NodeTable, nodeParser } from './node-table.ts';
 import { watchNodes } from './node-watch.ts';
+import { askPolicyAgent } from './policy-agent-question.ts';
+import { PolicyGate } from './policy-gate.ts';
 import { PeerProbe, type PeerProbeDeps, PROBE_TIMES } from './peer-probe.ts';
 import { programmedPeers } from './programmed-peers.ts';
 import { SubnetFile } from './subnet-file.ts';
@@ -99,12 +101,23 @@ export function startAgent(
     },
   });
   const kernelWatch = new KernelWatch({ kernel, clock, log, metrics, onChange: () => agent.markDirty('network') });
+  const { policySocket } = config;
+  const policyGate =
+    policySocket === undefined
+      ? undefined
+      : new PolicyGate({
+          ask: () => askPolicyAgent(policySocket),
+          clock,
+          log,
+          onOpen: () => agent.markDirty('cni-conf'),
+        });
   const agent = new NodeAgent(
     {
       network,
       rules,
       subnetFile: new SubnetFile(config.subnetFile),
       ...(cniConf && { cniConf }),
+      ...(policyGate && { policyGate }),
       publisher,
       nodes,
       problems,
@@ -173,6 +186,7 @@ export function startAgent(
     rules: rules.watch(() => agent.markDirty('rules'), signal),
     garbage: garbage.run(signal),
     probe: probe.run(signal),
+    ...(policyGate && { policyGate: policyGate.run(signal) }),
     mounts: watchMountedDirectories(
       writtenDirectories(config),
       { readMountinfo: () => world.readFile('/proc/self/mountinfo'), clock, problems },

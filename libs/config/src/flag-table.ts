@@ -144,6 +144,12 @@ export const FLAGS = [
     help: 'name of the CNI configuration there; runtimes take the first in the order of names',
   },
   {
+    name: 'policy-socket',
+    kind: 'text',
+    initial: '',
+    help: "the policy agent's socket: pods may be added when it has been ready; empty: there is no policy agent",
+  },
+  {
     name: 'sysctl-net-dir',
     kind: 'text',
     initial: '/proc/sys/net',

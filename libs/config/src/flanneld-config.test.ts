@@ -35,6 +35,7 @@ describe('Go flag syntax', () => {
     },
     { name: 'a negated name', argv: ['--ip-masq-fully-random-disable'], expected: { masqueradeFullyRandom: false } },
     { name: 'a value that begins with a dash', argv: ['-subnet-file', '-x'], expected: { subnetFile: '-x' } },
+    { name: 'the policy agent', argv: ['--policy-socket=/a/b'], expected: { policySocket: '/a/b' } },
     { name: 'verbosity', argv: ['-v=4'], expected: { logLevel: 'debug' } },
   ];
   test.each(table)('$name', ({ argv, expected }) => {

@@ -29,6 +29,8 @@ export interface FlanneldConfig {
   readonly cniCacheDir: string;
   /** Absent: somebody else writes the runtime's CNI configuration. */
   readonly cniConf?: CniConfOptions;
+  /** Absent: pods do not wait for a policy agent. */
+  readonly policySocket?: string;
   readonly sysctlNetDir: string;
 }
 
@@ -105,6 +107,7 @@ function readConfig(flags: FlanneldFlags, environment: Environment): FlanneldCon
   flags.integer('subnet-lease-renew-margin', 1, 24 * 60 - 1);
   const health = readHealth(flags);
   const cniConf = readCniConf(flags);
+  const policySocket = readPolicySocket(flags);
   return {
     ...readApiServer(flags),
     node: readNodeIdentity(flags, environment),
@@ -123,6 +126,7 @@ function readConfig(flags: FlanneldFlags, environment: Environment): FlanneldCon
     cniDataDir: flags.text('cni-data-dir'),
     cniCacheDir: flags.text('cni-cache-dir'),
     ...(cniConf !== undefined && { cniConf }),
+    ...(policySocket !== undefined && { policySocket }),
     sysctlNetDir: readSysctlNetDir(flags),
   };
 }
@@ -163,6 +167,13 @@ function readCniConf(flags: FlanneldFlags): CniConfOptions | undefined {
   const template = flags.text('cni-conf-template');
   const stateDir = flags.text('cni-state-dir');
   return template === '' ? undefined : { template, directory: flags.text('cni-conf-dir'), name, stateDir };
+}
+
+function readPolicySocket(flags: FlanneldFlags): string | undefined {
+  const path = flags.text('policy-socket');
+  if (path === '') return undefined;
+  if (!path.startsWith('/')) flags.problem('policy-socket', path, 'an absolute path');
+  return path;
 }
 
 function readSysctlNetDir(flags: FlanneldFlags): string {
