@@ -59,8 +59,8 @@ export class AttachmentWatch {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#deps;
     while (!signal.aborted) {
-      this.#watchDirectories(signal);
       try {
+        this.#watchDirectories(signal);
         this.read();
       } catch (error) {
         log.error({ error }, 'records of pods cannot be read, trying again');
@@ -74,6 +74,7 @@ export class AttachmentWatch {
   /** Networks come with their first pod. */
   #watchDirectories(signal: AbortSignal): void {
     const { root, attachments, listNetworks, log } = this.#deps;
+    mkdirSync(root, { recursive: true });
     const directories = listNetworks(root).flatMap((name) => {
       const network = parseNetworkName(name);
       return network.ok ? [attachments.directoryOf(network.value)] : [];
@@ -81,7 +82,6 @@ export class AttachmentWatch {
     for (const directory of [root, ...directories]) {
       if (this.#watched.has(directory)) continue;
       this.#watched.add(directory);
-      if (directory === root) mkdirSync(root, { recursive: true });
       watchDirectoryOf(`${directory}/.`, log, () => this.#mark(), signal);
     }
   }

@@ -91,7 +91,7 @@ export class FlowLog {
     const explained = engine.explain({
       source: formatIp(source),
       destination: formatIp(destination),
-      protocol: protocolName(protocol),
+      protocol: String(protocol),
       ...(destinationPort !== undefined && { port: destinationPort }),
     });
     if (explained.ok) return explained.value;
@@ -153,6 +153,7 @@ function endMessage(ip: Ip, port: number | undefined, end: FlowEnd | undefined):
 }
 
 const PROTOCOL_NAME: Readonly<Record<number, string>> = {
+  0: 'ARP',
   1: 'ICMP',
   58: 'ICMPv6',
   ...Object.fromEntries(Object.entries(PROTOCOL_NUMBER).map(([name, number]) => [number, name])),

@@ -31,6 +31,11 @@ const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
 
 export class LocalPods implements StreamConsumer<PolicyPod> {
   readonly type = PODS;
+  readonly parse = (object: KubeObject): Parsed<PolicyPod> => {
+    const pod = parsePolicyPod(object);
+    const uid = object.metadata.annotations?.[MIRROR_ANNOTATION];
+    return pod.ok && uid !== undefined && uid !== '' ? { ok: true, value: { ...pod.value, uid } } : pod;
+  };
   readonly #deps: LocalPodsDeps;
   /** Uids by `namespace/name`. */
   readonly #uids = new Map<string, string>();
@@ -40,12 +45,6 @@ export class LocalPods implements StreamConsumer<PolicyPod> {
 
   constructor(deps: LocalPodsDeps) {
     this.#deps = deps;
-  }
-
-  parse(this: void, object: KubeObject): Parsed<PolicyPod> {
-    const pod = parsePolicyPod(object);
-    const uid = object.metadata.annotations?.[MIRROR_ANNOTATION];
-    return pod.ok && uid !== undefined && uid !== '' ? { ok: true, value: { ...pod.value, uid } } : pod;
   }
 
   put(pod: PolicyPod, key: string, resourceVersion: string): void {

@@ -46,7 +46,7 @@ const REPAIR_INTERVAL_MS = 250;
 export class RuleRunner {
   readonly #deps: RuleRunnerDeps;
   readonly #loop: Reconciler<Item>;
-  readonly #opened = Promise.withResolvers<void>();
+  readonly #opened = Promise.withResolvers<undefined>();
   #isOpen = false;
   #everSynced = false;
   #lastSyncMs: number | undefined;
@@ -56,7 +56,7 @@ export class RuleRunner {
   #failing: { readonly sinceMs: number; readonly error: Error } | undefined;
   /** When the first change of each kind came that is not in the kernel yet. */
   readonly #changedMs = new Map<string, number>();
-  #waiters: PromiseWithResolvers<void>[] = [];
+  #waiters: PromiseWithResolvers<undefined>[] = [];
   #lastResyncMs = Number.NEGATIVE_INFINITY;
   #repairScheduled = false;
   #signal: AbortSignal | undefined;
@@ -79,7 +79,7 @@ export class RuleRunner {
   /** All objects are known: from now on the kernel follows the engine. */
   open(): void {
     this.#isOpen = true;
-    this.#opened.resolve();
+    this.#opened.resolve(undefined);
   }
 
   /** Until the signal aborts. */
@@ -121,7 +121,7 @@ export class RuleRunner {
 
   /** Resolves when all that the engine was given before is in the kernel; rejects with the kernel's error. */
   applied(): Promise<void> {
-    const waiter = Promise.withResolvers<void>();
+    const waiter = Promise.withResolvers<undefined>();
     this.#waiters.push(waiter);
     this.changed('endpoint');
     return waiter.promise;
@@ -178,7 +178,7 @@ export class RuleRunner {
       this.#loop.markDirty('rules');
     }
     this.#done(changed);
-    for (const waiter of waiters) waiter.resolve();
+    for (const waiter of waiters) waiter.resolve(undefined);
     return new Map();
   }
 
