@@ -23,7 +23,7 @@ export const NF_BR_PRI = { NAT_DST: -300, FILTER: -200, OUT: 100, NAT_SRC: 300 }
 /** Hooks of the arp family. */
 export const NF_ARP = { IN: 0, OUT: 1 } as const;
 
-/** Hooks of the netdev family: their chains name a device, which must be there. */
+/** Hooks of the netdev family: their chains name a device, which older kernels want to be there. */
 export const NF_NETDEV = { INGRESS: 0, EGRESS: 1 } as const;
 
 const hookTable = attributeTable({

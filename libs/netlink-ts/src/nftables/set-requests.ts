@@ -46,7 +46,7 @@ export function flushNftSet({ family, table, name }: NftSetKey): NetlinkRequest 
 
 /**
  * Adds elements, in as few messages as hold them. One that is there already stays as it is, unless it is to have other
- * data: EBUSY. More than the set's size is ENFILE.
+ * data: EEXIST, EBUSY of older kernels. More than the set's size is ENFILE.
  */
 export function newNftElements(set: NftSetRef, elements: Iterable<NftElement>): NetlinkRequest[] {
   return elementRequests('new nft elements', NFT_MSG.NEWSETELEM, NLM_F.CREATE, set, elements);

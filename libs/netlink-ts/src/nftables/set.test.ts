@@ -13,6 +13,7 @@ import { elementKey, interfaceNameBytes, portBytes } from './key.ts';
 import { nftSet } from './set-definition.ts';
 import { delNftElements, newNftElements } from './set-requests.ts';
 import { matchInterface } from './statements.ts';
+import { logToGroup } from './traffic-statements.ts';
 
 const set = { family: NFPROTO.INET, table: 't', name: 's' };
 
@@ -155,4 +156,11 @@ describe('keys', () => {
     expect(matchInterface('iifname', 'cnl*')[1]).toMatchObject({ data: { value: new TextEncoder().encode('cnl') } });
     expect(() => matchInterface('iifname', '*')).toThrow(RangeError);
   });
+});
+
+test('a log prefix that nft could not hold is refused', () => {
+  expect(logToGroup(20, { prefix: 'x'.repeat(127) })).toMatchObject({ group: 20 });
+  for (const prefix of ['x'.repeat(128), 'ä'.repeat(64), 'a"b']) {
+    expect(() => logToGroup(20, { prefix })).toThrow(RangeError);
+  }
 });

@@ -1,4 +1,4 @@
-/** Each builder of statements beside nft's own words for it, both ways; and nothing of ours makes nft -j give up. */
+/** Each builder of statements beside nft's own words for it, both ways; nothing of ours makes nft -j give up. */
 import { createTestNetns, type TestNetns } from '@canal/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openTransport } from '../../examples/bun-transport.ts';
@@ -243,12 +243,14 @@ describe.each(CASES)('$text', ({ family = NFPROTO.INET, text, expressions }) => 
   const name = FAMILY_NAMES.get(family) ?? '';
   const chain = { family, table: 't', chain: 'c' };
 
-  test('of ours is to nft as its own', () => {
+  test('of ours is to nft as its own, and could be restored', () => {
     nft(`add rule ${name} t c ${text}`);
     const theirs = listed(name);
     changeNftables(connection, [flushNftRules(chain), appendNftRule({ ...chain, expressions })]);
     expect(listed(name)).toEqual(theirs);
     expect(theirs.json).toHaveLength(1);
+    const saved = netns.run(['nft', 'list', 'ruleset']);
+    netns.run(['nft', '--check', '-f', '-'], { stdin: `flush ruleset\n${saved}` });
   });
 
   test('of nft is to us what we would write', () => {

@@ -12,8 +12,11 @@ import { compare, hostU32, mask } from './register-match.ts';
 
 const { REG_1 } = NFT_REG;
 
+/** NF_LOG_PREFIXLEN without the zero byte. */
+const MAX_PREFIX_BYTES = 127;
+
 export interface NflogOptions {
-  /** At most 127 bytes. */
+  /** At most 127 bytes, no quotes: nft could not restore them from its listing. */
   readonly prefix?: string;
   /** Bytes of the packet that go along. Default: all of them. */
   readonly snapLength?: number;
@@ -21,8 +24,15 @@ export interface NflogOptions {
   readonly queueThreshold?: number;
 }
 
-/** `log group GROUP prefix "PREFIX" snaplen N`: to whoever listens to that NFLOG group. The rule goes on. */
+/**
+ * `log group GROUP prefix "PREFIX" snaplen N`: to whoever listens to that NFLOG group. The rule goes on. Throws RangeError
+ * for a prefix that nft could not hold.
+ */
 export function logToGroup(group: number, options: NflogOptions = {}): KnownNftExpression {
+  const { prefix = '' } = options;
+  if (prefix.includes('"') || new TextEncoder().encode(prefix).length > MAX_PREFIX_BYTES) {
+    throw new RangeError(`a log prefix is 0..${MAX_PREFIX_BYTES} bytes without quotes: ${JSON.stringify(prefix)}`);
+  }
   return { type: 'log', group, ...options };
 }
 
