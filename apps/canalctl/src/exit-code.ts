@@ -5,7 +5,7 @@ export const EXIT = {
   failed: 1,
   /** The command line is wrong; nothing was tried. */
   usage: 2,
-  /** The lab, node, pod or object named does not exist. */
+  /** The lab, node, pod, object or agent named does not exist. */
   notFound: 3,
   /** What was to be made exists already and differs. */
   exists: 4,

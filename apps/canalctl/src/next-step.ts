@@ -2,6 +2,7 @@
 import { type LabErrorCode } from '@canal/lab';
 import { type KubeConfigErrorCode } from '@canal/store-kube';
 import { type StoreErrorCode } from '@canal/store-port';
+import type { PolicyAgentErrorCode } from './policy/agent-error.ts';
 
 const LOOK = '"canalctl lab status" shows what is not well; "canalctl lab up" heals a lab, "canalctl lab down" ends it';
 
@@ -41,6 +42,22 @@ export const AFTER_KUBECONFIG_ERROR: Readonly<Record<KubeConfigErrorCode, string
     'name another context with --context ("kubectl config get-contexts" lists them), or correct the file',
   unsupported: `change the file, or ${OTHER_KUBECONFIG}`,
   'exec-failed': 'run that program by hand to see what it lacks (a login as a rule), then the same command again',
+};
+
+const AGENT_LOG = 'see what the agent says: "kubectl logs -n canal-system POD -c policy-agent" or its log in a lab';
+
+export const AFTER_AGENT_ERROR: Readonly<Record<PolicyAgentErrorCode, string>> = {
+  'bad-request': 'the command with --help says what it takes',
+  'not-found': '"kubectl get pods -A -o wide", or "canalctl policy endpoints", shows what there is',
+  'not-ready': `it is not in sync yet: try again in a moment; if it stays, ${AGENT_LOG}`,
+  kernel: AGENT_LOG,
+  internal: AGENT_LOG,
+  unreachable:
+    'run it on a node where the policy agent runs, or inside its container; in a lab give --lab, for another path ' +
+    '--socket; "policy explain" also works without an agent, from files: -f',
+  forbidden: 'run it as root',
+  timeout: AGENT_LOG,
+  broken: `agent and canalctl may be of different versions; ${AGENT_LOG}`,
 };
 
 /** What main() aborts the work with at SIGINT and SIGTERM. */

@@ -17,8 +17,8 @@ export function printableLine(text: string): string {
 }
 
 /** JSON for a terminal or a program: escapes what JSON.stringify leaves, so that both read the same strings. */
-export function safeJson(value: unknown): string {
-  return JSON.stringify(value, null, 2).replace(UNSAFE, (found) =>
+export function safeJson(value: unknown, indent = 2): string {
+  return JSON.stringify(value, null, indent).replace(UNSAFE, (found) =>
     [...Array(found.length).keys()].map((i) => `\\u${found.charCodeAt(i).toString(16).padStart(4, '0')}`).join(''),
   );
 }

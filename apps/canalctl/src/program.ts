@@ -2,6 +2,8 @@ import { Command } from 'commander';
 import { type CommandContext } from './command-context.ts';
 import { EXIT_CODE_HELP } from './exit-code.ts';
 import { labCommand } from './lab/lab-command.ts';
+import { flowsCommand } from './policy/flows-command.ts';
+import { policyCommand } from './policy/policy-command.ts';
 import { uninstallCommand } from './uninstall/uninstall-command.ts';
 
 /** The tree of commands. Commander's own output goes to the terminal given; it throws instead of exiting. */
@@ -15,6 +17,8 @@ export function createProgram(context: CommandContext): Command {
     })
     .showHelpAfterError('(--help lists what there is)')
     .addHelpText('after', `\n${EXIT_CODE_HELP}`);
+  program.addCommand(policyCommand(context));
+  program.addCommand(flowsCommand(context));
   program.addCommand(labCommand(context));
   program.addCommand(uninstallCommand(context));
   inherit(program);

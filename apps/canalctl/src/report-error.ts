@@ -1,6 +1,13 @@
 import { type LabErrorCode } from '@canal/lab';
 import { EXIT, type ExitCode } from './exit-code.ts';
-import { AFTER_KUBECONFIG_ERROR, AFTER_LAB_ERROR, AFTER_STORE_ERROR, afterError } from './next-step.ts';
+import {
+  AFTER_AGENT_ERROR,
+  AFTER_KUBECONFIG_ERROR,
+  AFTER_LAB_ERROR,
+  AFTER_STORE_ERROR,
+  afterError,
+} from './next-step.ts';
+import { PolicyAgentError, type PolicyAgentErrorCode } from './policy/agent-error.ts';
 import { printable } from './printable.ts';
 import { type Terminal } from './terminal.ts';
 import { AgentsStay } from './uninstall/agents-stay.ts';
@@ -13,6 +20,19 @@ const BY_LAB_ERROR: Readonly<Record<LabErrorCode, ExitCode>> = {
   busy: EXIT.busy,
   failed: EXIT.failed,
   timeout: EXIT.timeout,
+};
+
+/** None is 1: `policy explain --exit-code` says with it that a flow is denied. */
+const BY_AGENT_ERROR: Readonly<Record<PolicyAgentErrorCode, ExitCode>> = {
+  'bad-request': EXIT.usage,
+  'not-found': EXIT.notFound,
+  'not-ready': EXIT.unhealthy,
+  kernel: EXIT.unhealthy,
+  internal: EXIT.unhealthy,
+  unreachable: EXIT.notFound,
+  forbidden: EXIT.notSupported,
+  timeout: EXIT.timeout,
+  broken: EXIT.unhealthy,
 };
 
 /** An argument that commander cannot judge. `hint` is what to give instead. */
@@ -45,6 +65,9 @@ async function describe(error: unknown): Promise<Description> {
   if (error instanceof UsageError) return { message: error.message, hint: error.hint, exitCode: EXIT.usage };
   if (error instanceof AgentsStay) {
     return { message: error.message, hint: 'run the same command again when they have', exitCode: EXIT.timeout };
+  }
+  if (error instanceof PolicyAgentError) {
+    return { message: error.message, hint: AFTER_AGENT_ERROR[error.code], exitCode: BY_AGENT_ERROR[error.code] };
   }
   const [{ LabError }, { StoreError }, { KubeConfigError }] = await Promise.all([
     import('@canal/lab'),

@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { type Lab } from '@canal/lab';
 import { type CommandContext } from '../command-context.ts';
 import { applyManifest, resourceOf } from '../objects/apply.ts';
 import { type ApiClient, createApiClient, findResource, type ServedResource } from '../objects/api-client.ts';
-import { parseManifests } from '../objects/manifest.ts';
+import { readManifests } from '../objects/read-manifests.ts';
 import { printable, printableLine, safeJson } from '../printable.ts';
 import { UsageError } from '../report-error.ts';
 import { table } from '../table.ts';
@@ -19,11 +18,7 @@ export async function runApply(
   context: CommandContext,
   flags: LabFlags & { readonly namespace: string; readonly filename: string },
 ): Promise<void> {
-  const manifests = parseManifests(
-    readInput(flags.filename),
-    flags.filename === '-' ? 'standard input' : flags.filename,
-  );
-  if (manifests.length === 0) throw new UsageError(`${flags.filename} holds no object`, APPLY_HINT);
+  const manifests = readManifests(flags.filename);
   await onOpenLab(context, flags, async (lab) => {
     const served = await clientOf(lab, context).discover();
     // All are looked up first, so that a misspelt kind at the end changes nothing.
@@ -94,17 +89,4 @@ async function resource(client: ApiClient, word: string): Promise<ServedResource
 function nameOf(type: ServedResource): string {
   const singular = type.words[1] ?? type.plural;
   return type.group === '' ? singular : `${singular}.${type.group}`;
-}
-
-const APPLY_HINT = 'give -f a file of YAML or JSON with objects of Kubernetes, or - for standard input';
-
-function readInput(filename: string): string {
-  try {
-    return readFileSync(filename === '-' ? 0 : filename, 'utf8');
-  } catch (error) {
-    throw new UsageError(
-      `${filename} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-      APPLY_HINT,
-    );
-  }
 }

@@ -1,0 +1,23 @@
+import type { AgentErrorCode } from '@canal/agent-protocol';
+
+export type PolicyAgentErrorCode =
+  | AgentErrorCode
+  /** Nothing listens at the socket. */
+  | 'unreachable'
+  /** The socket is root's alone. */
+  | 'forbidden'
+  /** It says nothing in time. */
+  | 'timeout'
+  /** It ended the connection, or said what is no answer. */
+  | 'broken';
+
+/** A policy agent did not give what it was asked for. */
+export class PolicyAgentError extends Error {
+  override readonly name = 'PolicyAgentError';
+  readonly code: PolicyAgentErrorCode;
+
+  constructor(code: PolicyAgentErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,67 @@
+import { Argument, Command } from 'commander';
+import type { CommandContext } from '../command-context.ts';
+import { EXIT_CODE_HELP } from '../exit-code.ts';
+import { askingAgents } from './agent-flags.ts';
+import type { EndpointsFlags } from './endpoints.ts';
+import type { ExplainFlags } from './explain.ts';
+
+const ABOUT = `
+Both ends are judged, also pods of other nodes: egress at the source, ingress at the destination. A rule is shown as
+policy[index]. Without a cluster, -f takes pods, namespaces, policies and nodes from files, for instance of
+"kubectl get pods,namespaces,networkpolicies,nodes -A -o yaml"; other kinds are passed over.
+
+The exit code is 0 when the question could be answered, whatever the answer; with --exit-code it is 1 for a flow that
+is denied, and another one when there was no answer.
+
+  canalctl policy explain shop/api shop/db --port 5432
+  canalctl policy explain 203.0.113.7 shop/web --port http
+  canalctl policy explain api db -n shop --port 5432 -f objects.yaml --exit-code
+`;
+
+/** `canalctl policy …`: what NetworkPolicies say, asked of the agents that enforce them. */
+export function policyCommand(context: CommandContext): Command {
+  const policy = new Command('policy')
+    .description('Ask what NetworkPolicies allow, and of whom')
+    .addHelpText('after', `\nAgents answer root alone.\n\n${EXIT_CODE_HELP}`);
+  policy.addCommand(explainCommand(context));
+  policy.addCommand(endpointsCommand(context));
+  return policy;
+}
+
+function explainCommand(context: CommandContext): Command {
+  const end = 'pod (name, or namespace/name), or address';
+  return askingAgents(new Command('explain').description('say why a flow passes or does not'))
+    .addArgument(new Argument('<source>', end))
+    .addArgument(new Argument('<destination>', end))
+    .option('--protocol <protocol>', 'TCP, UDP, SCTP, ICMP or a number', 'TCP')
+    .option('--port <port>', 'number, or name of a port of the destination pod')
+    .option('-n, --namespace <namespace>', 'of pods that are given by name alone', 'default')
+    .option<readonly string[]>(
+      '-f, --filename <file>',
+      'ask files instead of an agent; may be repeated, - is standard input',
+      collect,
+    )
+    .option('--exit-code', 'exit with 1 when the flow is denied')
+    .addHelpText('after', `${ABOUT}\n${EXIT_CODE_HELP}`)
+    .action(async (source: string, destination: string, flags: ExplainFlags) => {
+      const { runExplain } = await import('./explain.ts');
+      await runExplain(context, source, destination, flags);
+    });
+}
+
+function endpointsCommand(context: CommandContext): Command {
+  return askingAgents(
+    new Command('endpoints').description(
+      'show policed pod interfaces and the policies that isolate each; exit code 5 when one is closed for another reason',
+    ),
+  )
+    .addHelpText('after', `\n${EXIT_CODE_HELP}`)
+    .action(async (flags: EndpointsFlags) => {
+      const { runEndpoints } = await import('./endpoints.ts');
+      await runEndpoints(context, flags);
+    });
+}
+
+function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
+}

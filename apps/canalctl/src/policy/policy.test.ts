@@ -1,0 +1,394 @@
+/** `policy` and `flows` against an agent of the test's own, and against files. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type AgentAnswer,
+  type AgentRequest,
+  decodeRequest,
+  encodeAnswer,
+  type EndpointStatusMessage,
+  type FlowRecord,
+} from '@canal/agent-protocol';
+import type { Explanation } from '@canal/policy-compile';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { createProgram } from '../program.ts';
+import { reportError } from '../report-error.ts';
+
+let directory: string;
+let socket: string;
+let server: Server | undefined;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'canalctl-policy-'));
+  socket = join(directory, 'policy.sock');
+});
+afterAll(() => {
+  rmSync(directory, { recursive: true });
+});
+afterEach(async () => {
+  await new Promise<void>((resolve) => (server === undefined ? resolve() : server.close(() => resolve())));
+  server = undefined;
+});
+
+/** Answers each request as told; `hold` leaves the connection open after that. */
+async function agent(
+  answers: (request: AgentRequest) => readonly (AgentAnswer | string)[],
+  hold = false,
+): Promise<AgentRequest[]> {
+  const asked: AgentRequest[] = [];
+  server = createServer((client) => {
+    client.on('error', () => undefined);
+    client.once('data', (data) => {
+      const request = decodeRequest(data.toString().trimEnd());
+      if (!request.ok) throw new Error(request.error);
+      asked.push(request.value);
+      for (const answer of answers(request.value))
+        client.write(typeof answer === 'string' ? answer : encodeAnswer(answer));
+      if (!hold) client.end();
+    });
+  });
+  await new Promise<void>((resolve) => server?.listen(socket, resolve));
+  return asked;
+}
+
+interface Run {
+  readonly exitCode: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function run(args: readonly string[], signal = new AbortController().signal): Promise<Run> {
+  const text = { out: '', err: '' };
+  const terminal = {
+    live: false,
+    out: (part: string) => void (text.out += part),
+    err: (part: string) => void (text.err += part),
+  };
+  const outcome = { exitCode: 0 };
+  try {
+    await createProgram({ terminal, signal, outcome }).parseAsync([...args], { from: 'user' });
+    return { ...text, exitCode: outcome.exitCode };
+  } catch (error) {
+    const exitCode = await reportError(terminal, error);
+    return { ...text, exitCode };
+  }
+}
+
+const EXPLANATION: Explanation = {
+  verdict: 'deny',
+  source: { kind: 'outside', address: '203.0.113.7' },
+  destination: { kind: 'pod', address: '10.0.0.1', pod: { namespace: 'shop', name: 'db' } },
+  protocol: 'TCP',
+  port: 5432,
+  ingress: {
+    direction: 'ingress',
+    verdict: 'deny',
+    reason: 'no-rule-allows',
+    policies: ['shop/db', 'shop/deny-all'],
+    misses: [{ policy: 'shop/db', index: 0, missed: 'peer' }],
+  },
+  words: ['203.0.113.7 to shop/db (10.0.0.1), TCP 5432: denied at ingress', 'label \u001b[2Jx'],
+};
+
+describe('policy explain', () => {
+  const explain = (...more: string[]): Promise<Run> =>
+    run(['policy', 'explain', '203.0.113.7', 'shop/db', '--port', '5432', '--socket', socket, ...more]);
+
+  test('shows both ends and the words, without control characters of others', async () => {
+    const asked = await agent(() => [{ ok: true, value: EXPLANATION }]);
+    const { exitCode, out } = await explain();
+    expect(asked).toEqual([
+      { op: 'explain', question: { source: '203.0.113.7', destination: 'shop/db', protocol: 'TCP', port: 5432 } },
+    ]);
+    expect(exitCode).toBe(0);
+    expect(out).toBe(
+      [
+        'AT       OF           VERDICT  REASON          ISOLATED BY             RULE',
+        'egress   203.0.113.7  -        outside         -                       -',
+        'ingress  shop/db      deny     no-rule-allows  shop/db, shop/deny-all  -',
+        '',
+        '203.0.113.7 to shop/db (10.0.0.1), TCP 5432: denied at ingress',
+        'label \\u{1b}[2Jx',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('a name alone is of the namespace that is given, a port may be a name', async () => {
+    const asked = await agent(() => [{ ok: true, value: EXPLANATION }]);
+    await run([
+      'policy',
+      'explain',
+      'api',
+      'fd00::1',
+      '-n',
+      'shop',
+      '--port',
+      'sql',
+      '--protocol',
+      'udp',
+      '--socket',
+      socket,
+    ]);
+    expect(asked).toEqual([
+      { op: 'explain', question: { source: 'shop/api', destination: 'fd00::1', protocol: 'udp', port: 'sql' } },
+    ]);
+  });
+
+  test('JSON is the explanation', async () => {
+    await agent(() => [{ ok: true, value: EXPLANATION }]);
+    const { out } = await explain('-o', 'json');
+    expect(JSON.parse(out)).toEqual(EXPLANATION);
+    expect(out).not.toContain('\u001b');
+  });
+
+  test('--exit-code tells a denied flow from an allowed one', async () => {
+    const value = { ...EXPLANATION };
+    await agent(() => [{ ok: true, value }]);
+    expect(await explain('--exit-code')).toMatchObject({ exitCode: 1 });
+    value.verdict = 'allow';
+    expect(await explain('--exit-code')).toMatchObject({ exitCode: 0 });
+  });
+
+  test.each<[string, readonly (AgentAnswer | string)[], number, RegExp]>([
+    [
+      'a pod that is not there',
+      [{ ok: false, code: 'not-found', message: 'pod a/b: no such' }],
+      3,
+      /error: pod a\/b[^]*kubectl get pods/,
+    ],
+    [
+      'a bad question',
+      [{ ok: false, code: 'bad-request', message: 'port: nothing' }],
+      2,
+      /error: port: nothing\n[^]*--help/,
+    ],
+    [
+      'an agent that just starts',
+      [{ ok: false, code: 'not-ready', message: 'no pods yet' }],
+      5,
+      /no pods yet\n[^]*try again/,
+    ],
+    ['an agent that fails', [{ ok: false, code: 'internal', message: 'x\u001b]0;y' }], 5, /x\\u\{1b\}\]0;y\n[^]*logs/],
+    ['no answer', [], 5, /ended the connection without an answer\n/],
+    ['what is no answer', ['hello\n'], 5, /not JSON[^]*different versions/],
+    [
+      'an answer of another shape',
+      [{ ok: true, value: { verdict: 'maybe' } }],
+      5,
+      /verdict: "maybe": expected "allow" or "deny"/,
+    ],
+  ])('%s names the next step', async (_name, answers, exitCode, text) => {
+    await agent(() => answers);
+    const result = await explain('--exit-code');
+    expect(result).toMatchObject({ exitCode, out: '' });
+    expect(result.err).toMatch(text);
+  });
+
+  test('nobody listens', async () => {
+    const result = await explain();
+    expect(result).toMatchObject({ exitCode: 3, out: '' });
+    expect(result.err).toMatch(/no policy agent listens at .*policy\.sock\n.*-f/);
+  });
+
+  test.each<[string, string[], RegExp]>([
+    ['--node without --lab', ['--node', 'node1'], /--node names a node of a lab/],
+    ['--lab and --socket', ['--lab', 'x', '--socket', '/x'], /exclude each other/],
+    ['-f and --socket', ['-f', 'x', '--socket', '/x'], /-f asks no agent/],
+    ['an empty file', ['-f', '/dev/null'], /holds no object/],
+  ])('%s is refused', async (_name, flags, text) => {
+    const result = await run(['policy', 'explain', 'a', 'b', '--port', '1', ...flags]);
+    expect(result).toMatchObject({ exitCode: 2, out: '' });
+    expect(result.err).toMatch(text);
+  });
+});
+
+describe('policy explain from files', () => {
+  const POLICIES = `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: db, namespace: shop }
+spec:
+  podSelector: { matchLabels: { app: db } }
+  ingress:
+    - from: [{ podSelector: { matchLabels: { app: api } } }]
+      ports: [{ port: sql }]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: passed-over }
+`;
+  const PODS = `
+apiVersion: v1
+kind: List
+items:
+  - { apiVersion: v1, kind: Pod, metadata: { name: api, namespace: shop, labels: { app: api } }, spec: { nodeName: n1 } }
+  - apiVersion: v1
+    kind: Pod
+    metadata: { name: db, namespace: shop, labels: { app: db } }
+    spec: { nodeName: n1, containers: [{ name: c, ports: [{ name: sql, containerPort: 5432 }] }] }
+  - apiVersion: v1
+    kind: Node
+    metadata: { name: n1 }
+    status: { addresses: [{ type: InternalIP, address: 192.168.0.1 }, { type: Hostname, address: n1 }] }
+  - apiVersion: v1
+    kind: Node
+    metadata: { name: n2 }
+    status: { addresses: [{ type: InternalIP, address: 192.168.0.2 }] }
+`;
+  function ask(...args: string[]): Promise<Run> {
+    const files = [POLICIES, PODS].map((text, index) => {
+      const file = join(directory, `${index}.yaml`);
+      writeFileSync(file, text);
+      return file;
+    });
+    return run(['policy', 'explain', ...args, ...files.flatMap((file) => ['-f', file])]);
+  }
+
+  test('of manifests that were never applied', async () => {
+    const { exitCode, out, err } = await ask('shop/api', 'db', '-n', 'shop', '--port', 'sql');
+    expect(exitCode).toBe(0);
+    expect(out).toContain('rule 0 of shop/db allows from pods app=api in this namespace to TCP sql');
+    expect(err).toMatch(/note: pods without an address[^]*note: the files do not hold the namespaces shop/);
+  });
+
+  test.each<[string, string, number]>([
+    ['the pod’s own node', '192.168.0.1', 0],
+    ['another node', '192.168.0.2', 1],
+  ])('%s', async (_name, source, exitCode) => {
+    expect(await ask(source, 'shop/db', '--port', '22', '--exit-code')).toMatchObject({ exitCode });
+  });
+
+  test('a pod that the files do not hold', async () => {
+    expect(await ask('shop/web', 'shop/db', '--port', '1')).toMatchObject({ exitCode: 3, out: '' });
+  });
+});
+
+describe('policy endpoints', () => {
+  const ENDPOINT: EndpointStatusMessage = {
+    key: 'c1/eth0',
+    hostInterface: 'cnl0123456789a',
+    mode: 'routed',
+    addresses: ['10.0.0.1', 'fd00::1'],
+    pod: { namespace: 'shop', name: 'db', uid: 'u1' },
+    state: 'policed',
+    ingress: ['shop/db', 'shop/deny-all'],
+    egress: [],
+  };
+
+  test('lists them by pod', async () => {
+    const { pod: _pod, ...nameless } = ENDPOINT;
+    const unknown: EndpointStatusMessage = {
+      ...nameless,
+      key: 'c2/eth0',
+      addresses: ['10.0.0.2'],
+      state: 'unknown-pod',
+      ingress: [],
+    };
+    await agent(() => [{ ok: true, value: [ENDPOINT, unknown] }]);
+    expect(await run(['policy', 'endpoints', '--socket', socket])).toEqual({
+      // One is closed.
+      exitCode: 5,
+      err: '',
+      out: [
+        'POD      ADDRESSES          INTERFACE       STATE        INGRESS ISOLATED BY     EGRESS ISOLATED BY',
+        'c2/eth0  10.0.0.2           cnl0123456789a  unknown-pod  all                     all',
+        'shop/db  10.0.0.1, fd00::1  cnl0123456789a  policed      shop/db, shop/deny-all  -',
+        '',
+      ].join('\n'),
+    });
+  });
+
+  test('JSON is the list', async () => {
+    await agent(() => [{ ok: true, value: [ENDPOINT] }]);
+    const { exitCode, out } = await run(['policy', 'endpoints', '--socket', socket, '-o', 'json']);
+    expect({ exitCode, value: JSON.parse(out) as unknown }).toEqual({ exitCode: 0, value: [ENDPOINT] });
+  });
+
+  test('none', async () => {
+    await agent(() => [{ ok: true, value: [] }]);
+    expect(await run(['policy', 'endpoints', '--socket', socket])).toMatchObject({ exitCode: 0, out: '' });
+  });
+});
+
+describe('flows', () => {
+  const DENIED: FlowRecord = {
+    time: '2026-01-01T00:00:00.000Z',
+    verdict: 'deny',
+    reason: 'ingress-denied',
+    direction: 'ingress',
+    source: { address: '10.0.0.2', port: 40_000, pod: { namespace: 'shop', name: 'api' } },
+    destination: { address: '10.0.0.1', port: 5432, pod: { namespace: 'shop', name: 'db' } },
+    protocol: 'TCP',
+    isolatedBy: ['shop/deny-all'],
+    lost: 0,
+  };
+  const ALLOWED: FlowRecord = {
+    time: '2026-01-01T00:00:01.000Z',
+    verdict: 'allow',
+    reason: 'allowed',
+    source: { address: '203.0.113.7' },
+    destination: { address: '10.0.0.1' },
+    protocol: 'ICMP',
+    rule: { policy: 'shop/db', index: 2 },
+    lost: 3,
+  };
+  const TABLE = [
+    'TIME                      VERDICT  REASON          SOURCE       DESTINATION  PROTO/PORT  RULE',
+    '2026-01-01T00:00:00.000Z  deny     ingress-denied  shop/api     shop/db      TCP/5432    isolated by shop/deny-all',
+    '2026-01-01T00:00:01.000Z  allow    allowed         203.0.113.7  10.0.0.1     ICMP        shop/db[2]',
+    '',
+  ].join('\n');
+
+  test('of the last ones', async () => {
+    const asked = await agent(() => [DENIED, ALLOWED].map((value) => ({ ok: true, value })));
+    const { exitCode, out, err } = await run(['flows', '--last', '7', '--denied', '--socket', socket]);
+    expect(asked).toEqual([{ op: 'flows', follow: false, last: 7, denied: true }]);
+    expect({ exitCode, out, err }).toEqual({
+      exitCode: 0,
+      out: TABLE,
+      err: '3 records were lost before the next one\n',
+    });
+  });
+
+  test('JSON is one record a line', async () => {
+    await agent(() => [DENIED, ALLOWED].map((value) => ({ ok: true, value })));
+    const { out } = await run(['flows', '-o', 'json', '--socket', socket]);
+    expect(
+      out
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([DENIED, ALLOWED]);
+  });
+
+  test('none', async () => {
+    await agent(() => []);
+    const { exitCode, out, err } = await run(['flows', '--socket', socket]);
+    expect({ exitCode, out }).toEqual({ exitCode: 0, out: '' });
+    expect(err).toContain('no flows recorded yet');
+  });
+
+  test('followed until interrupted, which is no failure', async () => {
+    const stop = new AbortController();
+    const asked = await agent(() => {
+      setTimeout(() => stop.abort(new Error('interrupted')), 200);
+      return [DENIED, ALLOWED].map((value) => ({ ok: true, value }));
+    }, true);
+    const { exitCode, out } = await run(['flows', '--follow', '--socket', socket], stop.signal);
+    expect(asked).toMatchObject([{ op: 'flows', follow: true, last: 20 }]);
+    expect(exitCode).toBe(0);
+    expect(out.split('\n').map((line) => line.replaceAll(/ {2,}/g, '  '))).toEqual(
+      TABLE.split('\n').map((line) => line.replaceAll(/ {2,}/g, '  ')),
+    );
+  });
+
+  test('followed until the agent ends', async () => {
+    await agent(() => [{ ok: true, value: DENIED }]);
+    const { exitCode, err } = await run(['flows', '--follow', '--socket', socket]);
+    expect(exitCode).toBe(5);
+    expect(err).toContain('ended the connection');
+  });
+});
