@@ -4,6 +4,17 @@ import { describe, expect, test } from 'vitest';
 import { addressTable } from './address/attributes.ts';
 import { addressHeader } from './address/header.ts';
 import { addressCodec } from './address/message.ts';
+import {
+  conntrackTable,
+  countersTable,
+  helperTable,
+  protocolInfoTable,
+  sctpInfoTable,
+  tcpInfoTable,
+  timestampTable,
+} from './conntrack/attributes.ts';
+import { conntrackCodec } from './conntrack/message.ts';
+import { tupleIpTable, tupleProtocolTable, tupleTable } from './conntrack/tuple.ts';
 import { bridgeLinkTable, linkTable } from './link/attributes.ts';
 import { bridgeTable } from './link/bridge.ts';
 import { bridgePortTable } from './link/bridge-port.ts';
@@ -24,6 +35,9 @@ import { routeTable } from './route/attributes.ts';
 import { routeHeader } from './route/header.ts';
 import { routeCodec } from './route/message.ts';
 import { routeMetricsTable } from './route/metrics.ts';
+import { nfgenmsg } from './nfnetlink/header.ts';
+import { nflogConfigCodec, nflogConfigTable } from './nflog/config.ts';
+import { nflogPacketCodec, nflogPacketTable } from './nflog/packet.ts';
 import { ruleTable } from './rule/attributes.ts';
 import { ruleHeader } from './rule/header.ts';
 import { ruleCodec } from './rule/message.ts';
@@ -155,6 +169,13 @@ const nextHop = join(
   fc.record({ gateway: ip, via: ip, flow: u32, encapType: u16, encap: bytes, unknown }, { requiredKeys: [] }),
 );
 
+const tuple = valuesOf(tupleTable, { ip: valuesOf(tupleIpTable), protocol: valuesOf(tupleProtocolTable) });
+const tcpInfo = valuesOf(tcpInfoTable, {
+  flagsOriginal: structIn(tcpInfoTable, 'flagsOriginal'),
+  flagsReply: structIn(tcpInfoTable, 'flagsReply'),
+});
+const counters = valuesOf(countersTable);
+
 interface Case {
   readonly name: string;
   readonly codec: ObjectCodec<object, object>;
@@ -239,6 +260,39 @@ const CASES: readonly Case[] = [
       fc.record({ family: u8 }),
       fc.record({ nsid: s32, pid: u32, fd: u32, targetNsid: s32, currentNsid: s32, unknown }, { requiredKeys: [] }),
     ),
+  },
+  {
+    name: 'conntrack',
+    codec: conntrackCodec,
+    values: join(
+      structOf(nfgenmsg),
+      valuesOf(conntrackTable, {
+        original: tuple,
+        reply: tuple,
+        master: tuple,
+        protocolInfo: valuesOf(protocolInfoTable, { tcp: tcpInfo, sctp: valuesOf(sctpInfoTable) }),
+        helper: valuesOf(helperTable),
+        countersOriginal: counters,
+        countersReply: counters,
+        timestamp: valuesOf(timestampTable),
+      }),
+    ),
+  },
+  {
+    name: 'nflog packet',
+    codec: nflogPacketCodec,
+    values: join(
+      structOf(nfgenmsg),
+      valuesOf(nflogPacketTable, {
+        header: structIn(nflogPacketTable, 'header'),
+        timestamp: structIn(nflogPacketTable, 'timestamp'),
+      }),
+    ),
+  },
+  {
+    name: 'nflog config',
+    codec: nflogConfigCodec,
+    values: join(structOf(nfgenmsg), valuesOf(nflogConfigTable, { mode: structIn(nflogConfigTable, 'mode') })),
   },
 ];
 

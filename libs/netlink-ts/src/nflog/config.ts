@@ -19,24 +19,22 @@ const be32At = (offset: number): StructField<number> => ({
 /** struct nfulnl_msg_config_mode: packed. */
 const configMode = struct(6, { copyRange: be32At(0), copyMode: u8At(4) });
 
-export const nflogConfigCodec = objectCodec(
-  'nflog config',
-  nfgenmsg,
-  attributeTable({
-    /** NFULNL_CFG_CMD_*; carried out before the rest. */
-    command: attribute(1, u8),
-    /** NFULNL_COPY_*, and how many bytes of a packet at most. */
-    mode: attribute(2, configMode),
-    /** Size of the datagrams that packets are gathered in, up to 128 KiB. */
-    bufferBytes: attribute(3, be32),
-    /** How long a packet waits for others to be sent with, in hundredths of a second. */
-    timeoutCentiseconds: attribute(4, be32),
-    /** As many packets are sent at once without waiting. */
-    threshold: attribute(5, be32),
-    /** NFULNL_CFG_F_*. */
-    flags: attribute(6, be16),
-  }),
-);
+export const nflogConfigTable = attributeTable({
+  /** NFULNL_CFG_CMD_*; carried out before the rest. */
+  command: attribute(1, u8),
+  /** NFULNL_COPY_*, and how many bytes of a packet at most. */
+  mode: attribute(2, configMode),
+  /** Size of the datagrams that packets are gathered in, up to 128 KiB. */
+  bufferBytes: attribute(3, be32),
+  /** How long a packet waits for others to be sent with, in hundredths of a second. */
+  timeoutCentiseconds: attribute(4, be32),
+  /** As many packets are sent at once without waiting. */
+  threshold: attribute(5, be32),
+  /** NFULNL_CFG_F_*. */
+  flags: attribute(6, be16),
+});
+
+export const nflogConfigCodec = objectCodec('nflog config', nfgenmsg, nflogConfigTable);
 
 /** `resourceId` is the group. */
 export type NflogConfig = ObjectOf<typeof nflogConfigCodec>;
