@@ -82,11 +82,8 @@ function listen(deps: SocketServerDeps, signal: AbortSignal): Bun.UnixSocketList
     socket: {
       open(socket) {
         socket.data = new Client(deps, socket, signal, () => clients.delete(socket.data));
-        if (clients.size >= MAX_CONNECTIONS) socket.data.refuse('too many connections at once');
-        else {
-          clients.add(socket.data);
-          socket.data.open();
-        }
+        socket.data.open(clients.size >= MAX_CONNECTIONS ? 'too many connections at once' : undefined);
+        clients.add(socket.data);
       },
       data(socket, bytes) {
         socket.data.read(bytes);
@@ -124,6 +121,7 @@ class Client {
   readonly #onClose: () => void;
   readonly #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
+  #refusal: string | undefined;
   #asked = false;
   #ending = false;
   #follows = false;
@@ -135,25 +133,22 @@ class Client {
     this.#onClose = onClose;
   }
 
-  open(): void {
+  open(refusal: string | undefined): void {
     const uid = this.#deps.peerUid(descriptorOf(this.#socket));
-    if (uid !== ROOT_UID) {
-      this.#deps.log.warn({ uid }, 'a user other than root connected');
-      this.refuse(`uid ${uid} may not ask: only root may`);
-      return;
-    }
+    if (uid !== ROOT_UID) this.#deps.log.warn({ uid }, 'a user other than root connected');
+    this.#refusal = uid === ROOT_UID ? refusal : `uid ${uid} may not ask: only root may`;
     this.#endAfter(REQUEST_LIMIT_MS, () => !this.#asked);
-  }
-
-  refuse(message: string): void {
-    this.#asked = true;
-    this.#answer('none', { ok: false, code: 'bad-request', message });
   }
 
   read(bytes: Uint8Array): void {
     if (this.#asked) return;
+    // Not before something was read: a connection that is closed over unread bytes loses the answer.
+    if (this.#refusal !== undefined) {
+      this.#refuse(this.#refusal);
+      return;
+    }
     const [line] = this.#lines.push(bytes);
-    if (this.#lines.overflowed) this.refuse(`the request is longer than ${MAX_REQUEST_BYTES} bytes`);
+    if (this.#lines.overflowed) this.#refuse(`the request is longer than ${MAX_REQUEST_BYTES} bytes`);
     else if (line !== undefined) this.#ask(line);
   }
 
@@ -181,6 +176,11 @@ class Client {
       this.#waiting.shift();
     }
     if (this.#ending) this.#socket.end();
+  }
+
+  #refuse(message: string): void {
+    this.#asked = true;
+    this.#answer('none', { ok: false, code: 'bad-request', message });
   }
 
   #ask(line: string): void {

@@ -1,0 +1,172 @@
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createConnection, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { encodeRequest, MAX_REQUEST_BYTES } from '@canal/agent-protocol';
+import { createCapturedLogger, createFakeClock, waitFor } from '@canal/testing';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type RequestHandler, serveSocket } from './socket-server.ts';
+
+let directory: string;
+let path: string;
+let stop: AbortController;
+let serving: Promise<void>;
+const clock = createFakeClock();
+const outcomes: string[] = [];
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'canal-socket-'));
+  path = join(directory, 'run', 'policy.sock');
+  stop = new AbortController();
+  outcomes.length = 0;
+});
+
+afterEach(async () => {
+  stop.abort();
+  await serving;
+  rmSync(directory, { recursive: true });
+});
+
+const echo: RequestHandler = (request, connection) => {
+  connection.send({ ok: true, value: request.op });
+  return Promise.resolve();
+};
+
+async function serve(handle: RequestHandler, peerUid = 0) {
+  const log = createCapturedLogger();
+  const onRequest = (op: string, outcome: string) => outcomes.push(`${op} ${outcome}`);
+  serving = serveSocket({ path, handle, peerUid: () => peerUid, clock, log, onRequest }, stop.signal);
+  await waitFor('the socket', () => existsSync(path));
+  return log;
+}
+
+interface TestClient {
+  readonly socket: Socket;
+  readonly closed: Promise<string>;
+}
+
+/** `closed` resolves with everything that came. */
+function connect(text = ''): TestClient {
+  const socket = createConnection(path);
+  let got = '';
+  socket.on('data', (bytes) => (got += bytes.toString()));
+  const closed = new Promise<string>((resolve) => {
+    socket.on('close', () => resolve(got));
+    socket.on('error', () => undefined);
+  });
+  if (text !== '') socket.write(text);
+  return { socket, closed };
+}
+
+const STATUS = encodeRequest({ op: 'status' });
+
+test('root’s alone: directory 0700, socket 0600; one answer a connection', async () => {
+  await serve(echo);
+  expect(statSync(join(directory, 'run')).mode & 0o777).toBe(0o700);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(await connect(STATUS + STATUS).closed).toBe('{"ok":true,"value":"status"}\n');
+  expect(outcomes).toEqual(['status ok']);
+});
+
+test('another user is refused, whatever the file’s mode was', async () => {
+  const log = await serve(echo, 1000);
+  expect(await connect(STATUS).closed).toContain('"code":"bad-request"');
+  expect(log.messages('warn')).toEqual(['a user other than root connected']);
+});
+
+test('what a killed agent left is replaced', async () => {
+  await serve(echo);
+  stop.abort();
+  await serving;
+  rmSync(path, { force: true });
+  writeFileSync(path, '');
+  stop = new AbortController();
+  await serve(echo);
+  await waitFor('an answer', async () => (await connect(STATUS).closed) !== '');
+});
+
+test('a request in pieces, and a client that closes its half', async () => {
+  await serve(echo);
+  const client = connect(STATUS.slice(0, 5));
+  await Bun.sleep(20);
+  client.socket.end(STATUS.slice(5));
+  expect(await client.closed).toBe('{"ok":true,"value":"status"}\n');
+});
+
+test('half a request and then the end', async () => {
+  await serve(echo);
+  const client = connect(STATUS.slice(0, 5));
+  client.socket.end();
+  expect(await client.closed).toBe('');
+});
+
+test.each([
+  { name: 'longer than the limit', text: 'x'.repeat(MAX_REQUEST_BYTES + 1), says: 'longer than' },
+  { name: 'no JSON', text: 'hello\n', says: 'not JSON' },
+  { name: 'an op of nobody', text: '{"op":"format"}\n', says: 'add-endpoint' },
+])('$name', async ({ text, says }) => {
+  await serve(echo);
+  const answer = await connect(text).closed;
+  expect(answer).toContain('"code":"bad-request"');
+  expect(answer).toContain(says);
+});
+
+test('a silent client is let go after five seconds, and does not keep others waiting', async () => {
+  await serve(echo);
+  const silent = connect();
+  await waitFor('its timer', () => clock.sleeping === 1);
+  expect(await connect(STATUS).closed).not.toBe('');
+  await clock.advance(4_900);
+  let ended = false;
+  void silent.closed.then(() => (ended = true));
+  await Bun.sleep(30);
+  expect(ended).toBe(false);
+  await clock.advance(200);
+  expect(await silent.closed).toBe('');
+});
+
+test('a client that does not read: answers beyond a bound are left out, others are served, and it is let go', async () => {
+  const value = 'x'.repeat(100_000);
+  let taken = 0;
+  await serve((request, connection) => {
+    if (request.op === 'policies') while (connection.send({ ok: true, value })) taken++;
+    else connection.send({ ok: true, value: request.op });
+    return Promise.resolve();
+  });
+  const slow = connect(encodeRequest({ op: 'policies' }));
+  slow.socket.pause();
+  await waitFor('the bound', () => outcomes.includes('policies ok'));
+  expect(taken).toBeLessThan(30);
+  expect(await connect(STATUS).closed).not.toBe('');
+  await clock.advance(5_100);
+  slow.socket.resume();
+  expect((await slow.closed).length).toBeLessThan(taken * value.length);
+});
+
+test('a handler that fails answers so', async () => {
+  const log = await serve(() => Promise.reject(new Error('broken')));
+  expect(await connect(STATUS).closed).toBe('{"ok":false,"code":"internal","message":"broken"}\n');
+  expect(log.messages('error')).toEqual(['a request failed']);
+});
+
+test('a follower that goes away is noticed though nothing is written to it', async () => {
+  let gone = false;
+  await serve(async (_request, connection) => {
+    await new Promise<void>((resolve) => {
+      connection.signal.addEventListener('abort', () => resolve());
+    });
+    gone = true;
+  });
+  const follower = connect(encodeRequest({ op: 'flows', follow: true, last: 0, denied: false }));
+  await Bun.sleep(50);
+  expect(gone).toBe(false);
+  follower.socket.destroy();
+  await waitFor('its end', () => gone);
+});
+
+test('500 at once are answered', async () => {
+  await serve(echo);
+  const clients = Array.from({ length: 500 }, () => connect(STATUS));
+  const answers = await Promise.all(clients.map(({ closed }) => closed));
+  expect(answers.filter((answer) => answer.includes('"ok":true'))).toHaveLength(500);
+});
