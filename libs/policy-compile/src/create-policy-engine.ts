@@ -26,6 +26,16 @@ export function createPolicyEngine(options: Partial<PolicyEngineOptions> = {}): 
   return new Engine({ ...DEFAULT_POLICY_ENGINE_OPTIONS, ...options });
 }
 
+const NO_CHANGE: RuleDelta = {
+  newSets: [],
+  newChains: [],
+  members: new Map(),
+  endpoints: [],
+  removedEndpoints: [],
+  removedChains: [],
+  removedSets: [],
+};
+
 interface JudgedEndpoint {
   readonly rule: RuleEndpoint;
   readonly chains: readonly LiveChain[];
@@ -107,7 +117,12 @@ class Engine implements PolicyEngine, PolicyModel {
   }
 
   flush(): RuleDelta | undefined {
-    const { endpoints, removedEndpoints } = this.#judgeChanged();
+    const changed = this.#endpoints.takeChanged();
+    if (changed.size === 0) {
+      const members = this.#sets.flush();
+      return members.size === 0 ? undefined : { ...NO_CHANGE, members };
+    }
+    const { endpoints, removedEndpoints } = this.#judgeChanged(changed);
     const { newChains, newSets, removedChains, removedSets } = this.#registry.sweep();
     for (const { set, content } of newSets) {
       this.#sets.add(set.id, content, this.#peers);
@@ -198,11 +213,11 @@ class Engine implements PolicyEngine, PolicyModel {
     return this.#otherNodes.has(ip) ? 'other' : undefined;
   }
 
-  #judgeChanged(): { readonly endpoints: RuleEndpoint[]; readonly removedEndpoints: RuleEndpoint[] } {
+  #judgeChanged(keys: Iterable<string>): Pick<RuleDelta, 'endpoints' | 'removedEndpoints'> {
     const endpoints: RuleEndpoint[] = [];
     const removedEndpoints: RuleEndpoint[] = [];
     const compiled: Compiled = new Map();
-    for (const key of this.#endpoints.takeChanged()) {
+    for (const key of keys) {
       const before = this.#judged.get(key);
       const entry = this.#endpoints.get(key);
       if (entry === undefined) {

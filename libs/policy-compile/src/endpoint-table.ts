@@ -69,7 +69,7 @@ export class EndpointTable {
   takeChanged(): ReadonlySet<string> {
     this.#settle();
     const changed = this.#changed;
-    this.#changed = new Set();
+    if (changed.size > 0) this.#changed = new Set();
     return changed;
   }
 

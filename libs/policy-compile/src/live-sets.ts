@@ -10,6 +10,8 @@ type SetEntry =
   | { readonly kind: 'pods'; readonly id: SetId; readonly members: LiveMembers }
   | { readonly kind: 'blocks'; readonly id: SetId; readonly members: readonly SetMember[] };
 
+const NO_CHANGES: ReadonlyMap<SetId, MemberChange> = new Map();
+
 export class LiveSets {
   readonly #entries = new Map<SetId, SetEntry>();
   readonly #bySelector = new Map<PeerSelector, Set<LiveMembers>>();
@@ -51,6 +53,7 @@ export class LiveSets {
   }
 
   addressChanged(ip: Ip, before: AddressFacts | undefined, after: AddressFacts | undefined): void {
+    if (this.#ids.size === 0) return;
     const samePorts = before?.ports === after?.ports;
     const concerned = new Set<LiveMembers>(samePorts ? [] : this.#ofAll);
     for (const [facts, other] of [
@@ -69,6 +72,7 @@ export class LiveSets {
   }
 
   flush(): ReadonlyMap<SetId, MemberChange> {
+    if (this.#changed.size === 0) return NO_CHANGES;
     const changes = new Map<SetId, MemberChange>();
     for (const members of this.#changed) {
       const change = members.flush();

@@ -48,7 +48,7 @@ export class PeerIndex {
     }
     if (this.#pods.holds(slot, pod, podClass)) return;
     const before = this.#pods.ownAddresses(slot);
-    const touched = new Set([...before, ...pod.addresses]);
+    const touched = [...new Set([...before, ...pod.addresses])];
     const classBefore = this.#pods.podClass(slot);
     this.#whileOwnersChange(touched, () => {
       for (const ip of before) this.#claims.withdraw(ip, slot);
@@ -144,12 +144,14 @@ export class PeerIndex {
     for (const ip of this.#pods.ownAddresses(slot)) this.#claims.claim(ip, slot);
   }
 
-  #whileOwnersChange(addresses: Iterable<Ip>, change: () => void): void {
-    const before = Array.from(addresses, (ip) => ({ ip, facts: this.#factsOf(ip) }));
+  #whileOwnersChange(addresses: readonly Ip[], change: () => void): void {
+    const before = addresses.map((ip) => this.#factsOf(ip));
     change();
-    for (const { ip, facts } of before) {
-      const after = this.#factsOf(ip);
-      if (facts?.selection !== after?.selection || facts?.ports !== after?.ports) this.#changed(ip, facts, after);
+    for (let index = 0; index < addresses.length; index++) {
+      const ip = addresses[index] as Ip;
+      const old = before[index];
+      const now = this.#factsOf(ip);
+      if (old?.selection !== now?.selection || old?.ports !== now?.ports) this.#changed(ip, old, now);
     }
   }
 

@@ -48,14 +48,14 @@ export class PodClasses<Tag> {
 
   /** A class without pods, which must not be there yet. */
   create(namespace: NamespaceRecord, labels: Labels): ClassId {
-    const ids = Object.entries(labels)
-      .map(([key, value]) => this.#dictionary.take(key, value))
-      .sort(ascending);
+    const ids: LabelId[] = [];
+    for (const key in labels) ids.push(this.#dictionary.take(key, labels[key] as string));
+    ids.sort(ascending);
     const id = this.#free.pop() ?? this.#hashes.length;
     const hash = hashOf(namespace, ids);
     this.#namespaces[id] = namespace;
     this.#placeInNamespace[id] = namespace.classes.push(id) - 1;
-    this.#labels[id] = [...ids, ...ids.map((label) => this.#list(label, id))];
+    this.#labels[id] = ids.concat(ids.map((label) => this.#list(label, id)));
     this.#tags[id] = undefined;
     this.#hashes[id] = hash;
     this.#nextOfHash[id] = this.#byHash.get(hash) ?? -1;

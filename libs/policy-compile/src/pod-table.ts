@@ -129,7 +129,7 @@ export class PodTable {
     this.#node[slot] = this.#nodes.take(pod.node, () => pod.node);
     this.#flags.set(slot, flagsOf(pod));
     this.#created.set(slot, pod.createdMs);
-    const [first] = pod.addresses;
+    const first = pod.addresses[0];
     this.#addresses[slot] = pod.addresses.length === 1 && first !== undefined ? first : [...new Set(pod.addresses)];
   }
 

@@ -1,21 +1,23 @@
 /** Uids of pods: an RFC 9562 UUID in lower case, as the API server makes them, takes 16 bytes; others are kept as text. */
 import { Column } from './column.ts';
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-/** Stands for a uid that is kept as text. */
-const NOT_A_UUID: UuidWords = [0, 0, 0, 0];
-
-type UuidWords = readonly [number, number, number, number];
+const UUID_LENGTH = 36;
+const WORDS = 4;
 
 export class UidColumn {
+  /** Four a slot; all zero: kept as text. */
   readonly #words = new Column((length) => new Uint32Array(length));
   readonly #texts = new Map<number, string>();
+  readonly #parsed = new Uint32Array(WORDS);
 
   set(slot: number, uid: string): void {
-    const words = parseUuid(uid);
-    if (words === undefined) this.#texts.set(slot, uid);
-    else this.#texts.delete(slot);
-    for (const [index, word] of (words ?? NOT_A_UUID).entries()) this.#words.set(slot * 4 + index, word);
+    if (parseUuid(uid, this.#parsed)) {
+      this.#texts.delete(slot);
+    } else {
+      this.#texts.set(slot, uid);
+      this.#parsed.fill(0);
+    }
+    for (let index = 0; index < WORDS; index++) this.#words.set(slot * WORDS + index, this.#parsed[index] as number);
   }
 
   clear(slot: number): void {
@@ -23,34 +25,40 @@ export class UidColumn {
   }
 
   is(slot: number, uid: string): boolean {
-    const words = parseUuid(uid);
-    if (words === undefined) return this.#texts.get(slot) === uid;
-    return words.every((word, index) => this.#words.get(slot * 4 + index) === word);
+    if (!parseUuid(uid, this.#parsed)) return this.#texts.get(slot) === uid;
+    return this.#parsed.every((word, index) => this.#words.get(slot * WORDS + index) === word);
   }
 
   get(slot: number): string {
     const text = this.#texts.get(slot);
     if (text !== undefined) return text;
-    const hex = [0, 1, 2, 3]
-      .map((index) =>
-        this.#words
-          .get(slot * 4 + index)
-          .toString(16)
-          .padStart(8, '0'),
-      )
-      .join('');
+    const word = (index: number): string =>
+      this.#words
+        .get(slot * WORDS + index)
+        .toString(16)
+        .padStart(8, '0');
+    const hex = word(0) + word(1) + word(2) + word(3);
     return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
   }
 }
 
-/** Undefined too for the UUID of zeros alone, which is no pod's. */
-function parseUuid(text: string): UuidWords | undefined {
-  if (text.length !== 36 || !UUID.test(text)) return undefined;
-  const words: UuidWords = [
-    Number.parseInt(text.slice(0, 8), 16),
-    Number.parseInt(text.slice(9, 13) + text.slice(14, 18), 16),
-    Number.parseInt(text.slice(19, 23) + text.slice(24, 28), 16),
-    Number.parseInt(text.slice(28), 16),
-  ];
-  return words.every((word) => word === 0) ? undefined : words;
+/** Fills in four words; false when the text is no such UUID, or the one of zeros alone, which is no pod's. */
+function parseUuid(text: string, into: Uint32Array): boolean {
+  if (text.length !== UUID_LENGTH) return false;
+  let digits = 0;
+  let word = 0;
+  let any = 0;
+  for (let index = 0; index < UUID_LENGTH; index++) {
+    const unit = text.charCodeAt(index);
+    if (index === 8 || index === 13 || index === 18 || index === 23) {
+      if (unit !== 0x2d) return false;
+      continue;
+    }
+    const digit = unit <= 0x39 ? unit - 0x30 : unit >= 0x61 ? unit - 0x57 : -1;
+    if (digit < 0 || digit > 15) return false;
+    word = (word << 4) | digit;
+    any |= digit;
+    if (++digits % 8 === 0) into[digits / 8 - 1] = word;
+  }
+  return any !== 0;
 }
