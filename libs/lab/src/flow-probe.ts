@@ -9,6 +9,8 @@ export interface FlowOptions {
   readonly server: string;
   /** An address of the server. */
   readonly to: Ip;
+  /** Of the server; any that is free when absent. */
+  readonly port?: number;
   /** Default 2000. UDP is sent again every 100 ms until then. */
   readonly timeoutMs?: number;
 }
@@ -21,7 +23,7 @@ export type FlowResult =
 const DEFAULT_TIMEOUT_MS = 2000;
 const UDP_REPEAT_MS = 100;
 
-/** Opens a server on a free port, talks to it, and closes everything again. What the network does is a result. */
+/** Opens a server, talks to it, and closes everything again. What the network does is a result. */
 export async function probeFlow(options: FlowOptions): Promise<FlowResult> {
   const start = performance.now();
   const limit = AbortSignal.timeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
@@ -35,14 +37,14 @@ export async function probeFlow(options: FlowOptions): Promise<FlowResult> {
   }
 }
 
-async function probeTcp({ client, server, to }: FlowOptions, limit: AbortSignal): Promise<string> {
+async function probeTcp({ client, server, to, port = 0 }: FlowOptions, limit: AbortSignal): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const onAbort = (): void => reject(new Error('timeout'));
   limit.addEventListener('abort', onAbort, { once: true });
   const listener = inNamespace(server, () =>
     Bun.listen({
       hostname: formatIp(to),
-      port: 0,
+      port,
       socket: { open: (socket) => void socket.end(socket.remoteAddress), data: () => undefined },
     }),
   );
@@ -64,7 +66,7 @@ async function probeTcp({ client, server, to }: FlowOptions, limit: AbortSignal)
   }
 }
 
-async function probeUdp({ client, server, to }: FlowOptions, limit: AbortSignal): Promise<string> {
+async function probeUdp({ client, server, to, port = 0 }: FlowOptions, limit: AbortSignal): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const onAbort = (): void => reject(new Error('timeout'));
   limit.addEventListener('abort', onAbort, { once: true });
@@ -74,7 +76,8 @@ async function probeUdp({ client, server, to }: FlowOptions, limit: AbortSignal)
     // On this address alone: a wildcard socket answers from the address that its route prefers.
     const listener = await opened(server, {
       hostname: formatIp(to),
-      socket: { data: (socket, _data, port, address) => void socket.send(address, port, address) },
+      port,
+      socket: { data: (socket, _data, from, address) => void socket.send(address, from, address) },
     });
     sockets.push(listener);
     const sender = await opened(client, {

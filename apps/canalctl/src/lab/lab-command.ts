@@ -15,6 +15,7 @@ export function labCommand(context: CommandContext): Command {
   lab.addCommand(statusCommand(context));
   lab.addCommand(listCommand(context));
   lab.addCommand(pingCommand(context));
+  lab.addCommand(probeCommand(context));
   lab.addCommand(podCommand(context));
   lab.addCommand(nodeCommand(context));
   for (const command of objectCommands(context)) lab.addCommand(command);
@@ -68,6 +69,7 @@ function upCommand(context: CommandContext): Command {
         .choices(['routed', 'bridge'])
         .default('routed'),
     )
+    .option('--no-policy', 'the network alone: no policy agent, and NetworkPolicy has no effect')
     .addOption(new Option('--segments <n>', 'layer 2 segments of the underlay').argParser(wholeNumber))
     .addOption(new Option('--mtu <bytes>', 'MTU of the underlay').default(1500).argParser(wholeNumber))
     .action(async (flags: UpFlags) => {
@@ -99,6 +101,19 @@ function pingCommand(context: CommandContext): Command {
       await runPing(context, flags);
     },
   );
+}
+
+function probeCommand(context: CommandContext): Command {
+  return withOutput(
+    onLab('probe', 'talk from one end to a server that is opened at the other; exit code 5 when nothing comes back'),
+  )
+    .addArgument(new Argument('<from>', 'pod, or an address of a pod, a node or the world outside'))
+    .addArgument(new Argument('<to>', 'such an end with a port: POD:PORT, ADDRESS:PORT, [ADDRESS]:PORT'))
+    .option('--udp', 'instead of TCP')
+    .action(async (from: string, to: string, flags: LabFlags & OutputFlags & { udp?: true }) => {
+      const { runProbe } = await import('./probe.ts');
+      await runProbe(context, from, to, flags);
+    });
 }
 
 function podCommand(context: CommandContext): Command {

@@ -16,6 +16,7 @@ export function statusJson(status: LabStatus, topology: LabTopology): unknown {
       addresses: node.addresses.map(formatInterfaceAddress),
       podCidrs: node.podCidrs.map(formatCidr),
       agent: node.agent,
+      policyAgent: node.policyAgent,
       networkAvailable: node.networkAvailable,
       peers: node.peers.map(({ node: peer, destination, via }) => ({
         node: peer,

@@ -50,7 +50,9 @@ function renderTree(status: LabStatus, topology: LabTopology): string {
 function renderNode(node: NodeStatus, last: boolean): readonly string[] {
   const addresses = node.addresses.map(({ ip }) => formatIp(ip)).join('  ');
   const subnets = node.podCidrs.map(formatCidr).join('  ');
-  const head = `${last ? '└──' : '├──'} ${node.name}  ${addresses}   pods ${subnets}   flanneld ${renderProcess(node.agent)}`;
+  const agents = [`flanneld ${renderProcess(node.agent)}`];
+  if (node.policyAgent !== undefined) agents.push(`policy-agent ${renderProcess(node.policyAgent)}`);
+  const head = `${last ? '└──' : '├──'} ${node.name}  ${addresses}   pods ${subnets}   ${agents.join('   ')}`;
   const pods = node.pods.map((pod, index) => {
     const branch = index === node.pods.length - 1 ? '└─' : '├─';
     return `${last ? '   ' : '│  '}  ${branch} ${podKey(pod)}  ${pod.ips.map(formatIp).join('  ')}`;
@@ -107,10 +109,14 @@ export function renderTroubles(status: LabStatus): readonly string[] {
       ? [`the API server does not answer: ${printableLine(apiError)}`]
       : []),
     ...nodes.flatMap((node) => {
-      const log = `/run/canal-lab/${spec.name}/nodes/${node.name}/flanneld.log`;
+      const directory = `/run/canal-lab/${spec.name}/nodes/${node.name}`;
+      const log = `${directory}/flanneld.log`;
       if (!node.agent.running) return [`${node.name}: its flanneld is not running (log: ${log}); ${heal}`];
       const missing = node.peers.filter(({ via }) => via === undefined).map((peer) => peer.node);
       return [
+        ...(node.policyAgent?.running === false
+          ? [`${node.name}: its policy-agent is not running (log: ${directory}/policy-agent.log); ${heal}`]
+          : []),
         ...(node.networkAvailable || apiError !== undefined
           ? []
           : [`${node.name}: its network is not ready; see ${log}`]),

@@ -42,6 +42,7 @@ function node(number: number, segment: number, tweak: Partial<NodeStatus> = {}):
     addresses: [unwrap(parseInterfaceAddress(`192.168.77.1${number}/24`))],
     podCidrs: [cidr(`10.244.${number}.0/24`)],
     agent: running,
+    policyAgent: undefined,
     networkAvailable: true,
     peers: [],
     pods: [],
@@ -59,7 +60,8 @@ test('the picture shows segments, nodes, pods and how each peer is reached', () 
     { node: 'node3', destination: cidr('10.244.3.0/24'), via: { link: 'flannel.1', gateway: ip('10.244.3.0') } },
   ];
   const pods = [pod('pod1', 'node1', '10.244.1.2'), pod('pod2', 'node1', '10.244.1.3')];
-  expect(renderStatus(status([node(1, 1, { peers, pods }), node(2, 1), node(3, 2)]), topology)).toBe(
+  const policed = { policyAgent: { ...running, pid: 43 } };
+  expect(renderStatus(status([node(1, 1, { peers, pods }), node(2, 1, policed), node(3, 2)]), topology)).toBe(
     `lab lab: 3 nodes, vxlan with DirectRouting, ipv4, routed pods; API server pid 42, 50 MB
 
   outside the cluster  198.51.100.1
@@ -67,7 +69,7 @@ test('the picture shows segments, nodes, pods and how each peer is reached', () 
   │   ├── node1  192.168.77.11   pods 10.244.1.0/24   flanneld pid 42, 50 MB
   │   │    ├─ pod1  10.244.1.2
   │   │    └─ pod2  10.244.1.3
-  │   └── node2  192.168.77.12   pods 10.244.2.0/24   flanneld pid 42, 50 MB
+  │   └── node2  192.168.77.12   pods 10.244.2.0/24   flanneld pid 42, 50 MB   policy-agent pid 43, 50 MB
   ╘══ br2  192.168.78.1/24   segment 2
       └── node3  192.168.77.13   pods 10.244.3.0/24   flanneld pid 42, 50 MB
 
@@ -109,6 +111,11 @@ describe('each fault is a line with the next step', () => {
       'network not ready',
       status([node(1, 1, { networkAvailable: false })]),
       [/node1: its network is not ready; see .*log/],
+    ],
+    [
+      'policy agent dead',
+      status([node(1, 1, { policyAgent: dead })]),
+      [/node1: its policy-agent is not running .*policy-agent.log.*lab up/],
     ],
     ['no route', status([node(1, 1, { peers: missing })]), [/node1: no route to the pods of node2; see/]],
   ])('%s', (_name, given, expected) => {

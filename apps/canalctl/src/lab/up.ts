@@ -15,6 +15,7 @@ export interface UpFlags extends LabFlags, OutputFlags {
   readonly directRouting?: true;
   readonly ipFamily: 'ipv4' | 'dual' | 'ipv6';
   readonly podMode: 'routed' | 'bridge';
+  readonly policy: boolean;
   readonly segments?: number;
   readonly mtu: number;
 }
@@ -58,6 +59,7 @@ function wantedSpec(flags: UpFlags): Partial<LabSpec> {
     directRouting: flags.directRouting ?? false,
     ipFamily: flags.ipFamily,
     podMode: flags.podMode,
+    policy: flags.policy ? 'required' : 'off',
     mtuBytes: flags.mtu,
     ...(flags.segments !== undefined && { segments: flags.segments }),
   };
