@@ -112,6 +112,20 @@ const podsBy =
   (change: (pod: PolicyCluster['pods'][number]) => PolicyCluster['pods'][number]): Spoil =>
   (cluster) => ({ ...cluster, pods: cluster.pods.map(change) });
 
+/** Egress rules whose ports are all named, without the blocks among their peers. */
+const withoutNamedBlocks: Spoil = (cluster) => ({
+  ...cluster,
+  policies: cluster.policies.map((policy) => ({
+    ...policy,
+    ...(policy.egress && {
+      egress: policy.egress.map(({ index, peers, ports }) => {
+        const named = ports !== 'any' && ports.every(({ port }) => typeof port === 'object' && 'name' in port);
+        return { index, ports, peers: named && peers !== 'any' ? peers.filter(({ type }) => type !== 'block') : peers };
+      }),
+    }),
+  })),
+});
+
 /** What an engine would do that misreads one thing: it is asked about a cluster that lacks it. */
 test.each<[string, Spoil]>([
   ['exceptions', peersBy((peer) => ('except' in peer ? { ...peer, except: [] } : peer))],
@@ -128,6 +142,7 @@ test.each<[string, Spoil]>([
     'names of ports',
     portsBy((port) => (typeof port.port === 'object' && 'name' in port.port ? { ...port, port: 'all' } : port)),
   ],
+  ['named ports at blocks', withoutNamedBlocks],
   [
     'endPort',
     portsBy((port) =>
