@@ -4,7 +4,7 @@
  */
 // eslint-disable-next-line no-restricted-imports -- shown to readers who have no platform library yet
 import { dlopen, FFIType, read } from 'bun:ffi';
-import { errnoName, type NetlinkEventTransport, type NetlinkTransport } from 'netlink-ts';
+import { errnoName, type NetlinkTransport, type NflogTransport } from 'netlink-ts';
 
 const { i32, u32, u64, ptr, i64_fast } = FFIType;
 const { symbols: libc } = dlopen('libc.so.6', {
@@ -75,7 +75,8 @@ export function openTransport(protocol = 0): NetlinkTransport {
   };
 }
 
-export function openEventTransport(groups: readonly number[], protocol = 0): NetlinkEventTransport {
+/** For the multicast groups of a monitor; packets of NFLOG come to the socket that asked for them, without groups. */
+export function openEventTransport(groups: readonly number[], protocol = 0): NflogTransport {
   const { fd } = openSocket(SOCK_NONBLOCK, protocol);
   for (const group of groups) {
     check('join', libc.setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, new Int32Array([group]), 4));
@@ -83,6 +84,7 @@ export function openEventTransport(groups: readonly number[], protocol = 0): Net
   const reader = Bun.file(fd).stream().getReader();
   return {
     read: async () => (await reader.read()).value,
+    send: (datagram) => void check('send', libc.send(fd, datagram, datagram.length, 0)),
     [Symbol.dispose]: () => {
       void reader.cancel().catch(() => undefined);
       libc.close(fd);

@@ -79,11 +79,11 @@ test('a datagram of the kernel: packets of both families that go out and come in
     { family: 10, header: { etherType: ETHERTYPE.IPV6, hook: 3 }, prefix: 'canal:cut', sequence: 2 },
   ]);
   expect(packets.every(({ unknown }) => unknown === undefined)).toBe(true);
-  expect(packets.map(({ payload, header }) => parsePacketHeader(payload ?? new Uint8Array(), header?.etherType))).toEqual(
-    [
-      { source: ip('127.0.0.1'), destination: ip('127.0.0.1'), protocol: 17, sourcePort: 4444, destinationPort: 9999 },
-      { source: ip('127.0.0.1'), destination: ip('127.0.0.1'), protocol: 17, sourcePort: 4444, destinationPort: 9999 },
-      { source: ip('::1'), destination: ip('::1'), protocol: 17, sourcePort: 4445, destinationPort: 9999 },
-    ],
-  );
+  expect(
+    packets.map(({ payload, header }) => parsePacketHeader(payload ?? new Uint8Array(), header?.etherType)),
+  ).toEqual([
+    { source: ip('127.0.0.1'), destination: ip('127.0.0.1'), protocol: 17, sourcePort: 4444, destinationPort: 9999 },
+    { source: ip('127.0.0.1'), destination: ip('127.0.0.1'), protocol: 17, sourcePort: 4444, destinationPort: 9999 },
+    { source: ip('::1'), destination: ip('::1'), protocol: 17, sourcePort: 4445, destinationPort: 9999 },
+  ]);
 });

@@ -110,7 +110,7 @@ describe('an nflog monitor', () => {
     const taken = take(monitor, 3);
     push(Buffer.concat([packet(0), packet(1)]));
     overrun();
-    while (sent.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    while (sent.length < 3) await new Promise((resolve) => setTimeout(resolve, 1));
     push(packet(0));
     expect(await taken).toEqual([
       [0, 0],
@@ -118,6 +118,8 @@ describe('an nflog monitor', () => {
       [0, 1],
     ]);
     expect(openBefore).toEqual([0, 0]);
+    // Bind, unbind, bind, unbind.
+    expect(sent.map((datagram) => datagram[24])).toEqual([1, 2, 1, 2]);
     expect(transports()).toBe(0);
   });
 

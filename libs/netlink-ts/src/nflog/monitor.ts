@@ -1,11 +1,12 @@
 import { decodeAcknowledgement } from '../connection/acknowledgement.ts';
 import { NetlinkError, transportError } from '../connection/netlink-error.ts';
+import type { NetlinkRequest } from '../connection/request.ts';
 import type { NetlinkEventTransport, WireTrace } from '../connection/transport.ts';
 import { DecodeError } from '../wire/decode-error.ts';
 import { forEachMessage, type MessageFrame, NLM_F, NLMSG } from '../wire/message.ts';
 import { WireSource } from '../wire/wire-source.ts';
 import { WireWriter } from '../wire/wire-writer.ts';
-import { bindNflogGroup, type NflogSettings } from './config.ts';
+import { bindNflogGroup, type NflogSettings, unbindNflogGroup } from './config.ts';
 import { NFULNL_CFG_F } from './constants.ts';
 import { isNflogPacket, type NflogPacket, nflogPacketCodec } from './packet.ts';
 
@@ -77,13 +78,24 @@ class Monitor implements Disposable, AsyncIterable<NflogEvent> {
   }
 
   [Symbol.dispose](): void {
+    if (this.#closed) return;
     this.#closed = true;
     this.#options.signal?.removeEventListener('abort', this.#close);
+    this.#release();
+  }
+
+  /** A transport may close its socket only later; the group is free at once. */
+  #release(): void {
+    try {
+      this.#send(unbindNflogGroup(this.#options.group), NLM_F.REQUEST);
+    } catch {
+      // It ends with the socket as well.
+    }
     this.#transport[Symbol.dispose]();
   }
 
   #bind(): void {
-    const { group, copyBytes, bufferBytes, timeoutCentiseconds, threshold, trace } = this.#options;
+    const { group, copyBytes, bufferBytes, timeoutCentiseconds, threshold } = this.#options;
     const request = bindNflogGroup(group, {
       copyBytes,
       ...(bufferBytes !== undefined && { bufferBytes }),
@@ -91,17 +103,21 @@ class Monitor implements Disposable, AsyncIterable<NflogEvent> {
       ...(threshold !== undefined && { threshold }),
       flags: NFULNL_CFG_F.SEQ,
     });
+    this.#send(request, NLM_F.REQUEST | NLM_F.ACK);
+    this.#next = 0;
+  }
+
+  #send({ operation, type, writeBody }: NetlinkRequest, flags: number): void {
     const writer = new WireWriter();
-    const mark = writer.beginMessage(request.type, NLM_F.REQUEST | NLM_F.ACK, 0);
-    request.writeBody(writer);
+    const mark = writer.beginMessage(type, flags, 0);
+    writeBody(writer);
     writer.endMessage(mark);
-    trace?.('sent', writer.written);
+    this.#options.trace?.('sent', writer.written);
     try {
       this.#transport.send(writer.written);
     } catch (error) {
-      throw transportError(request.operation, error);
+      throw transportError(operation, error);
     }
-    this.#next = 0;
   }
 
   async #read(): Promise<Uint8Array | undefined> {
@@ -114,7 +130,7 @@ class Monitor implements Disposable, AsyncIterable<NflogEvent> {
       const error = transportError('read nflog', cause);
       if (!(error instanceof NetlinkError) || error.code !== 'ENOBUFS') throw error;
       // The old socket goes first: it has the group.
-      this.#transport[Symbol.dispose]();
+      this.#release();
       this.#transport = this.#open();
       this.#bind();
       this.#lost++;

@@ -33,7 +33,11 @@ describe('IPv4', () => {
     { name: 'a later fragment', packet: v4('11', '12340050', { fragment: '2001' }), expected: { protocol: 17 } },
     { name: 'cut ports', packet: v4('06', '123400'), expected: { protocol: 6 } },
     { name: 'a cut type', packet: v4('01', '08'), expected: { protocol: 1 } },
-    { name: 'a header length that cannot be', packet: v4('06', '12340050', { first: '44' }), expected: { protocol: 6 } },
+    {
+      name: 'a header length that cannot be',
+      packet: v4('06', '12340050', { first: '44' }),
+      expected: { protocol: 6 },
+    },
   ])('$name', ({ packet, expected }) => {
     expect(parsePacketHeader(packet)).toEqual({ ...ADDRESSES_4, ...expected });
     expect(parsePacketHeader(packet, ETHERTYPE.IPV4)).toEqual({ ...ADDRESSES_4, ...expected });
@@ -55,7 +59,11 @@ describe('IPv6', () => {
       packet: v6('33', `0604 ${'00'.repeat(22)} 12340050`),
       expected: { protocol: 6, ...PORTS },
     },
-    { name: 'the first fragment', packet: v6('2c', '1100 0001 00000000 12340050'), expected: { protocol: 17, ...PORTS } },
+    {
+      name: 'the first fragment',
+      packet: v6('2c', '1100 0001 00000000 12340050'),
+      expected: { protocol: 17, ...PORTS },
+    },
     { name: 'a later fragment', packet: v6('2c', '1100 0009 00000000 12340050'), expected: { protocol: 17 } },
     { name: 'a cut extension header', packet: v6('00', '1100 0000'), expected: { protocol: 0 } },
     { name: 'options beyond the end', packet: v6('00', '11ff 000000000000'), expected: { protocol: 17 } },
@@ -88,20 +96,33 @@ describe('bytes of any kind', () => {
 
   test('never throw', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 120 }), fc.constantFrom(0x40, 0x45, 0x4f, 0x60), kinds, (bytes, first, kind) => {
-        if (bytes.length > 0) bytes[0] = first;
-        const header = parsePacketHeader(bytes, kind);
-        if (header !== undefined) expect(typeof header.source).toBe(typeof header.destination);
-      }),
+      fc.property(
+        fc.uint8Array({ maxLength: 120 }),
+        fc.constantFrom(0x40, 0x45, 0x4f, 0x60),
+        kinds,
+        (bytes, first, kind) => {
+          if (bytes.length > 0) bytes[0] = first;
+          const header = parsePacketHeader(bytes, kind);
+          if (header !== undefined) expect(typeof header.source).toBe(typeof header.destination);
+        },
+      ),
       { numRuns: 2000 },
     );
   });
 
   test('chains of extension headers, cut anywhere, never throw and end', () => {
-    const extension = fc.tuple(fc.constantFrom(0, 43, 44, 51, 60), fc.nat(3), fc.uint8Array({ minLength: 32, maxLength: 32 }));
+    const extension = fc.tuple(
+      fc.constantFrom(0, 43, 44, 51, 60),
+      fc.nat(3),
+      fc.uint8Array({ minLength: 32, maxLength: 32 }),
+    );
     fc.assert(
       fc.property(fc.array(extension, { maxLength: 12 }), fc.nat(500), (chain, cut) => {
-        const bytes = chain.flatMap(([, length, body], index) => [chain[index + 1]?.[0] ?? 6, length, ...body.slice(2)]);
+        const bytes = chain.flatMap(([, length, body], index) => [
+          chain[index + 1]?.[0] ?? 6,
+          length,
+          ...body.slice(2),
+        ]);
         const packet = new Uint8Array([0x60, 0, 0, 0, 0, 0, chain[0]?.[0] ?? 6, 64, ...new Uint8Array(32), ...bytes]);
         const header = parsePacketHeader(packet.subarray(0, cut));
         expect(header === undefined).toBe(cut < 40);
