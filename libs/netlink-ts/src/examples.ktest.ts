@@ -10,6 +10,7 @@ const OUTPUT: Record<string, string> = {
   'fake-kernel.ts': 'eth0 has MTU 1500\neth1 is undefined\nNetlinkError: get link: ENOBUFS (105): receive: ENOBUFS\n',
   'list-links.ts': 'lo  UP 127.0.0.1/8 ::1/128\n',
   'many-routes.ts': 'refused: 0 listed: 10000\nwithout the nexthop: 0\n',
+  'nft-set.ts': '2 banned\nnot banned any more\njump to guests\n',
   'nft-table.ts': 'hide the lab meta cmp payload cmp counter masq\ndel demo\n',
   'veth-pair.ts': 'new address: EEXIST (17): ipv4: Address already assigned\n',
   'watch.ts': 'now: lo\nnew first\nnew stop\n',
