@@ -59,7 +59,7 @@ async function follow(
   { output }: FlowsFlags,
 ): Promise<void> {
   const withNode = sockets.length > 1;
-  const lines = new GrowingTable();
+  const lines = new GrowingTable(withNode);
   if (output === 'table') terminal.out(lines.line(flowColumns(withNode)));
   await Promise.all(
     sockets.map(async (socket) => {

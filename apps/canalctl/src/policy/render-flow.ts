@@ -34,10 +34,15 @@ function ruleText({ rule, isolatedBy }: FlowRecord): string {
 
 /** Wide enough for most rows; wider ones widen the rows after them. */
 const FIRST_WIDTHS = [24, 7, 14, 24, 24, 10];
+const NODE_WIDTH = 8;
 
 /** A table whose rows come one after the other. */
 export class GrowingTable {
-  readonly #widths: number[] = [...FIRST_WIDTHS];
+  readonly #widths: number[];
+
+  constructor(withNode: boolean) {
+    this.#widths = withNode ? [NODE_WIDTH, ...FIRST_WIDTHS] : [...FIRST_WIDTHS];
+  }
 
   line(row: readonly string[]): string {
     return `${row
