@@ -42,6 +42,7 @@ export {
   newConntrack,
   setConntrackMark,
 } from './conntrack/requests.ts';
+export { ConntrackScan, type ScannedKey, type TupleScan } from './conntrack/scan.ts';
 export {
   conntrackTuple,
   type ConntrackTuple,
@@ -189,6 +190,7 @@ export {
   matchCtState,
   matchCtStatus,
   matchEtherType,
+  matchExtensionHeader,
   matchFamily,
   matchIcmpType,
   matchInterface,

@@ -26,14 +26,16 @@ export interface NftSetDefinition {
   readonly timeoutMs?: number | undefined;
   /** How many elements it may hold. The kernel makes the buckets of a hash set for it at once, and uses a faster one. */
   readonly size?: number | undefined;
-  /** Number within the transaction; only for those whose elements or lookups name it so. Default 1. */
+  /** Number within the transaction, for elements and lookups that name the set so. An anonymous one needs its own. */
   readonly id?: number | undefined;
   readonly comment?: string | undefined;
 }
 
-/** What nft 1.0.6 sends for such a set, for `newNftSet`. */
+/** What nft 1.0.6 sends for such a set, for `newNftSet`. Throws RangeError for an anonymous one without a number. */
 export function nftSet(definition: NftSetDefinition): NftSetInput {
-  const { family, table, name, key, data, size, timeoutMs, comment, id = 1 } = definition;
+  const { family, table, name, key, data, size, timeoutMs, comment, id = 0 } = definition;
+  // The kernel finds it by number alone, and every set without one has number 0.
+  if (definition.anonymous === true && id === 0) throw new RangeError(`the anonymous set ${name} needs an id above 0`);
   const keyFields = fieldsOf(key);
   const dataFields = data === undefined ? undefined : data === 'verdict' ? [] : fieldsOf(data);
   const ranges = definition.interval === true && keyFields.length > 1;

@@ -11,6 +11,7 @@ import { loadFields, NFT_FIELD } from './field.ts';
 import { intervalElements, type NftKeyRange, portRange } from './interval.ts';
 import { elementKey, interfaceNameBytes, portBytes } from './key.ts';
 import { nftSet } from './set-definition.ts';
+import { NFT_SET } from './set.ts';
 import { delNftElements, newNftElements } from './set-requests.ts';
 import { matchInterface } from './statements.ts';
 import { logToGroup } from './traffic-statements.ts';
@@ -137,6 +138,12 @@ describe('keys', () => {
   test('of no field, and of more than a number can name, are refused', () => {
     expect(() => nftSet({ ...set, key: [] })).toThrow(RangeError);
     expect(() => nftSet({ ...set, key: Array<NftDatatypeName>(6).fill('mark') })).toThrow(RangeError);
+  });
+
+  test('of an anonymous set without a number are refused', () => {
+    const anonymous = { ...set, name: '__set%d', anonymous: true, key: 'mark' } as const;
+    expect(() => nftSet(anonymous)).toThrow(RangeError);
+    expect(nftSet({ ...anonymous, id: 2 })).toMatchObject({ id: 2, flags: NFT_SET.ANONYMOUS | NFT_SET.CONSTANT });
   });
 
   test('that do not fit into the registers are refused', () => {

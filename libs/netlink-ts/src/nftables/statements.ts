@@ -8,6 +8,7 @@ import { NFT_CMP } from './expression/cmp.ts';
 import { CT_STATE, NFT_CT } from './expression/ct.ts';
 import { NFT_VERDICT } from './expression/data.ts';
 import type { KnownNftExpression } from './expression/expression.ts';
+import { NFT_EXTHDR_F_PRESENT, NFT_EXTHDR_OP } from './expression/exthdr.ts';
 import { NFT_FIB_F, NFT_FIB_RESULT } from './expression/fib.ts';
 import { NF_NAT_RANGE } from './expression/masquerade.ts';
 import { NFT_META } from './expression/meta.ts';
@@ -96,6 +97,12 @@ export function matchPort(
 /** `icmp type` or `icmpv6 type`, behind matchProtocol of 1 or 58. */
 export function matchIcmpType(type: number, negated = false): KnownNftExpression[] {
   return [NFT_FIELD.icmpType.load(REG_1), equals(Uint8Array.of(type), negated)];
+}
+
+/** `exthdr frag exists` and the like, behind matchFamily(6): an IPv6 extension header by its protocol number. */
+export function matchExtensionHeader(header: number): KnownNftExpression[] {
+  const present = { op: NFT_EXTHDR_OP.IPV6, flags: NFT_EXTHDR_F_PRESENT, offset: 0, length: 1 };
+  return [{ type: 'exthdr', dreg: REG_1, header, ...present }, equals(Uint8Array.of(1))];
 }
 
 /** `tcp flags & MASK [!=] FLAGS` (TCP_FLAG), behind matchProtocol of 6. */
