@@ -1,4 +1,4 @@
-/** The real node agent on a node of the lab: its files, its process, and when the cluster may use the node. */
+/** The real agents on a node of the lab: their files and processes, and when the cluster may use the node. */
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { writeFileAtomic } from '@canal/node-state';
@@ -11,11 +11,13 @@ import { type LabSpec } from './lab-spec.ts';
 import { logTail } from './log-tail.ts';
 import { apiServerUrl, CONFLIST_NAME, renderConflist, renderKubeconfig, renderNetConf } from './node-files.ts';
 import { type ProcessIdentity } from './proc-stat.ts';
-import { isAlive, startProcess } from './processes.ts';
+import { isAlive, type LabProcess, startProcess } from './processes.ts';
 import { type LabTopology, type NodePlan } from './topology.ts';
 
 /** Port of /healthz, /readyz and /metrics in every node's own namespace. */
 export const HEALTH_PORT = 8081;
+/** Likewise of the policy agent. */
+const POLICY_HEALTH_PORT = 9097;
 
 export interface AgentDeps {
   readonly labId: string;
@@ -49,7 +51,7 @@ function write(path: string, text: string): void {
   writeFileAtomic(dirname(path), basename(path), text, { mode: 0o600, survives: 'process' });
 }
 
-/** The agent's command line: flannel's flags, with the lab's paths in place of the usual ones. */
+/** flanneld's command line: flannel's flags, with the lab's paths in place of the usual ones. */
 export function agentArguments(spec: LabSpec, node: NodePlan, paths: NodePaths): readonly string[] {
   return [
     '--kube-subnet-mgr',
@@ -58,31 +60,91 @@ export function agentArguments(spec: LabSpec, node: NodePlan, paths: NodePaths):
     `--net-config-path=${paths.netConf}`,
     `--subnet-file=${paths.subnetFile}`,
     `--iface=${node.uplink}`,
-    `--healthz-ip=${spec.ipFamily === 'ipv4' ? '0.0.0.0' : '::'}`,
+    `--healthz-ip=${healthIp(spec)}`,
     `--healthz-port=${HEALTH_PORT}`,
     `--cni-state-dir=${paths.cniStateDir}`,
     `--cni-data-dir=${paths.cniDataDir}`,
     `--cni-cache-dir=${paths.cniCacheDir}`,
+    ...(spec.policy === 'required' ? [`--policy-socket=${paths.policySocket}`] : []),
   ];
+}
+
+/** The policy agent's command line. */
+export function policyAgentArguments(spec: LabSpec, paths: NodePaths): readonly string[] {
+  return [
+    `--kubeconfig-file=${paths.kubeconfig}`,
+    `--net-config-path=${paths.netConf}`,
+    `--socket=${paths.policySocket}`,
+    `--cni-state-dir=${paths.cniStateDir}`,
+    `--healthz-ip=${healthIp(spec)}`,
+    `--healthz-port=${POLICY_HEALTH_PORT}`,
+  ];
+}
+
+/** All addresses: the underlay's namespace may ask as well. */
+function healthIp(spec: LabSpec): string {
+  return spec.ipFamily === 'ipv4' ? '0.0.0.0' : '::';
 }
 
 export function agentRole(node: string): string {
   return `flanneld/${node}`;
 }
 
-export function startAgent(deps: AgentDeps, node: NodePlan, paths: NodePaths): ProcessIdentity {
-  return startProcess({
-    labId: deps.labId,
+export function policyAgentRole(node: string): string {
+  return `policy-agent/${node}`;
+}
+
+/** One of a node's long-running programs. */
+interface Program {
+  readonly name: 'flanneld' | 'policy-agent';
+  readonly role: string;
+  readonly args: readonly string[];
+  readonly log: string;
+}
+
+function programsOf(spec: LabSpec, node: NodePlan, paths: NodePaths): readonly Program[] {
+  const flanneld: Program = {
+    name: 'flanneld',
     role: agentRole(node.name),
-    argv: [deps.binary, 'flanneld', ...agentArguments(deps.spec, node, paths)],
-    env: { NODE_NAME: node.name },
-    namespace: node.namespace,
-    logPath: paths.log,
+    args: agentArguments(spec, node, paths),
+    log: paths.log,
+  };
+  if (spec.policy === 'off') return [flanneld];
+  const args = policyAgentArguments(spec, paths);
+  // It goes first: flanneld waits for it.
+  return [{ name: 'policy-agent', role: policyAgentRole(node.name), args, log: paths.policyLog }, flanneld];
+}
+
+/** Starts those of the node's agents that do not run. */
+export function ensureAgents(
+  deps: AgentDeps,
+  node: NodePlan,
+  paths: NodePaths,
+  running: readonly LabProcess[],
+): AwaitedNode {
+  const agents = programsOf(deps.spec, node, paths).map(({ name, role, args, log }): AwaitedAgent => {
+    const current = running.find((one) => one.role === role);
+    const start = (): ProcessIdentity =>
+      startProcess({
+        labId: deps.labId,
+        role,
+        argv: [deps.binary, name, ...args],
+        env: { NODE_NAME: node.name },
+        namespace: node.namespace,
+        logPath: log,
+      });
+    return { name, process: current ?? start(), log };
   });
+  return { node: node.name, agents };
+}
+
+export interface AwaitedNode {
+  readonly node: string;
+  readonly agents: readonly AwaitedAgent[];
 }
 
 export interface AwaitedAgent {
-  readonly node: string;
+  readonly name: string;
   readonly process: ProcessIdentity;
   readonly log: string;
 }
@@ -91,21 +153,23 @@ export interface AwaitedAgent {
 const LIVENESS_INTERVAL_MS = 100;
 
 /**
- * Waits until every agent has told the API server that its node's network is there, as kubelet and scheduler would.
+ * Waits until flanneld has told the API server of every node that its network is there, as kubelet and scheduler would.
  * Throws LabError `failed` with the end of its log when one dies, `timeout` when one says nothing.
  */
 export async function awaitAgents(
   store: Store,
-  agents: readonly AwaitedAgent[],
+  nodes: readonly AwaitedNode[],
   options: { timeoutMs: number; signal?: AbortSignal | undefined; onReady?: (missing: number) => void },
 ): Promise<void> {
-  const missing = new Map(agents.map((agent) => [agent.node, agent]));
+  const missing = new Map(nodes.map((node) => [node.node, node]));
   if (missing.size === 0) return;
   const stop = new AbortController();
   const deadline = setTimeout(() => stop.abort(tookTooLong(missing, options.timeoutMs)), options.timeoutMs);
   const liveness = setInterval(() => {
-    const dead = [...missing.values()].find((agent) => !isAlive(agent.process));
-    if (dead !== undefined) stop.abort(died(dead));
+    for (const { node, agents } of missing.values()) {
+      const dead = agents.find((agent) => !isAlive(agent.process));
+      if (dead !== undefined) stop.abort(died(node, dead));
+    }
   }, LIVENESS_INTERVAL_MS);
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
   try {
@@ -126,13 +190,13 @@ export async function awaitAgents(
   }
 }
 
-function died(agent: AwaitedAgent): LabError {
-  return new LabError('failed', `the agent of ${agent.node} has ended\n${logTail(agent.log)}`);
+function died(node: string, { name, log }: AwaitedAgent): LabError {
+  return new LabError('failed', `the ${name} of ${node} has ended\n${logTail(log)}`);
 }
 
-function tookTooLong(missing: ReadonlyMap<string, AwaitedAgent>, timeoutMs: number): LabError {
+function tookTooLong(missing: ReadonlyMap<string, AwaitedNode>, timeoutMs: number): LabError {
   const [first] = missing.values();
   const names = [...missing.keys()].join(', ');
-  const tail = first === undefined ? '' : `\n${logTail(first.log)}`;
-  return new LabError('timeout', `the network of ${names} was not there within ${timeoutMs} ms${tail}`);
+  const tails = first?.agents.map(({ name, log }) => `\n${name}:\n${logTail(log)}`).join('') ?? '';
+  return new LabError('timeout', `the network of ${names} was not there within ${timeoutMs} ms${tails}`);
 }

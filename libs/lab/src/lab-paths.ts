@@ -57,11 +57,15 @@ export interface NodePaths {
   readonly cniDataDir: string;
   /** /var/lib/canal */
   readonly cniStateDir: string;
+  /** /run/canal/policy.sock */
+  readonly policySocket: string;
   /** What the container runtime would know of its sandboxes. */
   readonly sandboxes: string;
   readonly netConf: string;
   readonly kubeconfig: string;
+  /** Of flanneld. */
   readonly log: string;
+  readonly policyLog: string;
 }
 
 export function nodePaths(paths: LabPaths, node: string): NodePaths {
@@ -74,9 +78,11 @@ export function nodePaths(paths: LabPaths, node: string): NodePaths {
     cniCacheDir: join(root, 'var/lib/cni'),
     cniDataDir: join(root, 'var/lib/cni/networks'),
     cniStateDir: join(root, 'var/lib/canal'),
+    policySocket: join(root, 'run/canal/policy.sock'),
     sandboxes: join(root, 'sandboxes'),
     netConf: join(root, 'etc/kube-flannel/net-conf.json'),
     kubeconfig: join(root, 'etc/kube-flannel/kubeconfig'),
     log: join(root, 'flanneld.log'),
+    policyLog: join(root, 'policy-agent.log'),
   };
 }

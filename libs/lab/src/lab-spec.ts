@@ -13,6 +13,8 @@ export interface LabSpec {
   readonly directRouting: boolean;
   readonly ipFamily: LabFamily;
   readonly podMode: 'routed' | 'bridge';
+  /** `required`: each node runs the policy agent, and NetworkPolicy is enforced. */
+  readonly policy: 'required' | 'off';
   /** Layer 2 segments of the underlay, joined by routing; nodes are spread over them in order. */
   readonly segments: number;
   /** MTU of the underlay's links. */
@@ -35,6 +37,7 @@ export const DEFAULT_SPEC: LabSpec = {
   directRouting: false,
   ipFamily: 'ipv4',
   podMode: 'routed',
+  policy: 'required',
   segments: 1,
   mtuBytes: 1500,
 };
@@ -107,6 +110,7 @@ const SPEC_FIELDS: readonly (keyof LabSpec)[] = [
   'directRouting',
   'ipFamily',
   'podMode',
+  'policy',
   'segments',
   'mtuBytes',
 ];

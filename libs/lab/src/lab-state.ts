@@ -48,11 +48,12 @@ function readSpec(value: unknown): LabSpec | undefined {
     numberField(value, 'podsPerNode'),
   ];
   const [backend, podMode, ipFamily] = ['backend', 'podMode', 'ipFamily'].map((one) => stringField(value, one));
+  const policy = stringField(value, 'policy');
   const [segments, mtuBytes] = [numberField(value, 'segments'), numberField(value, 'mtuBytes')];
   const directRouting = booleanField(value, 'directRouting');
   if (name === undefined || nodes === undefined || podsPerNode === undefined || directRouting === undefined) return;
   if (segments === undefined || mtuBytes === undefined) return undefined;
-  if (!isBackend(backend) || !isPodMode(podMode) || !isFamily(ipFamily)) return undefined;
+  if (!isBackend(backend) || !isPodMode(podMode) || !isFamily(ipFamily) || !isPolicy(policy)) return undefined;
   const parsed = parseLabSpec({
     name,
     nodes,
@@ -61,6 +62,7 @@ function readSpec(value: unknown): LabSpec | undefined {
     directRouting,
     ipFamily,
     podMode,
+    policy,
     segments,
     mtuBytes,
   });
@@ -84,6 +86,10 @@ export function isBackend(text: string | undefined): text is LabSpec['backend'] 
 
 export function isPodMode(text: string | undefined): text is LabSpec['podMode'] {
   return text === 'routed' || text === 'bridge';
+}
+
+function isPolicy(text: string | undefined): text is LabSpec['policy'] {
+  return text === 'required' || text === 'off';
 }
 
 export function isFamily(text: string | undefined): text is LabFamily {

@@ -2,7 +2,7 @@
 import { type Cidr, cidrContains, type Ip, type InterfaceAddress } from 'net-types';
 import { getNexthop, getLink, listRoutes, type NetlinkConnection, type Route, routeDestination, RTN } from 'netlink-ts';
 import { NODES, type Store } from '@canal/store-port';
-import { agentRole } from './agent.ts';
+import { agentRole, policyAgentRole } from './agent.ts';
 import { API_ROLE } from './api-process.ts';
 import { networkIsAvailable } from './kube-objects.ts';
 import { type LabContext } from './lab-context.ts';
@@ -35,6 +35,8 @@ export interface NodeStatus {
   readonly addresses: readonly InterfaceAddress[];
   readonly podCidrs: readonly Cidr[];
   readonly agent: ProcessStatus;
+  /** Undefined where policy is off. */
+  readonly policyAgent: ProcessStatus | undefined;
   /** What its agent has told the API server. */
   readonly networkAvailable: boolean;
   readonly peers: readonly PeerRoute[];
@@ -61,18 +63,19 @@ export async function readStatus(context: LabContext): Promise<LabStatus> {
     addresses: node.addresses,
     podCidrs: node.podCidrs,
     agent: processStatus(processes, agentRole(node.name)),
+    policyAgent: state.spec.policy === 'off' ? undefined : processStatus(processes, policyAgentRole(node.name)),
     networkAvailable: available.has(node.name),
     peers: readPeerRoutes(node, state.nodes),
     pods: pods.filter((pod) => pod.node === node.name),
   }));
   const apiServer = processStatus(processes, API_ROLE);
-  const healthy =
-    error === undefined &&
-    apiServer.running &&
-    nodes.every(
-      (node) => node.agent.running && node.networkAvailable && node.peers.every((peer) => peer.via !== undefined),
-    );
+  const healthy = error === undefined && apiServer.running && nodes.every(isHealthy);
   return { spec: state.spec, healthy, apiServer, apiError: error, nodes };
+}
+
+function isHealthy({ agent, policyAgent, networkAvailable, peers }: NodeStatus): boolean {
+  const isRunning = agent.running && policyAgent?.running !== false;
+  return isRunning && networkAvailable && peers.every((peer) => peer.via !== undefined);
 }
 
 async function readAvailability(store: Store): Promise<{ available: ReadonlySet<string>; error: string | undefined }> {

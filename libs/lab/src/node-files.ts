@@ -17,12 +17,14 @@ export function renderConflist(spec: LabSpec, paths: NodePaths): string {
       {
         type: 'canal',
         mode: spec.podMode,
+        policy: spec.policy,
         capabilities: { ips: true, mac: true },
         // What flannel's own list says of its bridge.
         ...(spec.podMode === 'bridge' && { hairpinMode: true, isDefaultGateway: true }),
         subnetFile: paths.subnetFile,
         dataDir: paths.cniDataDir,
         stateDir: paths.cniStateDir,
+        policySocket: paths.policySocket,
       },
     ],
   });

@@ -1,7 +1,8 @@
 /** Nodes of the lab: namespace and link, the files of an installer, the Node object, the agent. */
 import { rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NODES, StoreError } from '@canal/store-port';
-import { agentRole, awaitAgents, type AwaitedAgent, startAgent, writeNodeFiles } from './agent.ts';
+import { agentRole, awaitAgents, type AwaitedNode, ensureAgents, policyAgentRole, writeNodeFiles } from './agent.ts';
 import { nodeObject, nodeReadyPatch, nodeStatus } from './kube-objects.ts';
 import { agentDeps, findNode, type LabContext, runtimeOf } from './lab-context.ts';
 import { LabError } from './lab-error.ts';
@@ -24,19 +25,17 @@ export interface NodeWish {
   readonly segment?: number;
 }
 
-/** Makes what is missing of a node but its agent's readiness. `running` are the lab's living processes. */
+/** Makes what is missing of a node but its agents' readiness. `running` are the lab's living processes. */
 export async function ensureNode(
   context: LabContext,
   node: NodePlan,
   running: readonly LabProcess[],
-): Promise<AwaitedAgent> {
+): Promise<AwaitedNode> {
   const paths = nodePaths(context.paths, node.name);
   ensureNodeLink(context.state.spec, context.topology, node);
   writeNodeFiles(agentDeps(context), node, paths);
   await ensureNodeObject(context, node);
-  const role = agentRole(node.name);
-  const agent = running.find((one) => one.role === role) ?? startAgent(agentDeps(context), node, paths);
-  return { node: node.name, process: agent, log: paths.log };
+  return ensureAgents(agentDeps(context), node, paths, running);
 }
 
 async function ensureNodeObject(context: LabContext, node: NodePlan): Promise<void> {
@@ -46,22 +45,18 @@ async function ensureNodeObject(context: LabContext, node: NodePlan): Promise<vo
 }
 
 /** Waits until pods can be put on the nodes. */
-export async function awaitNodes(context: LabContext, agents: readonly AwaitedAgent[]): Promise<void> {
+export async function awaitNodes(context: LabContext, nodes: readonly AwaitedNode[]): Promise<void> {
   const { signal, onProgress } = context.options;
-  await awaitAgents(context.store, agents, {
+  await awaitAgents(context.store, nodes, {
     timeoutMs: AGENT_TIMEOUT_MS,
     signal,
-    onReady: (missing) => onProgress?.(`waiting for the agents: ${agents.length - missing} of ${agents.length}`),
+    onReady: (missing) => onProgress?.(`waiting for the agents: ${nodes.length - missing} of ${nodes.length}`),
   });
 }
 
 /** What kubelet does: asks the plugin (CNI STATUS), and says in the Node object whether pods can come. */
 export async function reportReady(context: LabContext, node: NodePlan): Promise<void> {
-  const problem = await runtimeOf(context, node)
-    .status(context.options.signal)
-    .then(() => undefined)
-    .catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
-  context.options.signal?.throwIfAborted();
+  const problem = await askUntilReady(context, node);
   for (let attempt = 1; ; attempt++) {
     const live = await context.store.get(NODES, node.name);
     if (live === undefined) return;
@@ -77,10 +72,27 @@ export async function reportReady(context: LabContext, node: NodePlan): Promise<
 }
 
 const MAX_ATTEMPTS = 10;
+const STATUS_INTERVAL_MS = 100;
 
-/** Adds a node and waits for its agent. The caller holds the lab's lock. */
+/** Undefined, or what the plugin still says when the time is over: an agent that was started again takes a moment. */
+async function askUntilReady(context: LabContext, node: NodePlan): Promise<string | undefined> {
+  const { signal } = context.options;
+  const end = performance.now() + AGENT_TIMEOUT_MS;
+  for (;;) {
+    try {
+      await runtimeOf(context, node).status(signal);
+      return undefined;
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (performance.now() > end) return error instanceof Error ? error.message : String(error);
+      await sleep(STATUS_INTERVAL_MS);
+    }
+  }
+}
+
+/** Adds a node and waits for its agents. The caller holds the lab's lock. */
 export async function addNode(context: LabContext, wish: NodeWish): Promise<{ node: NodePlan; state: LabState }> {
-  const node = planNewNode(context.state, wish);
+  const node = planNewNode(context, wish);
   // Written first: whatever is made from here on is found by "down" and by the next "up".
   const state = { ...context.state, nodes: [...context.state.nodes, node] };
   writeLabState(context.paths, state);
@@ -89,7 +101,10 @@ export async function addNode(context: LabContext, wish: NodeWish): Promise<{ no
   return { node, state };
 }
 
-function planNewNode(state: LabState, wish: NodeWish): NodePlan {
+/** sun_path of unix(7) without its NUL. */
+const MAX_SOCKET_PATH = 107;
+
+function planNewNode({ paths, state }: LabContext, wish: NodeWish): NodePlan {
   const number = lowestFree(new Set(state.nodes.map((node) => node.number)));
   if (number > MAX_NODES) throw new LabError('invalid', `a lab has at most ${MAX_NODES} nodes`);
   const name = wish.name ?? freeName(state, number);
@@ -100,6 +115,11 @@ function planNewNode(state: LabState, wish: NodeWish): NodePlan {
   }
   if (state.nodes.some((node) => node.name === name)) {
     throw new LabError('exists', `there is a node ${JSON.stringify(name)} already`);
+  }
+  const { policySocket } = nodePaths(paths, name);
+  if (Buffer.byteLength(policySocket) > MAX_SOCKET_PATH) {
+    const hint = `its socket would be ${policySocket}, and unix sockets have paths of at most ${MAX_SOCKET_PATH} bytes`;
+    throw new LabError('invalid', `${JSON.stringify(name)} is too long a name here`, { hint });
   }
   const segment = wish.segment ?? emptiestSegment(state);
   if (!Number.isInteger(segment) || segment < 1 || segment > state.spec.segments) {
@@ -130,7 +150,8 @@ function emptiestSegment(state: LabState): number {
 /** A node that is switched off and taken out of the cluster: agent, pods, objects, namespace and files go. */
 export async function removeNode(context: LabContext, name: string): Promise<LabState> {
   const node = findNode(context, name);
-  await killProcesses(findProcesses(context.state.id).filter(({ role }) => role === agentRole(name)));
+  const roles = [agentRole(name), policyAgentRole(name)];
+  await killProcesses(findProcesses(context.state.id).filter(({ role }) => roles.includes(role)));
   for (const pod of listPods(context).filter((one) => one.node === name)) await forgetPod(context, pod);
   await context.store.delete(NODES, name).catch((error: unknown) => {
     if (!(error instanceof StoreError && error.code === 'not-found')) throw error;
