@@ -53,7 +53,7 @@ export const conntrackTable = attributeTable({
   countersOriginal: attribute(CTA.COUNTERS_ORIG, nested(countersTable)),
   countersReply: attribute(CTA.COUNTERS_REPLY, nested(countersTable)),
   use: attribute(CTA.USE, be32),
-  /** Tells an entry from an earlier or later one of the same tuples. */
+  /** Tells entries apart; one that takes the place of an equal one may have its number too. */
   id: attribute(CTA.ID, be32),
   /** The flow that this one is related to. */
   master: attribute(CTA.TUPLE_MASTER, nested(tupleTable)),

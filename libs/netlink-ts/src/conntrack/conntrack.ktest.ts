@@ -108,7 +108,7 @@ test('the mark is set under its mask: the kernel keeps the other bits', () => {
   const mark = (): number | undefined => findConntrack(connection, { tuple: original(1) })?.mark;
   connection.execute(setConntrackMark({ tuple: original(1) }, 0x2000_0000, 0x2000_0000));
   expect(mark()).toBe(0x2000_4005);
-  expect(printed()[0]).toContain(`mark=${0x2000_4005} `);
+  expect(printed()[0]).toContain('mark=536887301 ');
   connection.execute(setConntrackMark({ tuple: original(1) }, 0x2000_0000, 0x2000_0000));
   expect(mark()).toBe(0x2000_4005);
   connection.execute(setConntrackMark({ tuple: original(1) }, 0x0a, 0x0f));
@@ -203,7 +203,7 @@ describe('flows of packets', () => {
     } finally {
       client.kill();
       await client.exited;
-      await listener.stop(true);
+      listener.stop(true);
       abort.abort();
       await done;
     }

@@ -5,9 +5,11 @@ import { isNotFound } from '../connection/netlink-error.ts';
 import type { NetlinkQuery, NetlinkRequest } from '../connection/request.ts';
 import { NFNL_SUBSYS, nfnetlinkType, NFPROTO } from '../nfnetlink/header.ts';
 import { objectQuery, objectRequest } from '../rtnetlink/object-request.ts';
+import { NLA_F_NESTED } from '../wire/attribute-codec.ts';
 import { NLM_F } from '../wire/message.ts';
-import { IPCTNL_MSG_CT } from './constants.ts';
+import { CTA, IPCTNL_MSG_CT } from './constants.ts';
 import { type Conntrack, conntrackCodec, type ConntrackInput } from './message.ts';
+import type { ScannedKey } from './scan.ts';
 import type { ConntrackTuple } from './tuple.ts';
 
 /** All of it is compared by the kernel, that is: what does not match costs no message. */
@@ -62,10 +64,10 @@ export function delConntrack(key: ConntrackKey & { readonly id?: number | undefi
  * Sets the bits of `mask` in the entry's mark to those of `mark`, in one step: the other bits stay as they are, also
  * when somebody sets one of them meanwhile. ENOENT when there is none. Bits of `mark` outside of `mask` are refused.
  */
-export function setConntrackMark(key: ConntrackKey, mark: number, mask: number): NetlinkRequest {
+export function setConntrackMark(key: ConntrackKey | ScannedKey, mark: number, mask: number): NetlinkRequest {
   // The kernel would flip them: its formula is (old & ~mask) ^ mark.
   if ((mark & ~mask) !== 0) throw new RangeError(`mark 0x${hex(mark)} has bits outside of mask 0x${hex(mask)}`);
-  const input = { ...keyOf(key), mark, markMask: mask };
+  const input = { ...('family' in key ? scannedKeyOf(key) : keyOf(key)), mark, markMask: mask };
   return objectRequest('set conntrack mark', type(IPCTNL_MSG_CT.NEW), 0, conntrackCodec, input);
 }
 
@@ -81,6 +83,10 @@ export function newConntrack(input: ConntrackInput): NetlinkRequest {
 function keyOf({ tuple, zone }: ConntrackKey): ConntrackInput {
   const family = tuple.ip?.v4Source === undefined ? NFPROTO.IPV6 : NFPROTO.IPV4;
   return { family, original: tuple, ...(zone !== undefined && zone !== 0 && { zone }) };
+}
+
+function scannedKeyOf({ family, tuple }: ScannedKey): ConntrackInput {
+  return { family, unknown: [{ type: CTA.TUPLE_ORIG | NLA_F_NESTED, bytes: tuple }] };
 }
 
 function query(operation: string, input: ConntrackInput): NetlinkQuery<Conntrack> {
