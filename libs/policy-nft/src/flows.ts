@@ -18,14 +18,15 @@ import { type Ip, ipFamily, type IpFamily } from 'net-types';
 import {
   type ConntrackFilter,
   conntrackQuery,
-  type ConntrackTuple,
+  ConntrackScan,
   dumpByDatagram,
   isNotFound,
   type NetlinkConnection,
+  type ScannedKey,
   setConntrackMark,
 } from 'netlink-ts';
 import { CUT_MARK } from './cut-mark.ts';
-import { type Flow, flowAt } from './flow.ts';
+import { firstPacketAt } from './first-packet.ts';
 import { ownAddresses } from './own-addresses.ts';
 
 export interface JudgeFlowsOptions {
@@ -57,18 +58,18 @@ export async function judgeFlows(
   if (addresses.size === 0) return { seen: 0, cut: 0, mended: 0 };
   if (!awaitPacketsInFlight()) await new Promise((resolve) => setTimeout(resolve, FLIGHT_MS));
   const isOwn = ownAddresses(netns);
-  const mayPass = ({ packet }: Flow): boolean =>
+  const mayPass = (packet: RulePacket): boolean =>
     // As the static rules have it: a pod may talk to itself, and the node to its pods.
     packet.source === packet.destination || isOwn(packet.source) || allowed(packet);
   const filter: ConntrackFilter = { family: onlyFamily(addresses), zone: 0 };
 
   let seen = 0;
-  const denied: ConntrackTuple[] = [];
-  const pardoned: ConntrackTuple[] = [];
-  await forEachFlow(netns, filter, addresses, (flow) => {
+  const denied: ScannedKey[] = [];
+  const pardoned: ScannedKey[] = [];
+  await forEachFlow(netns, filter, addresses, (packet, entry) => {
     seen++;
-    const isCut = (flow.mark & CUT_MARK) !== 0;
-    if (mayPass(flow) === isCut) (isCut ? pardoned : denied).push(flow.original);
+    const isCut = (entry.mark & CUT_MARK) !== 0;
+    if (mayPass(packet) === isCut) (isCut ? pardoned : denied).push(entry.key());
   });
 
   using connection = openNetlinkConnection({ protocol: NETLINK_NETFILTER, netns });
@@ -76,9 +77,9 @@ export async function judgeFlows(
   const cut = await setMark(connection, denied, CUT_MARK);
   if (cut === 0) return { seen, cut, mended };
 
-  const mistaken: ConntrackTuple[] = [];
-  await forEachFlow(netns, { ...filter, mark: CUT_MARK, markMask: CUT_MARK }, addresses, (flow) => {
-    if (mayPass(flow)) mistaken.push(flow.original);
+  const mistaken: ScannedKey[] = [];
+  await forEachFlow(netns, { ...filter, mark: CUT_MARK, markMask: CUT_MARK }, addresses, (packet, entry) => {
+    if (mayPass(packet)) mistaken.push(entry.key());
   });
   return { seen, cut: cut - (await setMark(connection, mistaken, 0)), mended };
 }
@@ -88,15 +89,15 @@ async function forEachFlow(
   netns: NetnsRef | undefined,
   filter: ConntrackFilter,
   addresses: ReadonlySet<Ip>,
-  visit: (flow: Flow) => void,
+  visit: (packet: RulePacket, entry: ConntrackScan) => void,
 ): Promise<void> {
   using socket = openNetlinkSocket({ protocol: NETLINK_NETFILTER, netns });
-  const query = conntrackQuery(filter);
+  const entry = new ConntrackScan();
   let sliceEnd = performance.now() + SLICE_MS;
-  const datagrams = dumpByDatagram(socket, query, (frame) => {
-    const entry = query.decode(frame);
-    const flow = entry === undefined ? undefined : flowAt(entry, addresses);
-    if (flow !== undefined) visit(flow);
+  const datagrams = dumpByDatagram(socket, conntrackQuery(filter), (frame) => {
+    entry.read(frame);
+    const packet = firstPacketAt(entry, addresses);
+    if (packet !== undefined) visit(packet, entry);
   });
   for (const _ of datagrams) {
     if (performance.now() < sliceEnd) continue;
@@ -106,15 +107,11 @@ async function forEachFlow(
 }
 
 /** Sets or clears the CUT bit; the number of entries that were still there. */
-async function setMark(
-  connection: NetlinkConnection,
-  tuples: readonly ConntrackTuple[],
-  mark: number,
-): Promise<number> {
+async function setMark(connection: NetlinkConnection, keys: readonly ScannedKey[], mark: number): Promise<number> {
   let done = 0;
-  for (let first = 0; first < tuples.length; first += BATCH) {
+  for (let first = 0; first < keys.length; first += BATCH) {
     if (first > 0) await otherWork();
-    const requests = tuples.slice(first, first + BATCH).map((tuple) => setConntrackMark({ tuple }, mark, CUT_MARK));
+    const requests = keys.slice(first, first + BATCH).map((key) => setConntrackMark(key, mark, CUT_MARK));
     for (const error of connection.batch(requests)) {
       if (error === undefined) done++;
       else if (!isNotFound(error)) throw error;
