@@ -39,7 +39,8 @@ export interface PolicyKernel {
 
   /**
    * Cuts the flows that `allowed` denies and mends those cut before that it allows now. Asked for flows that have one
-   * of `addresses` at an end (all: of every local endpoint), by their first packet. Throws KernelError.
+   * of `addresses` at an end (all: of every local endpoint), by their first packet. One call at a time: `allowed` speaks
+   * for the rules that are in force when it is asked. Flows of the node itself are not asked about. Throws KernelError.
    */
   judgeFlows(addresses: ReadonlySet<Ip>, allowed: (packet: RulePacket) => boolean): Promise<FlowJudgement>;
 
