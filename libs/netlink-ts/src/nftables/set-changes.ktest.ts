@@ -1,4 +1,7 @@
 /** Elements that change, many of them, and others who change them as well: in a real kernel. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createTestNetns, type TestNetns, waitFor } from '@canal/testing';
 import { type Cidr, type Ip, type Ipv4, ipToBytes, parseCidr, parseIp, unwrap } from 'net-types';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -57,6 +60,11 @@ afterEach(() => {
   connection[Symbol.dispose]();
   netns[Symbol.dispose]();
 });
+
+function temporaryFolder(): { readonly path: string } & Disposable {
+  const path = mkdtempSync(join(tmpdir(), 'nft-'));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
+}
 
 function openConnection(trace?: WireTrace): NetlinkConnection {
   const socket = { protocol: NETLINK_NETFILTER, sendBufferBytes: 4 * 1024 * 1024 };
@@ -262,6 +270,33 @@ describe('while others change', () => {
     expect(plans).toEqual([0, 5]);
     expect(keysOf(listNftElements(connection, set))).toEqual(keysOf([...numberedUpTo(5), numbered(105)]));
     updateNftables(connection, () => []);
+  });
+
+  test('updates beside a busy nft lose nothing, neither ours nor its', async () => {
+    change(table, hashSet, newNftSet(nftSet({ ...set, name: 'theirs', key: 'ipv4_addr' })));
+    const script =
+      'i=0; while [ ! -e "$0" ]; do nft add element inet t theirs { 10.1.$((i / 250)).$((i % 250)) }; i=$((i + 1)); done; echo $i';
+    using folder = temporaryFolder();
+    const stop = join(folder.path, 'stop');
+    const nftLoop = netns.within(() => Bun.spawn(['bash', '-c', script, stop], { stdout: 'pipe', stderr: 'inherit' }));
+    using _end = { [Symbol.dispose]: () => nftLoop.kill() };
+    let plans = 0;
+    const updates = 150;
+    for (let update = 0; update < updates; update++) {
+      updateNftables(connection, () => {
+        plans++;
+        const there = listNftElements(connection, set).length;
+        Bun.sleepSync(2);
+        return newNftElements(set, [numbered(there)]);
+      });
+    }
+    writeFileSync(stop, '');
+    const added = Number(await new Response(nftLoop.stdout).text());
+    expect(keysOf(listNftElements(connection, set))).toEqual(keysOf(numberedUpTo(updates)));
+    expect(listNftElements(connection, { ...set, name: 'theirs' })).toHaveLength(added);
+    // It was busy, and the plans that came too late were made anew.
+    expect(added).toBeGreaterThan(1);
+    expect(plans).toBeGreaterThan(updates);
   });
 
   test('a transaction that always comes too late is given up, one that is wrong at once', () => {
