@@ -1,5 +1,4 @@
 /** Which policy agents a command asks: that of this node, one of a lab's nodes, or all of them. */
-import { join } from 'node:path';
 import { DEFAULT_POLICY_SOCKET } from '@canal/agent-protocol';
 import type { Lab, PodRecord } from '@canal/lab';
 import type { CommandContext } from '../command-context.ts';
@@ -54,5 +53,5 @@ export async function agentSocketNear(
 }
 
 function socketOf(lab: Lab, node: string): AgentSocket {
-  return { node, path: join(lab.pathsOf(node).root, DEFAULT_POLICY_SOCKET) };
+  return { node, path: lab.pathsOf(node).policySocket };
 }
