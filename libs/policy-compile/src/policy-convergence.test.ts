@@ -17,10 +17,10 @@ import type { PolicyEngine } from './policy-engine.ts';
 import { blockOf, endpointOf, ip, podOf } from './testing/objects.ts';
 import { ReplayedView, viewText } from './testing/view-text.ts';
 
-const NAMESPACES = ['a', 'b', 'c'];
-const NAMES = ['p', 'q', 'r', 's'];
+const NAMESPACES = ['a', 'b'];
+const NAMES = ['p', 'q', 'r'];
 const KEYS = ['x', 'y'];
-const VALUES = ['1', '2', '3'];
+const VALUES = ['1', '2'];
 const ADDRESSES = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.1.0.1', '10.1.0.2', 'fd00::1', 'fd00::2'].map(ip);
 const BLOCKS = [
   blockOf('10.0.0.0/8', '10.0.0.0/31', '10.1.0.0/16'),
@@ -40,7 +40,7 @@ const selector: fc.Arbitrary<LabelSelector> = fc.array(requirement, { maxLength:
 const pod: fc.Arbitrary<PolicyPod> = fc
   .record({
     path: fc.tuple(fc.constantFrom(...NAMESPACES), fc.constantFrom(...NAMES)).map((parts) => parts.join('/')),
-    incarnation: fc.constantFrom('1', '2'),
+    incarnation: fc.constantFrom('1', '1', '1', '1', '1', '2'),
     labels,
     addresses: fc.uniqueArray(fc.constantFrom(...ADDRESSES), { maxLength: 2 }),
     hostNetwork: fc.integer({ min: 0, max: 9 }).map((chance) => chance === 0),
@@ -90,7 +90,7 @@ const policy: fc.Arbitrary<NetworkPolicy> = fc
   .record({
     namespace: fc.constantFrom(...NAMESPACES),
     name: fc.constantFrom(...NAMES),
-    podSelector: selector,
+    podSelector: fc.oneof(fc.constant([]), selector),
     ingress: fc.option(fc.array(rule, { maxLength: 3 }), { nil: undefined }),
     egress: fc.option(fc.array(rule, { maxLength: 3 }), { nil: undefined }),
   })
@@ -128,6 +128,27 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom('e1', 'e2', 'e3').map((key): Event => ({ type: 'no-endpoint', key })) },
   { weight: 3, arbitrary: fc.constant<Event>({ type: 'flush' }) },
 );
+
+/** Three endpoints of pods that are known, in two namespaces: without them most sequences would judge nobody. */
+const sequence = (length: { minLength?: number; maxLength: number }): fc.Arbitrary<Event[]> => {
+  const namespaces = fc.tuple(...NAMESPACES.map((name) => labels.map((own) => ({ name, labels: own }))));
+  const pods = fc.tuple(
+    ...['a/p', 'a/q', 'b/p'].map((path) => pod.map((made) => podOf(path, [], { ...made, ...nameOf(path) }))),
+  );
+  return fc
+    .tuple(namespaces, pods, fc.array(event, length))
+    .map(([namespaces, pods, events]) => [
+      ...namespaces.map((namespace): Event => ({ type: 'namespace', namespace })),
+      ...pods.map((pod): Event => ({ type: 'pod', pod })),
+      ...pods.map((pod, index): Event => ({ type: 'endpoint', endpoint: endpointOf(pod, { key: `e${index + 1}` }) })),
+      ...events,
+    ]);
+};
+
+function nameOf(path: string): Pick<PolicyPod, 'namespace' | 'name' | 'uid'> {
+  const [namespace = '', name = ''] = path.split('/');
+  return { namespace, name, uid: `${path}#1` };
+}
 
 /** The objects that are there, and the pod as which each endpoint was last known. */
 class Objects {
@@ -257,13 +278,13 @@ const RUNS = Number(process.env['CANAL_FUZZ_RUNS'] ?? 2000);
 const flattenAbove = fc.constantFrom(0, 2, 8);
 
 test('any sequence of events ends as its objects say', { timeout: 600_000 }, () => {
-  fc.assert(fc.property(fc.array(event, { minLength: 10, maxLength: 60 }), flattenAbove, fc.nat(), check), {
+  fc.assert(fc.property(sequence({ minLength: 5, maxLength: 50 }), flattenAbove, fc.nat(), check), {
     numRuns: RUNS,
   });
 });
 
 test('what comes and goes in reverse leaves what was', { timeout: 600_000 }, () => {
-  const objects = fc.array(event, { minLength: 10, maxLength: 30 });
+  const objects = sequence({ minLength: 5, maxLength: 30 });
   fc.assert(
     fc.property(objects, fc.array(event, { maxLength: 20 }), flattenAbove, (first, later, flattenAbove) => {
       const engine = createPolicyEngine({ flattenAbove });

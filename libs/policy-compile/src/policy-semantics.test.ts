@@ -239,13 +239,21 @@ const ROWS: readonly Row[] = [
   },
   {
     row: "21: completed pods leave the sets, and their address is the next one's",
-    policies: [policyOf('a/p', { ingress: [rule([podsWith({ app: 'web' })]), rule([podsWith({ app: 'db' })])] })],
+    policies: [
+      policyOf('a/p', {
+        ingress: [rule([podsWith({ app: 'web' })], [tcp(1)]), rule([podsWith({ app: 'db' })], [tcp(2)])],
+      }),
+    ],
     pods: [SUBJECT, { ...WEB, completed: true }, podOf('a/db', '10.0.0.2', { labels: { app: 'db' }, createdMs: 1 })],
-    outcome: { ingress: ['{10.0.0.2} -> any', '{} -> any'] },
+    outcome: { ingress: ['{10.0.0.2} -> TCP:2', '{} -> TCP:1'] },
   },
   {
     row: '21: of two live pods with one address the younger has it, then the greater uid',
-    policies: [policyOf('a/p', { ingress: [rule([podsWith({ app: 'web' })]), rule([podsWith({ app: 'db' })])] })],
+    policies: [
+      policyOf('a/p', {
+        ingress: [rule([podsWith({ app: 'web' })], [tcp(1)]), rule([podsWith({ app: 'db' })], [tcp(2)])],
+      }),
+    ],
     pods: [
       SUBJECT,
       WEB,
@@ -253,7 +261,7 @@ const ROWS: readonly Row[] = [
       podOf('a/db2', '10.0.0.3', { labels: { app: 'db' }, uid: 'a' }),
       podOf('a/web2', '10.0.0.3', { labels: { app: 'web' }, uid: 'b' }),
     ],
-    outcome: { ingress: ['{10.0.0.2} -> any', '{10.0.0.3} -> any'] },
+    outcome: { ingress: ['{10.0.0.2} -> TCP:2', '{10.0.0.3} -> TCP:1'] },
   },
   {
     row: '24: NotIn and DoesNotExist hold without the key',
@@ -376,6 +384,27 @@ describe('changes', () => {
     engine.deleteNamespace('a');
     engine.flush();
     expect(outcomeOf(engine)).toEqual({ ingress: ['{} -> any'] });
+  });
+
+  test('row 6: a port that gets another number changes egress to it and ingress of its own', () => {
+    const byName = [named('http')];
+    const engine = engineWith([
+      policyOf('a/p', {
+        podSelector: labelled({ app: 'subject' }),
+        ingress: [rule('any', byName)],
+        egress: [rule([podsWith({ app: 'web' })], byName), rule([blockOf('10.0.1.0/24')], byName)],
+      }),
+    ]);
+    engine.putPod({ ...WEB, ports: [http(9999)] });
+    engine.putPod({ ...PODS[2]!, ports: [] });
+    engine.flush();
+    expect(outcomeOf(engine)).toEqual({
+      ingress: ['any -> TCP:8000'],
+      egress: ['{10.0.0.2 TCP:9999} -> any', '{} -> any'],
+    });
+    engine.putPod({ ...SUBJECT, ports: [http(7000)] });
+    engine.flush();
+    expect(outcomeOf(engine).ingress).toEqual(['any -> TCP:7000']);
   });
 
   test("row 23: the subject's own labels decide which policies select it", () => {
