@@ -1,6 +1,6 @@
 /** Strict mode: flows that a change denies are cut within a second, and those it allows again are mended. */
 import type { PolicyKernel } from '@canal/kernel-port';
-import { PacketJudge, type RuleDelta, type RuleView } from '@canal/rules-ast';
+import { PacketJudge, type RuleDelta, type RuleEndpoint, type RuleView } from '@canal/rules-ast';
 import type { Clock, Logger } from '@canal/runtime-port';
 import type { Ip } from 'net-types';
 import type { AgentMetrics } from './agent-metrics.ts';
@@ -19,17 +19,21 @@ export interface FlowCutterDeps {
 
 /** A change seldom comes alone. */
 const SOON_MS = 50;
-/** What only adds allowances can wait: nothing leaks meanwhile. */
+/** For what lets nothing through meanwhile: more allowances, interfaces that come or go. */
 const LATER_MS = 500;
-/** Reading conntrack may take its time where there are many flows: it gets a fifth of it, and the second is kept. */
-const PAUSE_FACTOR = 4;
-const LONGEST_PAUSE_MS = 600;
+/**
+ * From one judgement to the next. It holds up everything else for some 10 ms (it waits for packets in flight), and where
+ * pods come and go all the time there is always something to judge; the second is kept.
+ */
+const PAUSE_MS = 500;
 const RETRY_MS = 500;
 
 export class FlowCutter {
   readonly #deps: FlowCutterDeps;
   #judge: PacketJudge | undefined;
   #judgeOwn = '';
+  /** Keys of those that are in the kernel: what is told of another one lets nothing through that passed before. */
+  #endpoints = new Set<string>();
   #addresses = new Set<Ip>();
   #dueMs = Number.POSITIVE_INFINITY;
   #wake: AbortController | undefined;
@@ -45,16 +49,20 @@ export class FlowCutter {
 
   /** The change is in the kernel: what it concerns is judged soon. */
   applied(delta: RuleDelta): void {
-    if (!this.#deps.strict) return;
-    const { addresses, tightens } = concernedBy(delta);
-    this.#concern(addresses, tightens ? SOON_MS : LATER_MS);
+    const isNew = (endpoint: RuleEndpoint): boolean => !this.#endpoints.has(endpoint.key);
+    const tightens =
+      !delta.endpoints.every(isNew) || [...delta.members.values()].some(({ removed }) => removed.length > 0);
+    for (const { key } of delta.removedEndpoints) this.#endpoints.delete(key);
+    for (const { key } of delta.endpoints) this.#endpoints.add(key);
+    if (this.#deps.strict) this.#concern(addressesOf(delta), tightens ? SOON_MS : LATER_MS);
   }
 
   /** Nobody knows what was let through: every flow of this node's pods. */
   everything(): void {
-    const { view } = this.#deps;
+    const endpoints = [...this.#deps.view.endpoints()];
+    this.#endpoints = new Set(endpoints.map(({ key }) => key));
     this.#concern(
-      [...view.endpoints()].flatMap((endpoint) => endpoint.addresses),
+      endpoints.flatMap(({ addresses }) => addresses),
       SOON_MS,
     );
   }
@@ -87,12 +95,11 @@ export class FlowCutter {
         addresses,
         (packet) => judge === undefined || judge.judge(packet) === 'allowed',
       );
-      const tookMs = clock.nowMs() - startedMs;
-      metrics.applySeconds.observe(tookMs / 1000, { operation: 'flows' });
+      metrics.applySeconds.observe((clock.nowMs() - startedMs) / 1000, { operation: 'flows' });
       metrics.flowsCut.inc({}, cut);
       metrics.flowsMended.inc({}, mended);
       if (cut > 0 || mended > 0) log.info({ seen, cut, mended }, 'flows judged anew');
-      await clock.sleep(Math.min(tookMs * PAUSE_FACTOR, LONGEST_PAUSE_MS), signal).catch(() => undefined);
+      await clock.sleep(PAUSE_MS, signal).catch(() => undefined);
     } catch (error) {
       metrics.errors.inc({ operation: 'flows' });
       log.warn({ error }, 'flows could not be judged, trying again');
@@ -122,17 +129,11 @@ export class FlowCutter {
   }
 }
 
-/**
- * A member that comes or goes concerns the flows that have it at an end; an endpoint with another chain, all of its own.
- * `tightens` is false when nothing that was allowed can be denied.
- */
-function concernedBy(delta: RuleDelta): { readonly addresses: readonly Ip[]; readonly tightens: boolean } {
-  const endpoints = [...delta.endpoints, ...delta.removedEndpoints];
-  const addresses = endpoints.flatMap((endpoint) => endpoint.addresses);
-  let tightens = endpoints.length > 0;
-  for (const { added, removed } of delta.members.values()) {
-    tightens ||= removed.length > 0;
-    for (const member of [...added, ...removed]) if (member.kind !== 'blocks') addresses.push(member.ip);
-  }
-  return { addresses, tightens };
+/** A member that comes or goes concerns the flows that have it at an end; an endpoint with another chain, all of its own. */
+function addressesOf({ endpoints, removedEndpoints, members }: RuleDelta): readonly Ip[] {
+  const changed = [...members.values()].flatMap(({ added, removed }) => [...added, ...removed]);
+  return [
+    ...[...endpoints, ...removedEndpoints].flatMap(({ addresses }) => addresses),
+    ...changed.flatMap((member) => (member.kind === 'blocks' ? [] : [member.ip])),
+  ];
 }

@@ -327,7 +327,7 @@ describe('a running agent', () => {
     world.netns.run(['nft', 'flush', 'ruleset']);
     const startedMs = performance.now();
     await waitFor('the repair', () => chains() === before, 1_000);
-    console.info(`repaired after ${Math.round(performance.now() - startedMs)} ms`);
+    process.stderr.write(`repaired after ${Math.round(performance.now() - startedMs)} ms\n`);
     expect(await reaches(world.client.netns, world)).toBe(false);
     await waitFor('the metric', () =>
       /canal_dataplane_drift_repairs_total\{kind="policy-rule"\} [1-9]/.test(world.probe('/metrics').body),
@@ -388,7 +388,7 @@ describe('a running agent', () => {
     await Promise.all(adding);
     times.sort((a, b) => a - b);
     const at = (share: number): string => (times[Math.floor(share * (times.length - 1))] ?? 0).toFixed(1);
-    console.info(`110 endpoints: median ${at(0.5)} ms, p99 ${at(0.99)} ms, longest ${at(1)} ms`);
+    process.stderr.write(`110 endpoints: median ${at(0.5)} ms, p99 ${at(0.99)} ms, longest ${at(1)} ms\n`);
     expect(Number(at(0.99))).toBeLessThan(100);
     const all = await Promise.all(names.map((name) => world.ask({ op: 'delete-endpoint', key: `${name}/eth0` })));
     expect(all.every(({ ok }) => ok)).toBe(true);

@@ -1,0 +1,130 @@
+import type { RuleDelta, RuleEndpoint, RuleView } from '@canal/rules-ast';
+import { createPrometheusMetrics } from '@canal/telemetry';
+import { createCapturedLogger, createFakeClock } from '@canal/testing';
+import { formatIp, type Ip, parseInterfaceName, parseIp, parseMac, unwrap } from 'net-types';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createAgentMetrics } from './agent-metrics.ts';
+import { FlowCutter } from './flow-cutter.ts';
+
+const ip = (text: string): Ip => unwrap(parseIp(text));
+const WEB = endpoint('web', '10.244.1.10');
+const OTHER = endpoint('other', '10.244.1.11');
+const NOTHING: RuleDelta = {
+  newSets: [],
+  newChains: [],
+  members: new Map(),
+  endpoints: [],
+  removedEndpoints: [],
+  removedChains: [],
+  removedSets: [],
+};
+
+function endpoint(key: string, address: string): RuleEndpoint {
+  const hostInterface = unwrap(parseInterfaceName(`cnl${key}`));
+  return { key, hostInterface, mode: 'routed', mac: unwrap(parseMac('0a:00:00:00:00:01')), addresses: [ip(address)] };
+}
+
+function members(change: { readonly added?: string; readonly removed?: string }): RuleDelta {
+  const list = (text?: string) => (text === undefined ? [] : [{ kind: 'addresses', ip: ip(text) } as const]);
+  return { ...NOTHING, members: new Map([['ad-1', { added: list(change.added), removed: list(change.removed) }]]) };
+}
+
+const view: RuleView = {
+  endpoints: () => [WEB, OTHER],
+  chains: () => [],
+  sets: () => [],
+  members: () => [],
+  memberCount: () => 0,
+};
+
+const clock = createFakeClock();
+let stop: AbortController;
+let running: Promise<void>;
+let failures: number;
+/** Time since the start of the test, and what was judged then. */
+let judged: string[];
+
+beforeEach(() => {
+  stop = new AbortController();
+  failures = 0;
+  judged = [];
+});
+
+afterEach(async () => {
+  stop.abort();
+  await running;
+});
+
+function create(strict = true): FlowCutter {
+  const startMs = clock.nowMs();
+  const kernel = {
+    judgeFlows(addresses: ReadonlySet<Ip>) {
+      if (failures-- > 0) return Promise.reject(new Error('planned'));
+      judged.push(`${clock.nowMs() - startMs}: ${[...addresses].map(formatIp).sort().join(' ')}`);
+      return Promise.resolve({ seen: 0, cut: 0, mended: 0 });
+    },
+  };
+  const metrics = createAgentMetrics(createPrometheusMetrics(), 'test');
+  const log = createCapturedLogger();
+  const cutter = new FlowCutter({ kernel, view, clock, log, metrics, ownAddresses: () => [], strict });
+  running = cutter.run(stop.signal);
+  return cutter;
+}
+
+test('what tightens is judged soon, what only allows later, and a burst once', async () => {
+  const cutter = create();
+  cutter.applied(members({ added: '10.244.2.1' }));
+  await clock.advance(40);
+  expect(judged).toEqual([]);
+  cutter.applied(members({ removed: '10.244.2.2' }));
+  cutter.applied(members({ removed: '10.244.2.3' }));
+  await clock.advance(1_000);
+  expect(judged).toEqual(['90: 10.244.2.1 10.244.2.2 10.244.2.3']);
+  cutter.applied(members({ added: '10.244.2.4' }));
+  await clock.advance(1_000);
+  expect(judged.slice(1)).toEqual(['1540: 10.244.2.4']);
+});
+
+test('an endpoint that is new can wait; one whose chains change cannot', async () => {
+  const cutter = create();
+  cutter.applied({ ...NOTHING, endpoints: [WEB] });
+  await clock.advance(1_100);
+  expect(judged).toEqual(['500: 10.244.1.10']);
+  cutter.applied({ ...NOTHING, endpoints: [{ ...WEB, ingress: 'in-1' }] });
+  await clock.advance(1_000);
+  cutter.applied({ ...NOTHING, removedEndpoints: [WEB] });
+  cutter.applied({ ...NOTHING, endpoints: [WEB] });
+  await clock.advance(1_000);
+  expect(judged.slice(1)).toEqual(['1150: 10.244.1.10', '2600: 10.244.1.10']);
+});
+
+test('however often something changes: judged within a second, and twice a second at the most', async () => {
+  const cutter = create();
+  for (let round = 0; round < 100; round++) {
+    cutter.applied(members({ removed: `10.244.3.${round}` }));
+    await clock.advance(50);
+  }
+  const times = judged.map((line) => Number(line.split(':')[0]));
+  expect(times.length).toBeLessThanOrEqual(11);
+  times.slice(1).forEach((time, index) => expect(time - (times[index] ?? 0)).toBeLessThanOrEqual(1_000));
+  await clock.advance(1_000);
+  expect(new Set(judged.flatMap((line) => line.split(' ').slice(1))).size).toBe(100);
+});
+
+test('a judgement that fails is made again', async () => {
+  failures = 2;
+  const cutter = create();
+  cutter.everything();
+  await clock.advance(3_000);
+  expect(judged).toEqual(['1050: 10.244.1.10 10.244.1.11']);
+});
+
+test('not strict: changes are not judged', async () => {
+  const cutter = create(false);
+  cutter.applied(members({ removed: '10.244.2.2' }));
+  await clock.advance(2_000);
+  expect(judged).toEqual([]);
+  cutter.everything();
+  await clock.advance(1_000);
+  expect(judged).toHaveLength(1);
+});
