@@ -122,6 +122,27 @@ except OSError: pass`,
   ]);
 });
 
+test('of a packet at the port of a bridge, the port', async () => {
+  node.run(['ip', 'link', 'add', 'cni0', 'up', 'type', 'bridge']);
+  node.run(['ip', 'address', 'flush', 'dev', 'cnl1']);
+  node.run(['ip', 'link', 'set', 'cnl1', 'master', 'cni0']);
+  node.run(['ip', 'address', 'add', '10.9.1.1/24', 'dev', 'cni0']);
+  nft(`table bridge t { chain pre { type filter hook prerouting priority 0; policy accept
+    udp dport 53 log prefix "canal:spoofed" group 20 snaplen 64 drop
+    arp operation request log prefix "canal:spoofed" group 20 snaplen 64
+  }
+}`);
+  pod.run(['ip', 'neigh', 'flush', 'dev', 'eth0']);
+  await using listening = listen();
+  await inPod(`import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'.', ('10.9.1.1', 53))`);
+  await waitFor('both records', () => listening.records.length === 2);
+  const ends = { reason: 'spoofed', source: ip('10.9.1.2'), destination: ip('10.9.1.1'), inInterface: 'cnl1' };
+  expect(listening.records).toMatchObject([
+    { ...ends, protocol: 0 },
+    { ...ends, protocol: 17, destinationPort: 53 },
+  ]);
+});
+
 test('a second listener is told that there is a first one; after that one is gone it gets the group', async () => {
   {
     await using first = listen();
