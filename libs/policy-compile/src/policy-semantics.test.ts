@@ -397,7 +397,11 @@ describe('changes', () => {
     ]);
     engine.putPod({ ...WEB, ports: [http(9999)] });
     engine.putPod({ ...PODS[2]!, ports: [] });
-    engine.flush();
+    const changes = [...(engine.flush()?.members.values() ?? [])];
+    expect(changes.map(({ added, removed }) => [added.length, removed.length]).sort()).toEqual([
+      [0, 1],
+      [1, 1],
+    ]);
     expect(outcomeOf(engine)).toEqual({
       ingress: ['any -> TCP:8000'],
       egress: ['{10.0.0.2 TCP:9999} -> any', '{} -> any'],
