@@ -1,0 +1,211 @@
+/** `policy`, `flows` and `lab probe` of the shipped binary, in a lab: what is explained is what packets meet. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { FlowRecord } from '@canal/agent-protocol';
+import type { Explanation } from '@canal/policy-compile';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const BINARY = process.env['CANAL_BINARY'] ?? resolve(import.meta.dirname, '../../../../dist/canal');
+const NAME = `p${process.pid}`;
+const STATE_ROOT = `/run/canalctl-policy-test-${process.pid}`;
+const ENV = { PATH: process.env['PATH'] ?? '', CANAL_LAB: NAME, CANAL_LAB_STATE_ROOT: STATE_ROOT };
+const PODS = ['pod1', 'pod2', 'pod3', 'pod4'];
+
+/** pod1 and pod2 on node1, pod3 and pod4 on node2; labels app=<name>. */
+const POLICIES = `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: deny-ingress }
+spec: { podSelector: {}, policyTypes: [Ingress] }
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: pod2 }
+spec:
+  podSelector: { matchLabels: { app: pod2 } }
+  ingress:
+    - from: [{ podSelector: { matchExpressions: [{ key: app, operator: In, values: [pod1, pod3] }] } }]
+      ports: [{ port: 80 }]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: pod3 }
+spec:
+  podSelector: { matchLabels: { app: pod3 } }
+  policyTypes: [Ingress, Egress]
+  ingress: [{}]
+  egress:
+    - to: [{ podSelector: { matchLabels: { app: pod4 } } }, { ipBlock: { cidr: 10.244.1.0/24 } }]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: pod4 }
+spec:
+  podSelector: { matchLabels: { app: pod4 } }
+  ingress: [{ from: [{ namespaceSelector: {} }], ports: [{ port: 5000, endPort: 6000 }] }]
+`;
+
+let directory: string;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'canalctl-policy-'));
+  expect(run('lab', 'up', '--nodes', '2', '--pods-per-node', '2')).toMatchObject({ exitCode: 0 });
+});
+afterAll(() => {
+  run('lab', 'down');
+  rmSync(directory, { recursive: true });
+});
+
+interface Run {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(...args: readonly string[]): Run {
+  const child = Bun.spawnSync([BINARY, 'canalctl', ...args], { env: ENV });
+  return { exitCode: child.exitCode, stdout: child.stdout.toString(), stderr: child.stderr.toString() };
+}
+
+const inLab = (...args: readonly string[]): Run => run(...args, '--lab', NAME);
+
+describe('a lab without policies', () => {
+  test('probes are answered, over TCP and UDP, and in JSON', () => {
+    expect(run('lab', 'probe', 'pod1', 'pod3:80')).toMatchObject({
+      exitCode: 0,
+      stdout: 'pod1 -> pod3 TCP 80: answered\n',
+    });
+    expect(run('lab', 'probe', 'pod1', '198.51.100.1:53', '--udp')).toMatchObject({ exitCode: 0 });
+    const { stdout } = run('lab', 'probe', '10.244.1.2', 'pod3:80', '-o', 'json');
+    expect(JSON.parse(stdout)).toMatchObject({ answered: true, seenSource: '10.244.1.2', protocol: 'tcp', port: 80 });
+  });
+
+  test.each<[string, string[], number, RegExp]>([
+    ['an unknown pod', ['podx', 'pod1:80'], 3, /there is no pod "podx"[^]*pod1/],
+    [
+      'an address of nobody',
+      ['pod1', '192.0.2.1:80'],
+      3,
+      /nothing of the lab has the address 192.0.2.1[^]*198.51.100.1/,
+    ],
+    ['no port', ['pod1', 'pod2'], 2, /"pod2" is no end with a port\n[^]*POD:PORT/],
+  ])('%s', (_name, args, exitCode, says) => {
+    const result = run('lab', 'probe', ...args);
+    expect(result).toMatchObject({ exitCode, stdout: '' });
+    expect(result.stderr).toMatch(says);
+  });
+
+  test('endpoints that nothing isolates', () => {
+    const { exitCode, stdout } = inLab('policy', 'endpoints', '-o', 'json');
+    expect(exitCode).toBe(0);
+    const endpoints = JSON.parse(stdout) as { node: string; pod: { name: string }; state: string; ingress: string[] }[];
+    expect(endpoints.map(({ node, pod, state, ingress }) => [node, pod.name, state, ingress])).toEqual([
+      ['node1', 'pod1', 'policed', []],
+      ['node1', 'pod2', 'policed', []],
+      ['node2', 'pod3', 'policed', []],
+      ['node2', 'pod4', 'policed', []],
+    ]);
+  });
+
+  test('a node that the lab does not have', () => {
+    const result = inLab('policy', 'endpoints', '--node', 'node9');
+    expect(result).toMatchObject({ exitCode: 3, stdout: '' });
+    expect(result.stderr).toContain('node1');
+  });
+});
+
+describe('a lab with policies', () => {
+  beforeAll(async () => {
+    const file = join(directory, 'policies.yaml');
+    writeFileSync(file, POLICIES);
+    expect(run('lab', 'apply', '-f', file)).toMatchObject({ exitCode: 0 });
+    await Bun.sleep(1500);
+  });
+
+  test('every pair of pods, at two ports: packets meet what is explained', () => {
+    const verdicts: string[] = [];
+    for (const from of PODS) {
+      for (const to of PODS.filter((name) => name !== from)) {
+        for (const port of ['80', '5432']) {
+          const { exitCode } = run('lab', 'probe', from, `${to}:${port}`);
+          const { stdout } = inLab('policy', 'explain', from, to, '--port', port, '-o', 'json');
+          const { verdict, words } = JSON.parse(stdout) as Explanation;
+          expect({ from, to, port, answered: exitCode === 0, words }).toEqual({
+            from,
+            to,
+            port,
+            answered: verdict === 'allow',
+            words,
+          });
+          verdicts.push(verdict);
+        }
+      }
+    }
+    expect(verdicts.filter((verdict) => verdict === 'allow').length).toBeGreaterThan(5);
+    expect(verdicts.filter((verdict) => verdict === 'deny').length).toBeGreaterThan(5);
+  });
+
+  test('the agent of either node explains the same', () => {
+    const [one, other] = ['node1', 'node2'].map((node) =>
+      inLab('policy', 'explain', 'pod1', 'pod4', '--port', '80', '-o', 'json', '--node', node),
+    );
+    expect(one?.stdout).toContain('"verdict": "deny"');
+    expect(other?.stdout).toBe(one?.stdout);
+  });
+
+  test('the exit code is the verdict only when asked for', () => {
+    const question = ['policy', 'explain', 'pod4', 'pod2', '--port', '80'] as const;
+    expect(inLab(...question)).toMatchObject({ exitCode: 0 });
+    expect(inLab(...question, '--exit-code')).toMatchObject({ exitCode: 1 });
+    expect(inLab('policy', 'explain', 'pod1', 'pod2', '--port', '80', '--exit-code')).toMatchObject({ exitCode: 0 });
+    expect(inLab('policy', 'explain', 'pod1', 'podx', '--port', '80', '--exit-code')).toMatchObject({ exitCode: 3 });
+  });
+
+  test('a denied packet is in the flow log, with the policies that isolate the pod', () => {
+    expect(run('lab', 'probe', 'pod4', 'pod2:81')).toMatchObject({ exitCode: 5 });
+    const { exitCode, stdout } = inLab('flows', '--denied', '--last', '100', '-o', 'json');
+    expect(exitCode).toBe(0);
+    const records = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as FlowRecord & { node: string });
+    expect(records).toContainEqual(
+      expect.objectContaining({
+        node: 'node1',
+        verdict: 'deny',
+        reason: 'ingress-denied',
+        protocol: 'TCP',
+        source: expect.objectContaining({ pod: { namespace: 'default', name: 'pod4' } }) as unknown,
+        destination: { address: '10.244.1.3', port: 81, pod: { namespace: 'default', name: 'pod2' } },
+        isolatedBy: ['default/deny-ingress', 'default/pod2'],
+      }),
+    );
+  });
+
+  test('followed flows come as they happen; an interrupt ends well', async () => {
+    const child = Bun.spawn([BINARY, 'canalctl', 'flows', '--follow', '--last', '0', '--lab', NAME], {
+      env: ENV,
+      stdout: 'pipe',
+      stderr: 'pipe',
+    });
+    let text = '';
+    const read = async (): Promise<void> => {
+      for await (const chunk of child.stdout) text += Buffer.from(chunk).toString();
+    };
+    const reading = read();
+    const until = async (what: string): Promise<void> => {
+      const end = performance.now() + 10_000;
+      while (!text.includes(what) && performance.now() < end) await Bun.sleep(20);
+      expect(text).toContain(what);
+    };
+    await until('DESTINATION');
+    // The heading is there before the agents are connected.
+    await Bun.sleep(500);
+    run('lab', 'probe', 'pod4', 'pod2:4242');
+    await until('TCP/4242');
+    child.kill('SIGINT');
+    expect(await child.exited).toBe(0);
+    await reading;
+  });
+});
