@@ -27,6 +27,7 @@ import {
 } from 'netlink-ts';
 import { CUT_MARK } from './cut-mark.ts';
 import { firstPacketAt } from './first-packet.ts';
+import { flowKernelError } from './flow-kernel-error.ts';
 import { ownAddresses } from './own-addresses.ts';
 
 export interface JudgeFlowsOptions {
@@ -42,8 +43,8 @@ const BATCH = 1000;
 const FLIGHT_MS = 100;
 
 /**
- * `PolicyKernel.judgeFlows`; the rules that `allowed` speaks for are in force already. Throws NetlinkError, LinuxError and
- * what `allowed` throws.
+ * `PolicyKernel.judgeFlows`; the rules that `allowed` speaks for are in force already. Throws KernelError, NetlinkError,
+ * LinuxError and what `allowed` throws.
  *
  * No flow slips through. Its first packet was judged by the new rules, and then there is nothing to do; or by the old
  * ones, and then it has left the hook, and its entry is in the table, before we begin to read. An entry that goes while
@@ -99,10 +100,14 @@ async function forEachFlow(
     const packet = firstPacketAt(entry, addresses);
     if (packet !== undefined) visit(packet, entry);
   });
-  for (const _ of datagrams) {
-    if (performance.now() < sliceEnd) continue;
-    await otherWork();
-    sliceEnd = performance.now() + SLICE_MS;
+  try {
+    for (const _ of datagrams) {
+      if (performance.now() < sliceEnd) continue;
+      await otherWork();
+      sliceEnd = performance.now() + SLICE_MS;
+    }
+  } catch (error) {
+    throw flowKernelError(error);
   }
 }
 

@@ -1,6 +1,7 @@
-import { KernelError, type VerdictRecord } from '@canal/kernel-port';
+import type { VerdictRecord } from '@canal/kernel-port';
 import { NETLINK_NETFILTER, type NetnsRef, openNetlinkEventSocket, traceFromEnvironment } from '@canal/linux-ffi';
-import { createNflogMonitor, NetlinkError, type NflogTransport } from 'netlink-ts';
+import { createNflogMonitor, type NflogTransport } from 'netlink-ts';
+import { flowKernelError } from './flow-kernel-error.ts';
 import { InterfaceNames } from './interface-names.ts';
 import { NFLOG_GROUP, NFLOG_SNAP_BYTES } from './nflog-group.ts';
 import { TokenBucket } from './token-bucket.ts';
@@ -28,7 +29,7 @@ const SLICE_MS = 5;
 /**
  * `PolicyKernel.verdicts`, from the first look on. A namespace has one listener: KernelError when there is another. What
  * cannot be told in time is lost and counted; no rate of packets takes more than the socket's buffer, or holds up
- * other work. Throws NetlinkError and LinuxError.
+ * other work. Throws NetlinkError and LinuxError too.
  */
 export async function* readVerdicts({ netns }: VerdictOptions, signal: AbortSignal): AsyncGenerator<VerdictRecord> {
   const bucket = new TokenBucket(TOLD);
@@ -64,7 +65,7 @@ export async function* readVerdicts({ netns }: VerdictOptions, signal: AbortSign
       yield record;
     }
   } catch (error) {
-    throw taken(error);
+    throw flowKernelError(error);
   }
 }
 
@@ -81,11 +82,4 @@ function inSlices(transport: NflogTransport): NflogTransport {
       return transport.read();
     },
   };
-}
-
-function taken(error: unknown): unknown {
-  if (!(error instanceof NetlinkError) || error.code !== 'EPERM' || error.operation !== 'bind nflog group')
-    return error;
-  const message = `NFLOG group ${NFLOG_GROUP} is not to be had: another program listens to it (/proc/net/netfilter/nfnetlink_log names its port), or CAP_NET_ADMIN is missing`;
-  return new KernelError('permission', message, { cause: error });
 }
