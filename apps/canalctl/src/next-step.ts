@@ -53,8 +53,9 @@ export const AFTER_AGENT_ERROR: Readonly<Record<PolicyAgentErrorCode, string>> =
   kernel: AGENT_LOG,
   internal: AGENT_LOG,
   unreachable:
-    'run it on a node where the policy agent runs, or inside its container; in a lab give --lab, for another path ' +
-    '--socket; "policy explain" also works without an agent, from files: -f',
+    'run it on a node where the policy agent runs, or in its container: "kubectl -n canal-system exec POD ' +
+    '-c policy-agent -- canal canalctl …"; in a lab give --lab, for another path --socket; "policy explain" also works ' +
+    'without an agent, from files: -f',
   forbidden: 'run it as root',
   timeout: AGENT_LOG,
   broken: `agent and canalctl may be of different versions; ${AGENT_LOG}`,
