@@ -25,19 +25,25 @@ export interface AttachmentWatchDeps {
 const SETTLED_MS = 500;
 /** When nothing was told. */
 const SWEEP_MS = 30_000;
+const RETRY_MS = 1_000;
 
 export class AttachmentWatch {
   readonly #deps: AttachmentWatchDeps;
   readonly #watched = new Set<string>();
   #wake: AbortController | undefined;
+  readonly #wasRead = Promise.withResolvers<undefined>();
   #changed = true;
 
   constructor(deps: AttachmentWatchDeps) {
     this.#deps = deps;
   }
 
-  /** Reads now; to be called before anything is decided on the endpoints. */
-  read(): void {
+  /** Resolves when the records have been read once: before that nobody knows which endpoints there are. */
+  get read(): Promise<void> {
+    return this.#wasRead.promise;
+  }
+
+  #read(): void {
     const { attachments, endpoints, problems } = this.#deps;
     this.#changed = false;
     const { attachments: records, unreadable } = attachments.list();
@@ -58,14 +64,20 @@ export class AttachmentWatch {
 
   async run(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#deps;
+    let told = '';
     while (!signal.aborted) {
       try {
         this.#watchDirectories(signal);
-        this.read();
+        this.#read();
+        this.#wasRead.resolve(undefined);
+        told = '';
       } catch (error) {
-        log.error({ error }, 'records of pods cannot be read, trying again');
+        const message = error instanceof Error ? error.message : String(error);
+        if (message !== told) log.error({ error }, 'records of pods cannot be read, trying again');
+        told = message;
+        this.#changed = false;
       }
-      await this.#sleep(SWEEP_MS, signal);
+      await this.#sleep(told === '' ? SWEEP_MS : RETRY_MS, signal);
       // The time in which a burst comes to its end.
       if (this.#changed) await clock.sleep(SETTLED_MS, signal).catch(() => undefined);
     }

@@ -81,7 +81,7 @@ export class ClusterWatch {
   }
 
   async #follow<T>(stream: Stream, consumer: StreamConsumer<T>, signal: AbortSignal): Promise<void> {
-    const { store, metrics, onChange } = this.#deps;
+    const { store, onChange } = this.#deps;
     const { kind } = stream;
     for await (const event of store.watch(consumer.type, consumer.parse, {}, signal)) {
       switch (event.type) {
@@ -95,23 +95,24 @@ export class ClusterWatch {
           continue;
         case 'put':
           stream.keys.add(event.key);
-          if (event.parsed.ok) {
-            stream.unreadable.delete(event.key);
-            consumer.put(event.parsed.value, event.key, event.resourceVersion);
-          } else {
-            stream.unreadable.set(event.key, event.parsed.error);
-            consumer.refuse(event.key, event.parsed.error);
-          }
+          this.#note(stream, event.key, event.parsed.ok ? undefined : event.parsed.error);
+          if (event.parsed.ok) consumer.put(event.parsed.value, event.key, event.resourceVersion);
+          else consumer.refuse(event.key, event.parsed.error);
           break;
         case 'delete':
           stream.keys.delete(event.key);
-          stream.unreadable.delete(event.key);
+          this.#note(stream, event.key, undefined);
           consumer.delete(event.key);
           break;
       }
-      metrics.unreadableObjects.set(stream.unreadable.size, { kind });
       onChange(kind);
     }
+  }
+
+  #note({ kind, unreadable }: Stream, key: string, error: string | undefined): void {
+    if (error !== undefined) unreadable.set(key, error);
+    else if (!unreadable.delete(key)) return;
+    this.#deps.metrics.unreadableObjects.set(unreadable.size, { kind });
   }
 
   #connection(stream: Stream, connected: boolean, error: string | undefined): void {

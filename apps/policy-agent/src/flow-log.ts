@@ -38,11 +38,14 @@ export class FlowLog {
 
   async run(signal: AbortSignal): Promise<void> {
     const { kernel, log, clock } = this.#deps;
+    let told = '';
     while (!signal.aborted) {
       try {
         for await (const record of kernel.verdicts(signal)) this.#take(record);
       } catch (error) {
-        log.warn({ error }, 'verdicts broke off, listening again');
+        const message = error instanceof Error ? error.message : String(error);
+        if (message !== told) log.warn({ error }, 'verdicts broke off, listening again');
+        told = message;
       }
       await clock.sleep(RETRY_MS, signal).catch(() => undefined);
     }

@@ -23,6 +23,7 @@ const IPVS_DEVICE = 'kube-ipvs0';
 
 export async function watchLinks(deps: LinkWatchDeps, signal: AbortSignal): Promise<void> {
   const names = new Map<number, string>();
+  let told = '';
   while (!signal.aborted) {
     try {
       for await (const event of deps.events(signal)) {
@@ -33,7 +34,9 @@ export async function watchLinks(deps: LinkWatchDeps, signal: AbortSignal): Prom
         tellIpvs(deps.problems, now);
       }
     } catch (error) {
-      deps.log.error({ error }, 'events of devices broke off, listening again');
+      const message = error instanceof Error ? error.message : String(error);
+      if (message !== told) deps.log.error({ error }, 'events of devices broke off, listening again');
+      told = message;
     }
     await deps.clock.sleep(RETRY_MS, signal).catch(() => undefined);
   }

@@ -54,11 +54,12 @@ export class NodeAddresses implements StreamConsumer<readonly Ip[]> {
     if (this.#nodes.delete(key)) this.#changed = true;
   }
 
-  /** All addresses of this host, which count as this node's own beside those of its object. */
-  setLocalAddresses(addresses: readonly Ip[]): void {
-    if (addresses.join() === this.#localAddresses.join()) return;
+  /** All addresses of this host, which count as this node's own beside those of its object. True when they changed. */
+  setLocalAddresses(addresses: readonly Ip[]): boolean {
+    if (addresses.join() === this.#localAddresses.join()) return false;
     this.#localAddresses = addresses;
     this.#changed = true;
+    return true;
   }
 
   /** Text of net-conf.json; undefined: there is none. Returns what is wrong with it; then the former port stays. */

@@ -134,8 +134,7 @@ export function startAgent(
     onChange: changed,
     onInSync: () => {
       // Without the pods that were there before, their rules would be taken for leftovers.
-      attachmentWatch.read();
-      runner.open();
+      void attachmentWatch.read.then(() => runner.open());
     },
   });
   watch.add(nodes);

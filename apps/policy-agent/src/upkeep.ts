@@ -54,6 +54,7 @@ export class Upkeep {
   /** Other programs' changes of our tables ask for a comparison. */
   async monitor(signal: AbortSignal): Promise<void> {
     const { kernel, runner, log, metrics, clock } = this.#deps;
+    let told = '';
     while (!signal.aborted) {
       try {
         let first = true;
@@ -64,7 +65,9 @@ export class Upkeep {
           runner.kernelChanged();
         }
       } catch (error) {
-        log.error({ error }, 'events of rules broke off, listening again');
+        const message = error instanceof Error ? error.message : String(error);
+        if (message !== told) log.error({ error }, 'events of rules broke off, listening again');
+        told = message;
       }
       await clock.sleep(RETRY_MS, signal).catch(() => undefined);
     }
@@ -84,8 +87,7 @@ export class Upkeep {
   #readAddresses(): void {
     const { nodes, localAddresses, log, changed } = this.#deps;
     try {
-      nodes.setLocalAddresses(localAddresses());
-      changed('address');
+      if (nodes.setLocalAddresses(localAddresses())) changed('address');
     } catch (error) {
       log.warn({ error }, "this host's addresses cannot be read");
     }
