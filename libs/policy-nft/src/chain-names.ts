@@ -30,4 +30,8 @@ export const CHAIN = {
   midstream: 'midstream',
   tunnelInput: 'tunnel-input',
   sample: 'sample',
+  /** Of the bridge family. */
+  forward: 'forward',
+  output: 'output',
+  toPod: 'to-pod',
 } as const;

@@ -1,7 +1,10 @@
 /** From one guard to another: what differs in the static tables, of both computed. */
 import type { PolicyGuard } from '@canal/kernel-port';
 import { NFPROTO, type NftElement } from 'netlink-ts';
+import type { Mac } from 'net-types';
+import { GATEWAYS } from './bridge-table.ts';
 import type { ChangeList } from './change-list.ts';
+import { gatewayElements } from './endpoint-elements.ts';
 import { ruleText } from './rule-text.ts';
 import { guardElements } from './static-sets.ts';
 import { staticTables } from './static-tables.ts';
@@ -22,6 +25,12 @@ export function planGuard(before: PolicyGuard, after: PolicyGuard, changes: Chan
         changes.replaceRules(family, name, rules);
     }
   }
+}
+
+export function planGateway(before: Mac | undefined, after: Mac | undefined, changes: ChangeList): void {
+  if (before === after) return;
+  changes.removeElements(NFPROTO.BRIDGE, GATEWAYS, gatewayElements(before));
+  changes.addElements(NFPROTO.BRIDGE, GATEWAYS, gatewayElements(after));
 }
 
 function byText(elements: readonly NftElement[]): Map<string, NftElement> {

@@ -21,16 +21,16 @@ import type { RuleImage } from './table-image.ts';
 
 export const POD_INTERFACES = `${HOST_VETH_PREFIX}*`;
 
-const ICMPV6 = 58;
-const ROUTER_ADVERTISEMENT = 134;
-const REDIRECT = 137;
+export const ICMPV6 = 58;
+/** ICMPv6: router advertisement and redirect. */
+export const ROUTERS_WORDS = [134, 137] as const;
 
-const LINK_LOCAL: Cidr = unwrap(parseCidr('fe80::/10'));
+export const LINK_LOCAL: Cidr = unwrap(parseCidr('fe80::/10'));
 /** The source of duplicate address detection. */
-const UNSPECIFIED: Cidr = unwrap(parseCidr('::/128'));
+export const UNSPECIFIED: Cidr = unwrap(parseCidr('::/128'));
 
 export const POD_GUARD_RULES: readonly RuleImage[] = [
-  ...[ROUTER_ADVERTISEMENT, REDIRECT].map((type) => [...isIcmpv6(), ...matchIcmpType(type), goto('spoofed')]),
+  ...ROUTERS_WORDS.map((type) => [...isIcmpv6(), ...matchIcmpType(type), goto('spoofed')]),
   ...[LINK_LOCAL, UNSPECIFIED].map((source) => [
     ...matchFamily(6),
     ...matchAddress('saddr', source),

@@ -63,8 +63,8 @@ test('a change leaves the kernel as a resync would: endpoints, chains, sets and 
   using netns = createTestNetns('node');
   const kernel = createPolicyKernel({ netns: netns.path });
   await kernel.resync(viewOf(SAMPLE), GUARD);
-  const [first, second, third] = SAMPLE.endpoints;
-  if (first === undefined || second === undefined || third === undefined) throw new Error('three endpoints');
+  const [first, second, third, sixth] = SAMPLE.endpoints;
+  if (!first || !second || !third || !sixth) throw new Error('four endpoints');
 
   // The third goes, a fourth has its address; the first is no longer isolated for egress; the second begins to be.
   const chains = [
@@ -77,8 +77,11 @@ test('a change leaves the kernel as a resync would: endpoints, chains, sets and 
   ];
   const { egress: _, ...opened } = first;
   const closed = { ...second, ingress: 'in-000000000002' };
-  const fourth = { ...endpointOf({ ...handPod(4), ip4: handPod(3).ip4 }, { ingress: IN_1 }) };
-  const after: HandRules = { endpoints: [opened, closed, fourth], chains, sets };
+  const fourth = endpointOf({ ...handPod(4), ip4: handPod(3).ip4 }, { ingress: IN_1 });
+  // One on a bridge, which comes with it.
+  netns.run(['ip', 'link', 'add', 'cni0', 'type', 'bridge']);
+  const fifth = endpointOf(handPod(5), { mode: 'bridge', ingress: IN_1 });
+  const after: HandRules = { endpoints: [opened, closed, fourth, fifth], chains, sets };
   await kernel.apply(
     delta({
       newSets: [{ id: 'ad-000000000002', kind: 'addresses' }],
@@ -92,8 +95,8 @@ test('a change leaves the kernel as a resync would: endpoints, chains, sets and 
           },
         ],
       ]),
-      endpoints: [opened, closed, fourth],
-      removedEndpoints: [third],
+      endpoints: [opened, closed, fourth, fifth],
+      removedEndpoints: [third, sixth],
       removedChains: [EG_1],
       removedSets: SAMPLE.sets.slice(1).map(([set]) => set),
     }),
@@ -142,6 +145,8 @@ const TAMPERINGS: readonly (readonly [string, readonly string[]])[] = [
   ['deletion of members', ['flush set inet canal-policy ad-000000000001-4']],
   ['deletion of a block', ['delete element inet canal-policy bl-000000000002-4 { 192.0.2.0/24 }']],
   ['deletion of a set', [`flush chain inet canal-policy ${EG_1}`, 'delete set inet canal-policy ap-000000000001-4']],
+  ['deletion of the bridge table', ['delete table bridge canal-policy']],
+  ['a foreign rule of the bridge', ['insert rule bridge canal-policy forward accept']],
   ['a foreign rule', ['insert rule inet canal-policy judge accept']],
   ['a foreign rule at an end', ['add rule arp canal-policy pod accept']],
   ['a foreign element', ['add element inet canal-policy ad-000000000001-4 { 9.9.9.9 }']],

@@ -20,11 +20,12 @@ import {
   type NetlinkConnection,
   type NetlinkTransport,
 } from 'netlink-ts';
-import type { Ip } from 'net-types';
+import type { Ip, Mac } from 'net-types';
 import { ChangeList } from './change-list.ts';
 import { planDelta } from './delta-changes.ts';
 import { desiredTables } from './desired-tables.ts';
-import { planGuard } from './guard-changes.ts';
+import { readGatewayMac } from './gateway-mac.ts';
+import { planGateway, planGuard } from './guard-changes.ts';
 import { isClosed } from './is-closed.ts';
 import { judgeFlows } from './flows.ts';
 import { asKernelError, policyKernelError } from './policy-kernel-error.ts';
@@ -58,6 +59,7 @@ const SEND_BUFFER_BYTES = 64 * 1024 * 1024;
 interface Written {
   readonly endpoints: Map<string, RuleEndpoint>;
   readonly guard: PolicyGuard;
+  readonly gateway: Mac | undefined;
 }
 
 class PolicyNftKernel implements PolicyKernel {
@@ -82,12 +84,16 @@ class PolicyNftKernel implements PolicyKernel {
 
   apply(delta: RuleDelta, view: RuleView): Promise<void> {
     return this.#ask('apply', () => {
-      this.#change(({ endpoints, guard }, changes) => {
+      this.#change(({ endpoints, guard, gateway: before }, changes) => {
         planDelta(delta, view, endpoints, changes);
+        // The first pod of a node comes with its bridge.
+        const hasBridge = delta.endpoints.some(({ mode }) => mode === 'bridge');
+        const gateway = hasBridge ? readGatewayMac(this.#netns) : before;
+        planGateway(before, gateway, changes);
         return () => {
           for (const { key } of delta.removedEndpoints) endpoints.delete(key);
           for (const endpoint of delta.endpoints) endpoints.set(endpoint.key, endpoint);
-          return { endpoints, guard };
+          return { endpoints, guard, gateway };
         };
       });
     });
@@ -153,7 +159,8 @@ class PolicyNftKernel implements PolicyKernel {
 
   #resync(view: RuleView, guard: PolicyGuard): PolicyResync {
     this.#written = undefined;
-    const desired = desiredTables(view, guard);
+    const gateway = readGatewayMac(this.#netns);
+    const desired = desiredTables(view, guard, gateway);
     const differences: string[] = [];
     let writes = 0;
     for (let attempt = 1; ; attempt++) {
@@ -176,7 +183,7 @@ class PolicyNftKernel implements PolicyKernel {
       }
     }
     const endpoints = new Map([...view.endpoints()].map((endpoint) => [endpoint.key, endpoint]));
-    this.#written = { endpoints, guard };
+    this.#written = { endpoints, guard, gateway };
     return { writes, differences };
   }
 

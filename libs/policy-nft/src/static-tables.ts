@@ -11,35 +11,17 @@
  */
 import type { PolicyGuard } from '@canal/kernel-port';
 import { POLICY_NFT_TABLE } from '@canal/model';
-import {
-  counter,
-  jump,
-  type KnownNftExpression,
-  matchInterface,
-  matchSet,
-  NF_INET,
-  NFPROTO,
-  NFT_CMP,
-  NFT_FIELD,
-  NFT_REG,
-  NFT_VERDICT,
-  verdict,
-} from 'netlink-ts';
+import { jump, matchInterface, NF_INET, NFPROTO } from 'netlink-ts';
+import { ARP_TABLE } from './arp-table.ts';
+import { BRIDGE_TABLE } from './bridge-table.ts';
 import { CHAIN, DROP_REASONS } from './chain-names.ts';
 import { INPUT_RULES, JUDGE_RULES, MIDSTREAM_RULES, sampleRules, tunnelInputRules } from './judge-rules.ts';
 import { POD_GUARD_RULES, POD_INTERFACES, STRANGER_RULES } from './pod-guard.ts';
 import { reasonRules } from './reason-rules.ts';
 import { INET_SETS } from './static-sets.ts';
-import type { ChainImage, SetDefinition } from './table-image.ts';
+import type { StaticTable } from './table-image.ts';
 
-/** Chains and empty sets of one family. */
-export interface StaticTable {
-  readonly family: number;
-  readonly sets: readonly SetDefinition[];
-  readonly chains: readonly ChainImage[];
-}
-
-export const POLICY_FAMILIES: readonly number[] = [NFPROTO.INET, NFPROTO.ARP];
+export const POLICY_FAMILIES: readonly number[] = [NFPROTO.INET, NFPROTO.ARP, NFPROTO.BRIDGE];
 
 export const TABLE = POLICY_NFT_TABLE;
 
@@ -49,11 +31,8 @@ const GUARD_PRIORITY = -310;
 const JUDGE_PRIORITY = 50;
 const INPUT_PRIORITY = 110;
 
-/** NF_ARP_IN of linux/netfilter_arp.h. */
-const ARP_IN = 0;
-
 export function staticTables(guard: PolicyGuard): readonly StaticTable[] {
-  return [inetTable(guard), ARP_TABLE];
+  return [inetTable(guard), ARP_TABLE, BRIDGE_TABLE];
 }
 
 function inetTable(guard: PolicyGuard): StaticTable {
@@ -76,29 +55,4 @@ function inetTable(guard: PolicyGuard): StaticTable {
       { name: CHAIN.input, hook: { number: NF_INET.LOCAL_IN, priority: INPUT_PRIORITY }, rules: INPUT_RULES },
     ],
   };
-}
-
-/** ARP does not come by the inet family. A pod that asks whether an address is free says no address of its own. */
-const ARP_TABLE: StaticTable = {
-  family: NFPROTO.ARP,
-  sets: [{ name: 'owners4', key: ['ifname', 'ipv4_addr'] }],
-  chains: [
-    {
-      name: CHAIN.guard,
-      hook: { number: ARP_IN, priority: 0 },
-      rules: [[...matchInterface('iifname', POD_INTERFACES), jump(CHAIN.pod)]],
-    },
-    {
-      name: CHAIN.pod,
-      rules: [
-        [NFT_FIELD.arpSaddrIp.load(NFT_REG.REG_1), isZero(4), verdict(NFT_VERDICT.ACCEPT)],
-        [...matchSet('owners4', [NFT_FIELD.iifname, NFT_FIELD.arpSaddrIp]), verdict(NFT_VERDICT.ACCEPT)],
-        [counter(), verdict(NFT_VERDICT.DROP)],
-      ],
-    },
-  ],
-};
-
-function isZero(bytes: number): KnownNftExpression {
-  return { type: 'cmp', sreg: NFT_REG.REG_1, op: NFT_CMP.EQ, data: { value: new Uint8Array(bytes) } };
 }

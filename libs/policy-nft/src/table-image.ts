@@ -17,6 +17,13 @@ export interface TableImage {
   readonly chains: readonly ChainImage[];
 }
 
+/** Chains and sets without what fills them. */
+export interface StaticTable {
+  readonly family: number;
+  readonly sets: readonly SetDefinition[];
+  readonly chains: readonly ChainImage[];
+}
+
 /** A set or map. Its elements are made when asked for: together they may be hundreds of thousands. */
 export interface SetImage {
   readonly definition: SetDefinition;

@@ -9,6 +9,7 @@ export {
   NODE,
   OTHER_NODE,
   OUTSIDE,
+  type PodMode,
   type PolicyWorld,
   REMOTE_POD,
   type WorldPod,

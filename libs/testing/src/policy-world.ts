@@ -1,5 +1,6 @@
 /**
- * A node with routed pods, as the CNI plugin leaves them, and one namespace that is everything else:
+ * A node with pods, as the CNI plugin leaves them (routed, or on the bridge cni0), and one namespace that is everything
+ * else:
  *
  *     pod 1  10.244.1.11  cnl00000000001 ┐                       ┌ 192.0.2.2    another node
  *     pod 2  10.244.1.12  cnl00000000002 ├ node 192.0.2.1 ─ far ─┤ 10.244.2.11  a pod there
@@ -13,6 +14,7 @@ export interface WorldPod {
   readonly netns: TestNetns;
   readonly hostInterface: string;
   readonly mac: string;
+  /** What the pod sends to: its host end, or the bridge. */
   readonly hostMac: string;
   readonly ip4: string;
   readonly ip6: string;
@@ -29,7 +31,9 @@ export const OTHER_NODE = { ip4: '192.0.2.2', ip6: '2001:db8::2' } as const;
 export const REMOTE_POD = { ip4: '10.244.2.11', ip6: 'fd00:10:244:2::b' } as const;
 export const OUTSIDE = { ip4: '203.0.113.9', ip6: '2001:db8:9::9' } as const;
 
-export function createPolicyWorld(podCount = 3): PolicyWorld {
+export type PodMode = 'routed' | 'bridge';
+
+export function createPolicyWorld(podCount = 3, mode: PodMode = 'routed'): PolicyWorld {
   using stack = new DisposableStack();
   const node = stack.use(createTestNetns('node'));
   const far = stack.use(createTestNetns('far'));
@@ -48,31 +52,62 @@ export function createPolicyWorld(podCount = 3): PolicyWorld {
   }
   far.run(['ip', 'route', 'add', '10.244.1.0/24', 'via', NODE.ip4]);
   far.run(['ip', 'route', 'add', 'fd00:10:244:1::/64', 'via', NODE.ip6]);
-  const pods = Array.from({ length: podCount }, (_, index) =>
-    addPod(stack.use(createTestNetns('pod')), node, index + 1),
-  );
+  if (mode === 'bridge') addBridge(node);
+  const add = mode === 'bridge' ? addBridgePod : addRoutedPod;
+  const pods = Array.from({ length: podCount }, (_, index) => add(stack.use(createTestNetns('pod')), node, index + 1));
   const owned = stack.move();
   return { node, far, pods, [Symbol.dispose]: () => owned.dispose() };
 }
 
-/** Permanent neighbours on both sides, no address on the host's end. */
-function addPod(netns: TestNetns, node: TestNetns, number: number): WorldPod {
+/** Host ends have no link-local address. */
+function plug(netns: TestNetns, node: TestNetns, number: number, prefixes: readonly [number, number]): WorldPod {
   const hostInterface = `cnl${number.toString(16).padStart(11, '0')}`;
   const [ip4, ip6] = [`10.244.1.${10 + number}`, `fd00:10:244:1::${(10 + number).toString(16)}`];
   node.run(['sysctl', '-qw', 'net.ipv6.conf.default.addr_gen_mode=1']);
-  connectNetns({ netns: node, name: hostInterface }, { netns, name: 'eth0', addresses: [`${ip4}/32`, `${ip6}/128`] });
+  const addresses = [`${ip4}/${prefixes[0]}`, `${ip6}/${prefixes[1]}`];
+  connectNetns({ netns: node, name: hostInterface }, { netns, name: 'eth0', addresses });
   node.run(['sysctl', '-qw', 'net.ipv6.conf.default.addr_gen_mode=0']);
-  const [hostMac, mac] = [macOf(node, hostInterface), macOf(netns, 'eth0')];
+  return { netns, hostInterface, mac: macOf(netns, 'eth0'), hostMac: macOf(node, hostInterface), ip4, ip6 };
+}
+
+/** Permanent neighbours on both sides, no address on the host's end. */
+function addRoutedPod(netns: TestNetns, node: TestNetns, number: number): WorldPod {
+  const pod = plug(netns, node, number, [32, 128]);
   for (const [address, gateway] of [
-    [ip4, '169.254.1.1'],
-    [ip6, 'fe80::1'],
+    [pod.ip4, '169.254.1.1'],
+    [pod.ip6, 'fe80::1'],
   ] as const) {
-    node.run(['ip', 'neigh', 'add', address, 'lladdr', mac, 'dev', hostInterface, 'nud', 'permanent']);
-    node.run(['ip', 'route', 'add', address, 'dev', hostInterface]);
-    netns.run(['ip', 'neigh', 'add', gateway, 'lladdr', hostMac, 'dev', 'eth0', 'nud', 'permanent']);
+    node.run(['ip', 'neigh', 'add', address, 'lladdr', pod.mac, 'dev', pod.hostInterface, 'nud', 'permanent']);
+    node.run(['ip', 'route', 'add', address, 'dev', pod.hostInterface]);
+    netns.run(['ip', 'neigh', 'add', gateway, 'lladdr', pod.hostMac, 'dev', 'eth0', 'nud', 'permanent']);
     netns.run(['ip', 'route', 'add', 'default', 'via', gateway, 'dev', 'eth0', 'onlink']);
   }
-  return { netns, hostInterface, mac, hostMac, ip4, ip6 };
+  return pod;
+}
+
+const GATEWAY = { ip4: '10.244.1.1', ip6: 'fd00:10:244:1::1' } as const;
+
+/** The bridge answers for pods, at once: proxy_arp_pvlan for IPv4, an entry for each pod for IPv6. */
+function addBridge(node: TestNetns): void {
+  node.run(['ip', 'link', 'add', 'cni0', 'address', '0a:58:0a:f4:01:01', 'type', 'bridge']);
+  node.run(['sysctl', '-qw', 'net.ipv4.conf.cni0.proxy_arp_pvlan=1', 'net.ipv4.conf.cni0.send_redirects=0']);
+  node.run(['sysctl', '-qw', 'net.ipv6.conf.cni0.proxy_ndp=1', 'net.ipv6.conf.cni0.accept_redirects=0']);
+  for (const family of ['4', '6']) node.run(['sysctl', '-qw', `net.ipv${family}.neigh.cni0.proxy_delay=0`]);
+  node.run(['ip', 'link', 'set', 'cni0', 'up']);
+  node.run(['ip', 'address', 'add', `${GATEWAY.ip4}/24`, 'dev', 'cni0']);
+  node.run(['ip', 'address', 'add', `${GATEWAY.ip6}/64`, 'dev', 'cni0', 'nodad']);
+}
+
+function addBridgePod(netns: TestNetns, node: TestNetns, number: number): WorldPod {
+  const pod = plug(netns, node, number, [24, 64]);
+  node.run(['ip', 'link', 'set', pod.hostInterface, 'master', 'cni0']);
+  node.run(['bridge', 'link', 'set', 'dev', pod.hostInterface, 'hairpin', 'on']);
+  node.run(['ip', 'neigh', 'add', 'proxy', pod.ip6, 'dev', 'cni0']);
+  for (const address of [pod.ip4, pod.ip6]) {
+    node.run(['ip', 'neigh', 'add', address, 'lladdr', pod.mac, 'dev', 'cni0', 'nud', 'permanent']);
+  }
+  for (const gateway of [GATEWAY.ip4, GATEWAY.ip6]) netns.run(['ip', 'route', 'add', 'default', 'via', gateway]);
+  return { ...pod, hostMac: macOf(node, 'cni0') };
 }
 
 function macOf(netns: TestNetns, link: string): string {

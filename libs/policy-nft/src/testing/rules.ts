@@ -44,14 +44,14 @@ export function viewOf({ endpoints = [], chains = [], sets = [] }: HandRules): R
   };
 }
 
-export function endpointOf(pod: HandPod, isolation: { ingress?: ChainId; egress?: ChainId } = {}): RuleEndpoint {
+export function endpointOf(pod: HandPod, more: Partial<RuleEndpoint> = {}): RuleEndpoint {
   return {
     key: `${pod.hostInterface}/eth0`,
     hostInterface: unwrap(parseInterfaceName(pod.hostInterface)),
     mode: 'routed',
     mac: unwrap(parseMac(pod.mac)),
     addresses: [ip(pod.ip4), ip(pod.ip6)],
-    ...isolation,
+    ...more,
   };
 }
 

@@ -36,6 +36,7 @@ export const SAMPLE: Required<HandRules> = {
     endpointOf(handPod(1), { ingress: IN_1, egress: EG_1 }),
     endpointOf(handPod(2)),
     endpointOf(handPod(3), { ingress: IN_1 }),
+    endpointOf(handPod(6), { mode: 'bridge', egress: EG_1 }),
   ],
   chains: [
     chain(

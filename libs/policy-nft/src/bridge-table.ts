@@ -1,0 +1,149 @@
+/**
+ * Pods on a bridge: what the inet family cannot see of them. A pod sends from its own MAC and addresses (before the
+ * bridge learns the MAC), and it sends to the bridge alone, so that the traffic of two pods of one node is routed and
+ * judged as any other: the bridge answers for them (proxy_arp_pvlan, NDP entries). What then still goes from one pod's
+ * port to another's is what br_netfilter, where it is on, has translated to the address of the other pod: it asks the
+ * inet family on that way. No packet leaves by the port of a pod that it is not for.
+ */
+import {
+  goto,
+  jump,
+  matchAddress,
+  matchEtherType,
+  matchIcmpType,
+  matchInterface,
+  matchProtocol,
+  matchSet,
+  NFPROTO,
+  NFT_CMP,
+  NFT_FIELD,
+  NFT_REG,
+  NFT_VERDICT,
+  type NftExpression,
+  verdict,
+} from 'netlink-ts';
+import { arpSenderUnspecified } from './arp-table.ts';
+import { CHAIN } from './chain-names.ts';
+import { ICMPV6, LINK_LOCAL, POD_INTERFACES, ROUTERS_WORDS, STRANGER_RULES, UNSPECIFIED } from './pod-guard.ts';
+import { reasonRules } from './reason-rules.ts';
+import type { RuleImage, StaticTable } from './table-image.ts';
+
+/** Hooks of linux/netfilter_bridge.h. */
+const NF_BR = { PRE_ROUTING: 0, FORWARD: 2, POST_ROUTING: 4 } as const;
+/** Before br_netfilter (0) and before others' filters (-200). */
+const PRIORITY = -310;
+
+const ETHERTYPE = { IPV4: 0x0800, ARP: 0x0806, IPV6: 0x86dd } as const;
+
+/** MACs that pods may send to. */
+export const GATEWAYS = 'gateways';
+
+const ACCEPT = verdict(NFT_VERDICT.ACCEPT);
+
+const DROP = verdict(NFT_VERDICT.DROP);
+
+const FROM_POD: readonly RuleImage[] = [
+  [...matchSet('macs', [NFT_FIELD.iifname, NFT_FIELD.etherSaddr], true), goto(CHAIN.stranger)],
+  [...matchGroupBit(0), ...matchSet(GATEWAYS, [NFT_FIELD.etherDaddr], true), DROP],
+  ...[ETHERTYPE.IPV4, ETHERTYPE.IPV6].map((type) => [
+    ...matchEtherType(type),
+    ...matchSet('encapsulations', [NFT_FIELD.l4proto]),
+    goto('tunnel'),
+  ]),
+  [...matchEtherType(ETHERTYPE.IPV4), ...matchSet('owners4', [NFT_FIELD.iifname, NFT_FIELD.ipSaddr]), ACCEPT],
+  ...ROUTERS_WORDS.map((type) => [
+    ...matchFrameType(ETHERTYPE.IPV6),
+    ...matchProtocol(ICMPV6),
+    ...matchIcmpType(type),
+    goto('spoofed'),
+  ]),
+  ...[LINK_LOCAL, UNSPECIFIED].map((source) => [
+    ...matchEtherType(ETHERTYPE.IPV6),
+    ...matchAddress('saddr', source),
+    ...matchProtocol(ICMPV6),
+    ...matchSet('nd-types', [NFT_FIELD.icmpType]),
+    ACCEPT,
+  ]),
+  [...matchEtherType(ETHERTYPE.IPV6), ...matchSet('owners6', [NFT_FIELD.iifname, NFT_FIELD.ip6Saddr]), ACCEPT],
+  [...matchFrameType(ETHERTYPE.ARP), ...arpSenderUnspecified(), ACCEPT],
+  [...matchFrameType(ETHERTYPE.ARP), ...matchSet('owners4', [NFT_FIELD.iifname, NFT_FIELD.arpSaddrIp]), ACCEPT],
+  [goto(CHAIN.stranger)],
+];
+
+/** ARP and neighbour discovery go to every port; what is asked there is no secret. */
+const TO_POD: readonly RuleImage[] = [
+  [...matchEtherType(ETHERTYPE.IPV4), ...matchSet('owners4', [NFT_FIELD.oifname, NFT_FIELD.ipDaddr]), ACCEPT],
+  [...matchEtherType(ETHERTYPE.IPV6), ...matchSet('owners6', [NFT_FIELD.oifname, NFT_FIELD.ip6Daddr]), ACCEPT],
+  [...matchEtherType(ETHERTYPE.ARP), ACCEPT],
+  [...matchFrameType(ETHERTYPE.IPV6), ...matchProtocol(ICMPV6), ...matchSet('nd-types', [NFT_FIELD.icmpType]), ACCEPT],
+  [goto('unknown-endpoint')],
+];
+
+const fromPods = matchInterface('iifname', POD_INTERFACES);
+const toPods = matchInterface('oifname', POD_INTERFACES);
+
+const BETWEEN_PORTS: readonly RuleImage[] = [
+  [...toPods, ...matchGroupBit(1), DROP],
+  [...toPods, ...matchInterface('iifname', POD_INTERFACES, true), DROP],
+  [...fromPods, ...matchInterface('oifname', POD_INTERFACES, true), DROP],
+];
+
+/**
+ * The same question as matchEtherType, asked of the frame: what nft makes of a rule without addresses of IP when a
+ * listing is loaded. So a table that was loaded from its listing is no difference to us.
+ */
+function matchFrameType(type: number): NftExpression[] {
+  const sreg = NFT_REG.REG_1;
+  return [
+    NFT_FIELD.etherType.load(sreg),
+    { type: 'cmp', sreg, op: NFT_CMP.EQ, data: { value: Uint8Array.of(type >>> 8, type) } },
+  ];
+}
+
+/** `ether daddr & 01:00:00:00:00:00`: 1 for multicast and broadcast. */
+function matchGroupBit(bit: 0 | 1): NftExpression[] {
+  const sreg = NFT_REG.REG_1;
+  const first = (byte: number): { value: Uint8Array } => ({ value: Uint8Array.of(byte, 0, 0, 0, 0, 0) });
+  return [
+    NFT_FIELD.etherDaddr.load(sreg),
+    { type: 'bitwise', sreg, dreg: sreg, length: 6, mask: first(1), xor: first(0) },
+    { type: 'cmp', sreg, op: NFT_CMP.EQ, data: first(bit) },
+  ];
+}
+
+export const BRIDGE_TABLE: StaticTable = {
+  family: NFPROTO.BRIDGE,
+  sets: [
+    { name: 'nd-types', key: 'icmpv6_type' },
+    { name: 'encapsulations', key: 'inet_proto' },
+    { name: 'pods', key: 'ifname' },
+    { name: GATEWAYS, key: 'ether_addr' },
+    { name: 'macs', key: ['ifname', 'ether_addr'] },
+    { name: 'owners4', key: ['ifname', 'ipv4_addr'] },
+    { name: 'owners6', key: ['ifname', 'ipv6_addr'] },
+  ],
+  chains: [
+    ...(['spoofed', 'tunnel', 'unknown-endpoint'] as const).map((reason) => ({
+      name: reason,
+      rules: reasonRules(reason),
+    })),
+    { name: CHAIN.stranger, rules: STRANGER_RULES },
+    { name: CHAIN.pod, rules: FROM_POD },
+    { name: CHAIN.toPod, rules: TO_POD },
+    {
+      name: CHAIN.guard,
+      hook: { number: NF_BR.PRE_ROUTING, priority: PRIORITY },
+      rules: [[...fromPods, jump(CHAIN.pod)]],
+    },
+    {
+      name: CHAIN.forward,
+      hook: { number: NF_BR.FORWARD, priority: PRIORITY },
+      rules: BETWEEN_PORTS,
+    },
+    {
+      name: CHAIN.output,
+      hook: { number: NF_BR.POST_ROUTING, priority: PRIORITY },
+      rules: [[...toPods, jump(CHAIN.toPod)]],
+    },
+  ],
+};
