@@ -50,7 +50,7 @@ class Machine implements Disposable {
   readonly #pods: string[] = [];
   readonly #runtime: CniRuntime;
   readonly store: Store;
-  #agent: ReturnType<typeof Bun.spawn> | undefined;
+  #agents: ReturnType<typeof Bun.spawn>[] = [];
 
   constructor() {
     connectNetns(
@@ -120,12 +120,19 @@ class Machine implements Disposable {
       subnetFile: this.path('run/flannel/subnet.env'),
       dataDir: this.path('var/lib/cni/networks'),
       stateDir: this.path('var/lib/canal'),
+      policySocket: this.path('run/canal/policy.sock'),
     };
-    const plugins = [{ type: 'canal', mode, ...places }];
+    const plugins = [{ type: 'canal', mode, policy: 'required', ...places }];
     return { cniVersion: '1.0.0', cniVersions: ['1.0.0', '1.1.0'], name: 'canal', plugins };
   }
 
   #start(files: string): void {
+    const policyFlags = [
+      `--kubeconfig-file=${files}/kubeconfig`,
+      `--net-config-path=${files}/net-conf.json`,
+      `--socket=${this.path('run/canal/policy.sock')}`,
+      `--cni-state-dir=${this.path('var/lib/canal')}`,
+    ];
     const flags = [
       '--kube-subnet-mgr',
       '--ip-masq',
@@ -138,22 +145,24 @@ class Machine implements Disposable {
       `--cni-cache-dir=${this.path('var/lib/cni')}`,
       `--cni-conf-template=${files}/cni-conf.json`,
       `--cni-conf-dir=${this.path('etc/cni/net.d')}`,
+      `--policy-socket=${this.path('run/canal/policy.sock')}`,
     ];
-    this.#agent = this.netns.within(() =>
-      Bun.spawn([canalBinary(), 'flanneld', ...flags], {
-        env: { NODE_NAME: 'a', PATH: process.env['PATH'] ?? '' },
-        stdin: 'ignore',
-        stdout: 'ignore',
-        stderr: 'ignore',
-      }),
+    const env = { NODE_NAME: 'a', PATH: process.env['PATH'] ?? '' };
+    this.#agents = [
+      ['policy-agent', ...policyFlags],
+      ['flanneld', ...flags],
+    ].map((args) =>
+      this.netns.within(() =>
+        Bun.spawn([canalBinary(), ...args], { env, stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' }),
+      ),
     );
   }
 
   /** As when the DaemonSet is deleted: the network stays. */
   async agentEnded(): Promise<void> {
-    this.#agent?.kill('SIGTERM');
-    await this.#agent?.exited;
-    this.#agent = undefined;
+    for (const agent of this.#agents) agent.kill('SIGTERM');
+    for (const agent of this.#agents) await agent.exited;
+    this.#agents = [];
     rmSync(this.path('tmp'), { recursive: true, force: true });
     mkdirSync(this.path('tmp'));
     await this.settled();
@@ -184,7 +193,7 @@ class Machine implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#agent?.kill('SIGKILL');
+    for (const agent of this.#agents) agent.kill('SIGKILL');
     for (const netns of this.#pods) removeNetns(netns);
     this.netns[Symbol.dispose]();
     this.#peer[Symbol.dispose]();
@@ -249,6 +258,7 @@ describe.each([
     await machine.addPod('web-0');
     await machine.addPod('web-1');
     const installed = machine.snapshot();
+    expect(installed.filter((line) => / table (?:inet|arp|bridge) canal-policy /.test(line)).length).toBeGreaterThan(0);
     expect(installed.filter((line) => /^(?:link|route|file|nft)/.test(line)).length).toBeGreaterThan(
       before.filter((line) => /^(?:link|route|file|nft)/.test(line)).length,
     );
@@ -364,7 +374,7 @@ test('an agent that runs is in the way: exit code 3, nothing is touched, also wi
   await machine.installed(DUAL_VXLAN);
   const { exitCode, stdout, stderr } = machine.uninstall('--force');
   expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' });
-  expect(stderr).toMatch(/the node agent runs here \(process \d+\)/);
+  expect(stderr).toMatch(/an agent of canal runs here \(process \d+, \d+\)/);
   expect(machine.netns.run(['ip', 'link'])).toContain('flannel.1');
 });
 

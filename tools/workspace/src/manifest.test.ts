@@ -1,9 +1,10 @@
 /** deploy/canal.yaml as it is committed: what it grants, what people edit in it, and that our own programs take it. */
 import { readFileSync } from 'node:fs';
 import { join, posix, resolve } from 'node:path';
+import { DEFAULT_POLICY_SOCKET } from '@canal/agent-protocol';
 import { annotationKeys, DEFAULT_ANNOTATION_PREFIX, parseNetConf, renderWithdrawnAnnotations } from '@canal/api-schema';
 import { parseConfList } from '@canal/cni-spec';
-import { parseFlanneldCommand } from '@canal/config';
+import { parseFlanneldCommand, parsePolicyAgentCommand } from '@canal/config';
 import { unwrap } from 'net-types';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
@@ -37,6 +38,7 @@ interface Container {
   };
   readonly volumeMounts: readonly {
     readonly name: string;
+    readonly mountPath: string;
     readonly subPathExpr?: string;
     readonly readOnly?: boolean;
   }[];
@@ -45,9 +47,13 @@ interface Container {
 }
 
 interface PodSpec {
-  readonly containers: readonly [Container];
+  readonly containers: readonly [Container, Container];
   readonly initContainers: readonly [Container];
-  readonly volumes: readonly { readonly name: string; readonly configMap?: { readonly name: string } }[];
+  readonly volumes: readonly {
+    readonly name: string;
+    readonly configMap?: { readonly name: string };
+    readonly hostPath?: { readonly path: string; readonly type: string };
+  }[];
   readonly [field: string]: unknown;
 }
 
@@ -65,7 +71,7 @@ const daemonSet = objectOf('DaemonSet', 'canal-node')['spec'] as {
   readonly template: { readonly metadata: { readonly labels: Record<string, string> }; readonly spec: PodSpec };
 };
 const pod = daemonSet.template.spec;
-const agent = pod.containers[0];
+const [agent, policyAgent] = pod.containers;
 const installer = pod.initContainers[0];
 const config = objectOf('ConfigMap', 'canal-config')['data'] as Readonly<Record<string, string>>;
 
@@ -77,8 +83,6 @@ test('one file of at most 1,000 lines without faults, in the order in which it c
     'ServiceAccount canal-node',
     'ClusterRole canal-node',
     'ClusterRoleBinding canal-node',
-    'Role canal-node',
-    'RoleBinding canal-node',
     'ValidatingAdmissionPolicy canal-node',
     'ValidatingAdmissionPolicyBinding canal-node',
     'ValidatingAdmissionPolicy canal-node-events',
@@ -106,9 +110,11 @@ describe('rights', () => {
     expect(rulesOf('ClusterRole')).toEqual([
       { apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch'] },
       { apiGroups: [''], resources: ['nodes/status'], verbs: ['patch'] },
+      { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
+      { apiGroups: [''], resources: ['namespaces'], verbs: ['list', 'watch'] },
+      { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ['list', 'watch'] },
+      { apiGroups: [''], resources: ['events'], verbs: ['create'] },
     ]);
-    expect(objectOf('Role', 'canal-node').metadata.namespace).toBe('default');
-    expect(rulesOf('Role')).toEqual([{ apiGroups: [''], resources: ['events'], verbs: ['create'] }]);
     expect(TEXT).not.toMatch(/['"[ ]\*['",\] ]/);
   });
 
@@ -157,6 +163,7 @@ describe('pod', () => {
   test.each([
     ['install-cni', installer, ['SYS_CHROOT', 'DAC_OVERRIDE']],
     ['flanneld', agent, ['NET_ADMIN', 'NET_RAW', 'DAC_OVERRIDE']],
+    ['policy-agent', policyAgent, ['NET_ADMIN']],
   ])('%s: this version, not privileged, each capability with its reason', (name, container, capabilities) => {
     expect(container).toMatchObject({
       name,
@@ -175,15 +182,29 @@ describe('pod', () => {
     for (const capability of capabilities) expect(TEXT).toMatch(new RegExp(`# .+\\n +- ${capability}\\n`));
   });
 
-  test('the token is mounted into the agent alone, and expires', () => {
+  test('the token is mounted into the agents alone, and expires', () => {
     expect(pod['automountServiceAccountToken']).toBe(false);
     expect(objectOf('ServiceAccount', 'canal-node')['automountServiceAccountToken']).toBe(false);
     const mounts = (container: Container): string[] => container.volumeMounts.map(({ name }) => name);
-    expect(mounts(agent)).toContain('api-access');
+    for (const container of [agent, policyAgent]) expect(mounts(container)).toContain('api-access');
     expect(mounts(installer)).toEqual(['host']);
   });
 
-  test('the agent sees one directory of the host’s root, and no more', () => {
+  test('the policy agent sees of the host its socket’s directory and the plugin’s records, which it cannot write', () => {
+    const hostPaths = new Map(pod.volumes.map(({ name, hostPath }) => [name, hostPath?.path]));
+    const seen = policyAgent.volumeMounts.flatMap(({ name, mountPath, readOnly = false }) => {
+      const hostPath = hostPaths.get(name);
+      return hostPath === undefined ? [] : [{ hostPath, mountPath, readOnly }];
+    });
+    expect(seen).toEqual([
+      { hostPath: '/run/canal', mountPath: '/run/canal', readOnly: false },
+      { hostPath: '/var/lib/canal/attachments', mountPath: '/var/lib/canal/attachments', readOnly: true },
+    ]);
+    // flanneld asks it on the socket, for which reading is enough.
+    expect(agent.volumeMounts).toContainEqual({ name: 'run-canal', mountPath: '/run/canal', readOnly: true });
+  });
+
+  test('flanneld sees one directory of the host’s root, and no more', () => {
     expect(agent.volumeMounts.filter(({ name }) => name === 'host')).toEqual([
       { name: 'host', subPathExpr: '.$(CNI_CONF_DIR)', mountPath: '/etc/cni/net.d' },
     ]);
@@ -216,14 +237,14 @@ describe('pod', () => {
   });
 
   test('variables one by one, none that the runtime obeys', () => {
-    for (const container of [agent, installer]) {
+    for (const container of [agent, policyAgent, installer]) {
       expect(container.envFrom).toBeUndefined();
       for (const { name } of container.env) expect(name).not.toMatch(/^(?:BUN_|NODE_OPTIONS|LD_)/);
     }
   });
 
-  test('the installer’s and the agent’s keys are in the ConfigMap; the two that need not be are optional', () => {
-    const references = [agent, installer].flatMap(({ env }) =>
+  test('the installer’s and the agents’ keys are in the ConfigMap; the two that need not be are optional', () => {
+    const references = [agent, policyAgent, installer].flatMap(({ env }) =>
       env.flatMap((each) => each.valueFrom?.configMapKeyRef ?? []),
     );
     for (const { key, optional } of references) {
@@ -236,7 +257,7 @@ describe('pod', () => {
 
   test('no variable is of a ConfigMap that the pod has not as a volume too: the kubelet forgets such', () => {
     const volumes = pod.volumes.flatMap(({ configMap }) => (configMap === undefined ? [] : [configMap.name]));
-    for (const { env } of [agent, installer]) {
+    for (const { env } of [agent, policyAgent, installer]) {
       for (const { valueFrom } of env) {
         if (valueFrom?.configMapKeyRef !== undefined) expect(volumes).toContain(valueFrom.configMapKeyRef.name);
       }
@@ -244,15 +265,21 @@ describe('pod', () => {
   });
 });
 
-describe('our programs take it', () => {
-  test('flanneld its arguments and variables; probes ask where it serves', () => {
-    const values = agent.env.map(({ name, value, valueFrom }): [string, string] => {
+/** As the kubelet sets them. */
+function variablesOf({ env }: Container): Record<string, string> {
+  return Object.fromEntries(
+    env.map(({ name, value, valueFrom }) => {
       const { name: map, key = '' } = valueFrom?.configMapKeyRef ?? {};
       return [name, value ?? (map === 'canal-config' ? (config[key] ?? '') : 'node-1')];
-    });
+    }),
+  );
+}
+
+describe('our programs take it', () => {
+  test('flanneld its arguments and variables; probes ask where it serves', () => {
     const [program, ...args] = agent.args;
     expect(program).toBe('flanneld');
-    const command = parseFlanneldCommand(args, Object.fromEntries(values));
+    const command = parseFlanneldCommand(args, variablesOf(agent));
     if (command.type !== 'run') throw new Error(JSON.stringify(command));
     expect(command.warnings).toEqual([]);
     expect(command.config.node).toEqual({ type: 'name', name: 'node-1' });
@@ -261,6 +288,26 @@ describe('our programs take it', () => {
       expect(probe?.httpGet).toMatchObject({ host: '127.0.0.1', port: health?.port });
     }
     expect(config['healthz-ip']).toBe('127.0.0.1');
+    expect(command.config.policySocket).toBe(DEFAULT_POLICY_SOCKET);
+  });
+
+  test('policy-agent its own, with the socket that flanneld and the plugin ask', () => {
+    const [program, ...args] = policyAgent.args;
+    expect(program).toBe('policy-agent');
+    const command = parsePolicyAgentCommand(args, variablesOf(policyAgent));
+    if (command.type !== 'run') throw new Error(JSON.stringify(command));
+    expect(command.warnings).toEqual([]);
+    const { node, socket, health, netConfPath, cniStateDir } = command.config;
+    expect({ node, socket, netConfPath, cniStateDir }).toEqual({
+      node: { type: 'name', name: 'node-1' },
+      socket: DEFAULT_POLICY_SOCKET,
+      netConfPath: '/etc/canal/net-conf.json',
+      cniStateDir: '/var/lib/canal',
+    });
+    for (const probe of [policyAgent.livenessProbe, policyAgent.readinessProbe]) {
+      expect(probe?.httpGet).toMatchObject({ host: '127.0.0.1', port: health?.port });
+    }
+    expect(health?.port).not.toBe(agent.livenessProbe?.httpGet.port);
   });
 
   test('net-conf.json', () => {
@@ -270,7 +317,9 @@ describe('our programs take it', () => {
   test('cni-conf.json is the conflist that is shipped by itself', () => {
     const shipped = readFileSync(join(ROOT, 'deploy/cni/10-canal.conflist'), 'utf8');
     expect(config['cni-conf.json']).toBe(shipped);
-    expect(parseConfList(shipped)).toMatchObject({ ok: true, value: { name: 'canal', cniVersion: '1.1.0' } });
+    const list = parseConfList(shipped);
+    expect(list).toMatchObject({ ok: true, value: { name: 'canal', cniVersion: '1.1.0' } });
+    expect(list.ok && list.value.plugins[0]?.raw['policy']).toBe('required');
   });
 });
 

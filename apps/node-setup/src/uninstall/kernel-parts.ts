@@ -1,9 +1,19 @@
 /** What is in the kernel: devices, routes, nexthops, neighbours, the bridge, the nft table. canal makes no `ip rule`. */
 import { describeOperation } from '@canal/delta';
 import type { NetworkKernel, TrafficKernel } from '@canal/kernel-port';
-import { BRIDGE_NAME, LINK_ALIAS, NETWORK_NFT_TABLE, type NetworkOperation } from '@canal/model';
+import { BRIDGE_NAME, LINK_ALIAS, NETWORK_NFT_TABLE, type NetworkOperation, POLICY_NFT_TABLE } from '@canal/model';
 import { planRemoval, removeNetwork } from '@canal/reconcile';
-import { delLink, isNotFound, type Link, listLinks, type NetlinkConnection } from 'netlink-ts';
+import {
+  changeNftables,
+  delLink,
+  delNftTable,
+  isNotFound,
+  type Link,
+  listLinks,
+  listNftTables,
+  type NetlinkConnection,
+  NFPROTO,
+} from 'netlink-ts';
 import { HOST_VETH_PREFIX } from '@canal/model';
 import type { Found, Part } from './part.ts';
 
@@ -100,4 +110,36 @@ export function nftPart(kernel: Pick<TrafficKernel, 'compare' | 'remove'>): Part
       return [{ kind: 'nft-table', name: `inet ${NETWORK_NFT_TABLE}`, act: remove }];
     },
   };
+}
+
+/** Families in which the policy agent has a table of its name. */
+const POLICY_FAMILIES = [
+  ['inet', NFPROTO.INET],
+  ['arp', NFPROTO.ARP],
+  ['bridge', NFPROTO.BRIDGE],
+] as const;
+
+/** The rules of policies; `netfilter` is a connection of NETLINK_NETFILTER. */
+export function policyPart(netfilter: NetlinkConnection): Part {
+  return {
+    kind: 'nft-table',
+    find: () => {
+      const tables = listNftTables(netfilter).filter(({ name }) => name === POLICY_NFT_TABLE);
+      return POLICY_FAMILIES.filter(([, family]) => tables.some((table) => table.family === family)).map(
+        ([word, family]): Found => ({
+          kind: 'nft-table',
+          name: `${word} ${POLICY_NFT_TABLE}`,
+          act: () => removeTable(netfilter, family),
+        }),
+      );
+    },
+  };
+}
+
+function removeTable(netfilter: NetlinkConnection, family: number): void {
+  try {
+    changeNftables(netfilter, [delNftTable({ family, name: POLICY_NFT_TABLE })]);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
 }

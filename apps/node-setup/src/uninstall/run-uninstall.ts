@@ -1,7 +1,7 @@
 /** `node-setup uninstall` over the real kernel and files. */
 import { writeSync } from 'node:fs';
 import { createLinuxKernel, createNftTrafficKernel } from '@canal/kernel-linux';
-import { openNetlinkConnection } from '@canal/linux-ffi';
+import { NETLINK_NETFILTER, openNetlinkConnection } from '@canal/linux-ffi';
 import { PROGRAM_FILES } from '../program-files.ts';
 import type { UninstallOptions } from './options.ts';
 import { formatReport, hasFailed } from './report.ts';
@@ -12,10 +12,11 @@ export async function runUninstall(options: UninstallOptions): Promise<boolean> 
   const kernel = createLinuxKernel();
   const trafficKernel = createNftTrafficKernel();
   using netlink = openNetlinkConnection();
+  using netfilter = openNetlinkConnection({ protocol: NETLINK_NETFILTER });
   let own: string | undefined;
   const ownSha256 = (): string => (own ??= PROGRAM_FILES.hash('/proc/self/exe'));
   try {
-    const report = await uninstall(options, { kernel, trafficKernel, netlink, ownSha256 });
+    const report = await uninstall(options, { kernel, trafficKernel, netlink, netfilter, ownSha256 });
     writeWhole(formatReport(report, options.output));
     return !hasFailed(report);
   } finally {

@@ -1,4 +1,4 @@
-/** Node agents that run in this network: they would make anew what is taken away. */
+/** Agents that run in this network: they would make anew what is taken away. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -15,12 +15,14 @@ export function runningAgents(hostRoot: string): readonly number[] {
     .map(Number);
 }
 
+const AGENTS = ['flanneld', 'policy-agent'];
+
 /** `…/canal flanneld …` or a link of that name; `flanneld cleanup` ends by itself. */
 function isAgent(directory: string): boolean {
   const [program = '', ...args] = (read(() => readFileSync(join(directory, 'cmdline'), 'utf8')) ?? '').split('\0');
   const name = program.slice(program.lastIndexOf('/') + 1);
-  const rest = name === 'canal' && args[0] === 'flanneld' ? args.slice(1) : name === 'flanneld' ? args : undefined;
-  return rest !== undefined && rest[0] !== 'cleanup';
+  const words = name === 'canal' ? args : [name, ...args];
+  return AGENTS.includes(words[0] ?? '') && words[1] !== 'cleanup';
 }
 
 /** Processes end while they are looked at, and not all may be looked at. */

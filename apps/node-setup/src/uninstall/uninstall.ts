@@ -17,7 +17,7 @@ import { InstalledRecord } from '../installed-record.ts';
 import { SetupError } from '../setup-error.ts';
 import { cniConfPart, networksIn } from './cni-conf-part.ts';
 import { addressPart, cachePart, isFlannels, programPart, statePart, subnetPart, sysctlPart } from './file-parts.ts';
-import { bridgePart, networkPart, nftPart } from './kernel-parts.ts';
+import { bridgePart, networkPart, nftPart, policyPart } from './kernel-parts.ts';
 import type { UninstallOptions } from './options.ts';
 import { runningAgents } from './running-agent.ts';
 import type { Found, Part } from './part.ts';
@@ -26,6 +26,8 @@ export interface UninstallDeps {
   readonly kernel: NetworkKernel;
   readonly trafficKernel: Pick<TrafficKernel, 'compare' | 'remove'>;
   readonly netlink: NetlinkConnection;
+  /** Of NETLINK_NETFILTER. */
+  readonly netfilter: NetlinkConnection;
   /** SHA-256 of the running program. */
   readonly ownSha256: () => string;
 }
@@ -47,9 +49,9 @@ export async function uninstall(options: UninstallOptions, deps: UninstallDeps):
 function agentInTheWay(pids: readonly number[]): SetupError {
   return new SetupError(
     'agent',
-    `the node agent runs here (process ${pids.join(', ')}): it would make anew what is taken away`,
+    `an agent of canal runs here (process ${pids.join(', ')}): it would make anew what is taken away`,
     'End it first: delete the DaemonSet canal-node; on a node whose kubelet is gone, ' +
-      'crictl stop $(crictl ps -q --name flanneld), or kill that process',
+      'crictl stop $(crictl ps -q --name "flanneld|policy-agent"), or kill that process',
   );
 }
 
@@ -113,6 +115,8 @@ function partsOf(options: UninstallOptions, deps: UninstallDeps, node: NodeFacts
     networkPart(deps.kernel, () => isFlannels(at(options.subnetFile))),
     bridgePart(deps.netlink, node.hasBridgedPods),
     nftPart(deps.trafficKernel),
+    // After the pods' links: at no moment is a pod open.
+    policyPart(deps.netfilter),
     programs,
     addressPart(hostRoot, at(options.dataDir), node.networks),
     cachePart(at(options.cacheDir), node.networks),
