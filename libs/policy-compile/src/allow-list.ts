@@ -82,13 +82,13 @@ function numbersOf({ protocol, name }: PortName, ports: readonly NamedPort[]): P
 
 function peersOf(rule: PolicyRule, namespace: string): readonly AllowPeer[] {
   if (rule.peers === 'any') return [ANY_PEER];
-  return rule.peers.flatMap((peer) => allowPeerOf(peer, namespace) ?? []);
+  return rule.peers.map((peer) => allowPeerOf(peer, namespace)).filter((peer) => peer !== undefined);
 }
 
 function add(gathered: Map<string, Gathered>, peer: AllowPeer, ports: Ports): void {
-  const key = allowPeerText(peer);
-  let entry = gathered.get(key);
-  if (entry === undefined) gathered.set(key, (entry = { peer, any: false, spans: [], names: new Map() }));
+  const text = allowPeerText(peer);
+  let entry = gathered.get(text);
+  if (entry === undefined) gathered.set(text, (entry = { peer, any: false, spans: [], names: new Map() }));
   if (ports === 'any') {
     entry.any = true;
     return;

@@ -41,8 +41,17 @@ interface JudgedEndpoint {
   readonly chains: readonly LiveChain[];
 }
 
-/** Chains by what they are compiled of, so that endpoints of one flush that are judged alike are compiled once. */
-type Compiled = Map<string, LiveChain>;
+/** Of one flush, so that endpoints that are judged alike are compiled once. */
+interface Compiled {
+  /** By what decides which policies select a pod, and what they mean to it. `open`: none does. */
+  readonly bySubject: Map<string, LiveChain | 'open'>;
+  readonly byPolicies: {
+    readonly direction: Direction;
+    readonly ports: string;
+    readonly policies: readonly NetworkPolicy[];
+    readonly chain: LiveChain;
+  }[];
+}
 
 class Engine implements PolicyEngine, PolicyModel {
   readonly #options: PolicyEngineOptions;
@@ -59,9 +68,9 @@ class Engine implements PolicyEngine, PolicyModel {
   readonly #viewSets = new Map<SetId, RuleSet>();
 
   readonly view: RuleView = {
-    endpoints: () => this.#judged.values().map(({ rule }) => rule),
-    chains: () => this.#viewChains.values().map(({ chain }) => chain),
-    sets: () => this.#viewSets.values(),
+    endpoints: () => Array.from(this.#judged.values(), ({ rule }) => rule),
+    chains: () => Array.from(this.#viewChains, ({ chain }) => chain),
+    sets: () => [...this.#viewSets.values()],
     members: (id) => this.#sets.members(id),
     memberCount: (id) => this.#sets.memberCount(id),
   };
@@ -216,7 +225,7 @@ class Engine implements PolicyEngine, PolicyModel {
   #judgeChanged(keys: Iterable<string>): Pick<RuleDelta, 'endpoints' | 'removedEndpoints'> {
     const endpoints: RuleEndpoint[] = [];
     const removedEndpoints: RuleEndpoint[] = [];
-    const compiled: Compiled = new Map();
+    const compiled: Compiled = { bySubject: new Map(), byPolicies: [] };
     for (const key of keys) {
       const before = this.#judged.get(key);
       const entry = this.#endpoints.get(key);
@@ -228,7 +237,7 @@ class Engine implements PolicyEngine, PolicyModel {
         this.#judged.set(key, after);
         if (before === undefined || !sameEndpoint(before.rule, after.rule)) endpoints.push(after.rule);
       }
-      for (const chain of before?.chains ?? []) this.#registry.dropChain(chain);
+      for (const chain of before?.chains ?? []) this.#registry.drop(chain);
     }
     return { endpoints, removedEndpoints };
   }
@@ -253,19 +262,38 @@ class Engine implements PolicyEngine, PolicyModel {
 
   #chain(entry: EndpointEntry, direction: Direction, compiled: Compiled): LiveChain | undefined {
     const { subject } = entry;
-    if (subject === undefined || lostAddress(entry)) return this.#registry.useChain(direction, []);
-    const policies = this.policiesSelecting(subject, direction);
-    if (policies.length === 0) return undefined;
-    const names = policies.map(({ name }) => name).join(',');
+    if (subject === undefined || lostAddress(entry)) return this.#registry.use(this.#registry.chain(direction, []));
     const ports = direction === 'ingress' ? portListText(subject.ports) : '';
-    const key = [direction, subject.namespace, names, ports].join('\n');
-    const known = compiled.get(key);
-    if (known !== undefined) return this.#registry.useAgain(known);
+    const alike = JSON.stringify([direction, subject.namespace, subject.hostNetwork, ports, subject.labels]);
+    let chain = compiled.bySubject.get(alike);
+    if (chain === undefined) {
+      const policies = this.policiesSelecting(subject, direction);
+      chain = policies.length === 0 ? 'open' : this.#compile(subject, direction, policies, compiled);
+      compiled.bySubject.set(alike, chain);
+    }
+    return chain === 'open' ? undefined : this.#registry.use(chain);
+  }
+
+  #compile(
+    subject: PolicyPod,
+    direction: Direction,
+    policies: readonly NetworkPolicy[],
+    compiled: Compiled,
+  ): LiveChain {
+    const ports = direction === 'ingress' ? portListText(subject.ports) : '';
+    const same = compiled.byPolicies.find(
+      (other) => other.direction === direction && other.ports === ports && isSameList(other.policies, policies),
+    );
+    if (same !== undefined) return same.chain;
     const list = compileAllowList(direction, policies, subject.ports);
-    const chain = this.#registry.useChain(direction, compileRules(list, this.#options.flattenAbove));
-    compiled.set(key, chain);
+    const chain = this.#registry.chain(direction, compileRules(list, this.#options.flattenAbove));
+    compiled.byPolicies.push({ direction, ports, policies, chain });
     return chain;
   }
+}
+
+function isSameList(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((item, index) => item === b[index]);
 }
 
 function isSubject(policy: NetworkPolicy, pod: PolicyPod): boolean {

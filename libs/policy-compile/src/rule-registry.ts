@@ -38,8 +38,8 @@ export class RuleRegistry {
   #chainsToSweep = new Set<LiveChain>();
   #setsToSweep = new Set<LiveSet>();
 
-  /** The chain of these rules with one user more. */
-  useChain(direction: Direction, compiled: readonly CompiledRule[]): LiveChain {
+  /** The chain of these rules; one that nobody uses goes with the next sweep. */
+  chain(direction: Direction, compiled: readonly CompiledRule[]): LiveChain {
     const sets = new Set<LiveSet>();
     const setOf = (content: SetContent): string => {
       const live = this.#set(content);
@@ -64,16 +64,15 @@ export class RuleRegistry {
       this.#chainsToSweep.add(live);
       for (const set of live.sets) set.users++;
     }
+    return live;
+  }
+
+  use(live: LiveChain): LiveChain {
     live.users++;
     return live;
   }
 
-  useAgain(live: LiveChain): LiveChain {
-    live.users++;
-    return live;
-  }
-
-  dropChain(live: LiveChain): void {
+  drop(live: LiveChain): void {
     if (--live.users === 0) this.#chainsToSweep.add(live);
   }
 
