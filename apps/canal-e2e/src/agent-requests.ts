@@ -25,6 +25,8 @@ const MERGE = 'application/merge-patch+json';
 const STRATEGIC = 'application/strategic-merge-patch+json';
 const JSON_PATCH = 'application/json-patch+json';
 const AGENT = '/namespaces/canal-system';
+const KUBE_SYSTEM = '/api/v1/namespaces/kube-system';
+const POLICIES = '/apis/networking.k8s.io/v1/namespaces/default/networkpolicies';
 const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 const ADMISSION = '/apis/admissionregistration.k8s.io/v1';
 const ANNOTATION = 'flannel.alpha.coreos.com';
@@ -49,23 +51,25 @@ function condition(type: string, status: string): object {
   return { type, status, reason: 'E2E', message: 'e2e' };
 }
 
-function event(namespace: string, kind: string, name: string): object {
+/** `speaker`: the node in whose name it is said. */
+function event(namespace: string, kind: string, name: string, speaker?: string): object {
   return {
     apiVersion: 'v1',
     kind: 'Event',
     metadata: { name: `e2e-${kind.toLowerCase()}-${name}`, namespace },
-    involvedObject: { apiVersion: 'v1', kind, name, uid: name },
+    involvedObject: { apiVersion: 'v1', kind, name, uid: name, ...(kind !== 'Node' && { namespace }) },
     type: 'Normal',
     reason: 'E2E',
     message: 'e2e',
-    source: { component: 'e2e' },
+    source: { component: 'e2e', ...(speaker !== undefined && { host: speaker }) },
+    ...(speaker !== undefined && { reportingComponent: 'e2e', reportingInstance: speaker }),
     firstTimestamp: '2026-01-01T00:00:00Z',
     lastTimestamp: '2026-01-01T00:00:00Z',
     count: 1,
   };
 }
 
-export function allowedRequests({ own }: RequestCast): readonly AgentRequest[] {
+export function allowedRequests({ own, agentPod }: RequestCast): readonly AgentRequest[] {
   const status = `/api/v1/nodes/${own}/status`;
   return [
     get('get its node', `/api/v1/nodes/${own}`),
@@ -82,6 +86,13 @@ export function allowedRequests({ own }: RequestCast): readonly AgentRequest[] {
       STRATEGIC,
     ),
     post('write an Event about its node', '/api/v1/namespaces/default/events', event('default', 'Node', own)),
+    get('get a pod', `/api/v1${AGENT}/pods/${agentPod}`),
+    get('list pods', '/api/v1/pods?limit=1'),
+    get('watch pods', '/api/v1/pods?watch=1&timeoutSeconds=1'),
+    get('list namespaces', '/api/v1/namespaces?limit=1'),
+    get('list network policies', '/apis/networking.k8s.io/v1/networkpolicies?limit=1'),
+    post('an Event about a pod', `${KUBE_SYSTEM}/events`, event('kube-system', 'Pod', 'e2e', own)),
+    post('an Event about a policy', `${KUBE_SYSTEM}/events`, event('kube-system', 'NetworkPolicy', 'e2e', own)),
   ];
 }
 
@@ -160,8 +171,13 @@ function nodeRequests({ own, other }: RequestCast): readonly AgentRequest[] {
     get("read its kubelet's logs", `/api/v1/nodes/${own}/proxy/logs/`),
     get("read another kubelet's pods", `/api/v1/nodes/${other}/proxy/pods`),
     post('Event about another node', '/api/v1/namespaces/default/events', event('default', 'Node', other)),
-    post('Event about a pod', '/api/v1/namespaces/default/events', event('default', 'Pod', 'e2e')),
-    post('Event in kube-system', '/api/v1/namespaces/kube-system/events', event('kube-system', 'Node', own)),
+    post('Event about a pod in nobody’s name', `${KUBE_SYSTEM}/events`, event('kube-system', 'Pod', 'e2e')),
+    post(
+      'Event about a pod in another node’s name',
+      `${KUBE_SYSTEM}/events`,
+      event('kube-system', 'Pod', 'e2e', other),
+    ),
+    post('Event about a Secret', `${KUBE_SYSTEM}/events`, event('kube-system', 'Secret', 'e2e', own)),
     remove('delete Events', '/api/v1/namespaces/default/events'),
   ];
 }
@@ -230,6 +246,16 @@ function workloads({ own, agentPod }: RequestCast): readonly AgentRequest[] {
     }),
     post('exec in its own pod', `/api/v1${AGENT}/pods/${agentPod}/exec?command=id`, {}),
     get('exec in its own pod, by GET', `/api/v1${AGENT}/pods/${agentPod}/exec?command=id`),
+    patch('its own pod', `/api/v1${AGENT}/pods/${agentPod}`, { metadata: { labels: { e2e: '1' } } }),
+    patch('the status of its own pod', `/api/v1${AGENT}/pods/${agentPod}/status`, { status: { podIP: '192.0.2.1' } }),
+    patch('the labels of a namespace', '/api/v1/namespaces/default', { metadata: { labels: { e2e: '1' } } }),
+    post('a network policy', POLICIES, {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { name: 'e2e' },
+      spec: { podSelector: {} },
+    }),
+    remove('delete network policies', POLICIES),
     patch('its own DaemonSet', `/apis/apps/v1${AGENT}/daemonsets/canal-node`, { metadata: { labels: { e2e: '1' } } }),
     patch('its own ServiceAccount', `/api/v1${AGENT}/serviceaccounts/canal-node`, {
       metadata: { labels: { e2e: '1' } },
@@ -254,7 +280,6 @@ function reads({ agentPod }: RequestCast): readonly AgentRequest[] {
     get('list all ConfigMaps', '/api/v1/configmaps'),
     get("kube-system's ConfigMaps", '/api/v1/namespaces/kube-system/configmaps'),
     get('its own ConfigMap', `/api/v1${AGENT}/configmaps/canal-config`),
-    get('list all pods', '/api/v1/pods'),
     get("its own pod's log", `/api/v1${AGENT}/pods/${agentPod}/log`),
     get('list ServiceAccounts', '/api/v1/serviceaccounts'),
     get('read ClusterRoles', `${RBAC}/clusterroles`),
