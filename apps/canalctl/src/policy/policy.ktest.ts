@@ -154,6 +154,25 @@ describe('a lab with policies', () => {
     expect(other?.stdout).toBe(one?.stdout);
   });
 
+  test('files with the same objects explain the same', () => {
+    const files = ['pods', 'namespaces', 'networkpolicies', 'nodes'].flatMap((kind) => {
+      const file = join(directory, `${kind}.yaml`);
+      const { exitCode, stdout } = run('lab', 'get', kind, '--all-namespaces', '--output', 'yaml');
+      expect({ kind, exitCode }).toEqual({ kind, exitCode: 0 });
+      writeFileSync(file, stdout);
+      return ['-f', file];
+    });
+    const reasons: (string | undefined)[] = [];
+    for (const source of ['pod2', 'pod4', '192.168.77.11', '192.168.77.12', '198.51.100.1']) {
+      const question = ['policy', 'explain', source, 'pod1', '--port', '80', '-o', 'json'] as const;
+      const ofFiles = run(...question, ...files);
+      expect(ofFiles).toMatchObject({ exitCode: 0, stderr: '' });
+      expect(ofFiles.stdout).toBe(inLab(...question).stdout);
+      reasons.push((JSON.parse(ofFiles.stdout) as Explanation).ingress?.reason);
+    }
+    expect(reasons).toEqual(['no-rule-allows', 'no-rule-allows', 'own-node', 'no-rule-allows', 'no-rule-allows']);
+  });
+
   test('the exit code is the verdict only when asked for', () => {
     const question = ['policy', 'explain', 'pod4', 'pod2', '--port', '80'] as const;
     expect(inLab(...question)).toMatchObject({ exitCode: 0 });
