@@ -291,6 +291,18 @@ describe('our programs take it', () => {
     expect(command.config.policySocket).toBe(DEFAULT_POLICY_SOCKET);
   });
 
+  test('docs/install.md takes network policy away by the places of a flag and a container', () => {
+    const places = [
+      ...readFileSync(join(ROOT, 'docs/install.md'), 'utf8').matchAll(/containers\/(\d)(?:\/args\/(\d))?,? /g),
+    ];
+    expect(places.map(([, container, arg]) => [container, arg])).toEqual([
+      ['0', '7'],
+      ['0', '7'],
+      ['1', undefined],
+    ]);
+    expect([agent.args[7], policyAgent.name]).toEqual([`--policy-socket=${DEFAULT_POLICY_SOCKET}`, 'policy-agent']);
+  });
+
   test('policy-agent its own, with the socket that flanneld and the plugin ask', () => {
     const [program, ...args] = policyAgent.args;
     expect(program).toBe('policy-agent');
