@@ -150,7 +150,7 @@ function benchNewPolicy(pods: number): void {
     podsWith({ 'app.kubernetes.io/managed-by': 'Helm' }, { 'kubernetes.io/metadata.name': `ns-${20 + index}` }),
   );
   const policy = policyOf('ns-60/new', { ingress: [{ index: 0, peers, ports: 'any' }] });
-  const rounds = Array.from({ length: 21 }, () => {
+  const rounds = Array.from({ length: 41 }, () => {
     let added = 0;
     const cost = elapsed(() => {
       engine.putPolicy(policy);
