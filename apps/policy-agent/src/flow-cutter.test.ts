@@ -111,6 +111,16 @@ test('however often something changes: judged within a second, and twice a secon
   expect(new Set(judged.flatMap((line) => line.split(' ').slice(1))).size).toBe(100);
 });
 
+test('a burst of pods is judged when it is over, or every two seconds', async () => {
+  const cutter = create();
+  for (let count = 0; count < 50; count++) {
+    cutter.applied({ ...NOTHING, endpoints: [endpoint(`pod${count}`, `10.244.1.${count}`)] });
+    await clock.advance(100);
+  }
+  await clock.advance(1_000);
+  expect(judged.map((line) => Number(line.split(':')[0]))).toEqual([2_000, 4_000, 5_400]);
+});
+
 test('a judgement that fails is made again', async () => {
   failures = 2;
   const cutter = create();

@@ -19,8 +19,12 @@ export interface FlowCutterDeps {
 
 /** A change seldom comes alone. */
 const SOON_MS = 50;
-/** For what lets nothing through meanwhile: more allowances, interfaces that come or go. */
-const LATER_MS = 500;
+/**
+ * What lets nothing through meanwhile (more allowances, interfaces that come or go) is judged when no more of it comes,
+ * so that a burst of pods is not held up, but not later than this.
+ */
+const QUIET_MS = 500;
+const LATEST_MS = 2_000;
 /**
  * From one judgement to the next. It holds up everything else for some 10 ms (it waits for packets in flight), and where
  * pods come and go all the time there is always something to judge; the second is kept.
@@ -35,7 +39,11 @@ export class FlowCutter {
   /** Keys of those that are in the kernel: what is told of another one lets nothing through that passed before. */
   #endpoints = new Set<string>();
   #addresses = new Set<Ip>();
+  /** What may have let something through. */
   #dueMs = Number.POSITIVE_INFINITY;
+  /** The rest: when, and since when it waits. */
+  #quietDueMs = Number.POSITIVE_INFINITY;
+  #quietSinceMs = Number.POSITIVE_INFINITY;
   #wake: AbortController | undefined;
 
   constructor(deps: FlowCutterDeps) {
@@ -54,7 +62,10 @@ export class FlowCutter {
       !delta.endpoints.every(isNew) || [...delta.members.values()].some(({ removed }) => removed.length > 0);
     for (const { key } of delta.removedEndpoints) this.#endpoints.delete(key);
     for (const { key } of delta.endpoints) this.#endpoints.add(key);
-    if (this.#deps.strict) this.#concern(addressesOf(delta), tightens ? SOON_MS : LATER_MS);
+    if (!this.#deps.strict) return;
+    const addresses = addressesOf(delta);
+    if (tightens) this.#concern(addresses, SOON_MS);
+    else if (addresses.length > 0) this.#concernQuietly(addresses);
   }
 
   /** Nobody knows what was let through: every flow of this node's pods. */
@@ -70,7 +81,7 @@ export class FlowCutter {
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#deps;
     while (!signal.aborted) {
-      const delayMs = this.#dueMs - clock.nowMs();
+      const delayMs = Math.min(this.#dueMs, this.#quietDueMs) - clock.nowMs();
       if (delayMs > 0) await this.#sleep(delayMs, signal);
       else await this.#judgeDue(signal);
     }
@@ -83,11 +94,19 @@ export class FlowCutter {
     this.#wake?.abort();
   }
 
+  #concernQuietly(addresses: readonly Ip[]): void {
+    for (const ip of addresses) this.#addresses.add(ip);
+    const nowMs = this.#deps.clock.nowMs();
+    this.#quietSinceMs = Math.min(this.#quietSinceMs, nowMs);
+    this.#quietDueMs = Math.min(nowMs + QUIET_MS, this.#quietSinceMs + LATEST_MS);
+    this.#wake?.abort();
+  }
+
   async #judgeDue(signal: AbortSignal): Promise<void> {
     const { kernel, clock, log, metrics } = this.#deps;
     const addresses = this.#addresses;
     this.#addresses = new Set();
-    this.#dueMs = Number.POSITIVE_INFINITY;
+    this.#dueMs = this.#quietDueMs = this.#quietSinceMs = Number.POSITIVE_INFINITY;
     const startedMs = clock.nowMs();
     try {
       const judge = this.#deps.strict ? this.#currentJudge() : undefined;
