@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { createNetns, removeNetns, withNetns } from '@canal/linux-ffi';
 import { compare, type Contender, type Figures } from './comparison.ts';
+import { type BenchPolicyAgent, startBenchPolicyAgent } from './bench-policy-agent.ts';
 import { quantile } from './statistics.ts';
 
 const CANAL = fileURLToPath(new URL('../../../dist/canal', import.meta.url));
@@ -20,11 +21,13 @@ const ROUNDS = 5;
 interface Plugin {
   readonly name: string;
   readonly executable: string;
+  readonly policy: 'required' | 'off';
   config(folder: string): Record<string, unknown>;
 }
 
-const canal = (mode: 'routed' | 'bridge'): Plugin => ({
-  name: `canal ${mode}`,
+const canal = (mode: 'routed' | 'bridge', policy: 'required' | 'off' = 'off'): Plugin => ({
+  name: policy === 'required' ? `canal ${mode}, policy agent` : `canal ${mode}`,
+  policy,
   executable: CANAL,
   config: (folder) => ({
     cniVersion: '1.0.0',
@@ -36,11 +39,14 @@ const canal = (mode: 'routed' | 'bridge'): Plugin => ({
     subnetFile: `${folder}/subnet.env`,
     dataDir: `${folder}/networks`,
     stateDir: `${folder}/state`,
+    policy,
+    policySocket: `${folder}/run/policy.sock`,
   }),
 });
 
 const peer: Plugin = {
   name: 'bridge + host-local',
+  policy: 'off',
   executable: `${PEER_DIR}/bridge`,
   config: (folder) => ({
     cniVersion: '1.0.0',
@@ -60,12 +66,13 @@ const peer: Plugin = {
 };
 
 /** A node for one round: a namespace, folders, and pod namespaces ready for use. */
-class BenchNode {
+class BenchNode implements AsyncDisposable {
   readonly folder = mkdtempSync(`${tmpdir()}/canal-bench-`);
   readonly netns = `/run/netns/bench-${process.pid}-node`;
   readonly pods: readonly string[];
   readonly #plugin: Plugin;
   readonly #config: Uint8Array;
+  #policyAgent: BenchPolicyAgent | undefined;
 
   constructor(plugin: Plugin, pods: number) {
     this.#plugin = plugin;
@@ -80,16 +87,29 @@ class BenchNode {
     );
   }
 
+  /** Starts what else a node has for this plugin. */
+  async ready(): Promise<void> {
+    if (this.#plugin.policy === 'off') return;
+    withNetns(this.netns, () => Bun.spawnSync(['ip', 'link', 'set', 'lo', 'up']));
+    this.#policyAgent = await startBenchPolicyAgent({
+      binary: CANAL,
+      netns: this.netns,
+      folder: this.folder,
+      socket: `${this.folder}/run/policy.sock`,
+      podNames: this.pods.map(nameOf),
+    });
+  }
+
   /** Milliseconds from exec to exit; throws what the plugin said when it failed. */
   async call(command: 'ADD' | 'DEL', pod: string): Promise<number> {
     const env = {
       PATH: process.env['PATH'] ?? '',
       CNI_COMMAND: command,
-      CNI_CONTAINERID: pod.slice('/run/netns/'.length),
+      CNI_CONTAINERID: nameOf(pod),
       CNI_NETNS: pod,
       CNI_IFNAME: 'eth0',
       CNI_PATH: PEER_DIR,
-      CNI_ARGS: 'IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=bench',
+      CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=${nameOf(pod)};K8S_POD_UID=${this.#policyAgent?.uids.get(nameOf(pod)) ?? 'none'}`,
     };
     const started = performance.now();
     const child = withNetns(this.netns, () =>
@@ -101,11 +121,16 @@ class BenchNode {
     return elapsed;
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#policyAgent?.[Symbol.asyncDispose]();
     for (const pod of this.pods) removeNetns(pod);
     removeNetns(this.netns);
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+function nameOf(pod: string): string {
+  return pod.slice('/run/netns/'.length);
 }
 
 async function serial(node: BenchNode, command: 'ADD' | 'DEL', pods: readonly string[]): Promise<number[]> {
@@ -131,7 +156,8 @@ async function parallel(
 }
 
 async function round(plugin: Plugin): Promise<Figures> {
-  using node = new BenchNode(plugin, BURST_PODS);
+  await using node = new BenchNode(plugin, BURST_PODS);
+  await node.ready();
   // The first call pays for a cold page cache and the bridge; it is no sample.
   await node.call('ADD', node.pods[0] ?? '');
   await node.call('DEL', node.pods[0] ?? '');
@@ -164,6 +190,6 @@ const contender = (plugin: Plugin): Contender => ({ name: plugin.name, round: ()
 
 await compare({
   title: 'CNI ADD and DEL',
-  contenders: [contender(canal('routed')), contender(canal('bridge')), contender(peer)],
+  contenders: [canal('routed'), canal('routed', 'required'), canal('bridge'), peer].map(contender),
   rounds: ROUNDS,
 });

@@ -1,4 +1,4 @@
-/** Memory of the node agents and of the API server in an idle three-node lab, after ten seconds of rest. */
+/** Memory of both agents and of the API server in an idle three-node lab, after ten seconds of rest. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createLab } from '@canal/lab';
@@ -27,11 +27,16 @@ async function round(): Promise<Figures> {
     await Bun.sleep(REST_MS);
     const status = await lab.status();
     const agents = status.nodes.flatMap(({ agent }) => (agent.pid === undefined ? [] : [memory(agent.pid)]));
+    const policyAgents = status.nodes.flatMap(({ policyAgent }) =>
+      policyAgent?.pid === undefined ? [] : [memory(policyAgent.pid)],
+    );
     const average = (values: readonly number[]): number =>
       values.reduce((sum, value) => sum + value, 0) / values.length;
     return {
       'flanneld resident MB': average(agents.map(({ resident }) => resident)),
       'flanneld private MB': average(agents.map((agent) => agent.private)),
+      'policy-agent resident MB': average(policyAgents.map(({ resident }) => resident)),
+      'policy-agent private MB': average(policyAgents.map((agent) => agent.private)),
       ...(status.apiServer.pid !== undefined && { 'API server resident MB': memory(status.apiServer.pid).resident }),
     };
   } finally {
