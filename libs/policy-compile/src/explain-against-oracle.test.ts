@@ -9,7 +9,7 @@ import type { PolicyEndpoint } from '@canal/model';
 import { formatIp, type InterfaceName, type Mac } from 'net-types';
 import { expect, test } from 'vitest';
 import { createPolicyEngine } from './create-policy-engine.ts';
-import type { EndVerdict, Explanation } from './explanation.ts';
+import type { EndVerdict, Explanation, FlowQuestion } from './explanation.ts';
 import type { PolicyEngine } from './policy-engine.ts';
 
 const SEED = Number(process.env['CANAL_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
@@ -90,15 +90,52 @@ function compare(world: World, cluster: PolicyCluster, engine: PolicyEngine, pac
 }
 
 function explained(engine: PolicyEngine, packet: RulePacket): Explanation {
-  const result = engine.explain({
-    source: formatIp(packet.source),
-    destination: formatIp(packet.destination),
-    protocol: String(packet.protocol),
-    ...(packet.destinationPort !== undefined && { port: packet.destinationPort }),
-  });
+  const result = engine.explain(questionOf(packet));
   if (!result.ok) throw new Error(`${result.error.field}: ${result.error.message}`);
   return result.value;
 }
+
+function questionOf({ source, destination, protocol, destinationPort }: RulePacket): FlowQuestion {
+  return {
+    source: formatIp(source),
+    destination: formatIp(destination),
+    protocol: String(protocol),
+    ...(destinationPort !== undefined && { port: destinationPort }),
+  };
+}
+
+test('a pod by its name is explained as by its address', () => {
+  const random = new Random(SEED);
+  let named = 0;
+  for (let index = 0; index < CLUSTERS; index++) {
+    const cluster = randomCluster(random);
+    const places = packetPlaces(cluster);
+    const engine = engineWith(cluster);
+    // Of a pod that was made again under its name the name means the new one, the address the old one's endpoint.
+    const isOne = ({ namespace, name }: { namespace: string; name: string }): boolean =>
+      cluster.endpoints.every(
+        ({ pod }) =>
+          pod?.namespace !== namespace || pod.name !== name || cluster.pods.some(({ uid }) => uid === pod.uid),
+      );
+    for (let count = 0; count < PACKETS; count++) {
+      const packet = randomPacket(random, places);
+      const wanted = explained(engine, packet);
+      const names = [wanted.source, wanted.destination].map(({ pod, address }) =>
+        pod !== undefined && isOne(pod) ? `${pod.namespace}/${pod.name}` : address,
+      );
+      const [source = '', destination = ''] = names;
+      const found = engine.explain({ ...questionOf(packet), source, destination });
+      if (!found.ok) throw new Error(`seed ${SEED}: ${found.error.message}`);
+      const isSame = (['source', 'destination'] as const).every(
+        (end) => found.value[end].address === wanted[end].address,
+      );
+      if (!isSame) continue;
+      expect(found.value).toEqual(wanted);
+      named += names.filter((name) => name.includes('/')).length;
+    }
+  }
+  expect(named).toBeGreaterThan(CLUSTERS * 10);
+});
 
 /** Of every pod that has its addresses to itself: as its own node would have it. */
 function endpointsOfAll(cluster: PolicyCluster): readonly PolicyEndpoint[] {
