@@ -77,11 +77,12 @@ export async function readyByNode(world: World): Promise<ReadonlyMap<string, boo
 export async function agentContainer(
   control: NodeControl,
   node: string,
+  name = AGENT_CONTAINER,
 ): Promise<(NodeContainer & { readonly pid: number }) | undefined> {
   const containers = await listContainers(control, node, { namespace: AGENT_NAMESPACE, kind: 'container' });
   for (const container of containers) {
     const { pid } = container;
-    if (container.name === AGENT_CONTAINER && pid !== undefined) return { ...container, pid };
+    if (container.name === name && pid !== undefined) return { ...container, pid };
   }
   return undefined;
 }

@@ -27,7 +27,12 @@ const VXLAN_DIRECT = { Type: 'vxlan', DirectRouting: true };
 const HOST_GW = { Type: 'host-gw' };
 
 /** What is judged on every kind of cluster. */
-export const NETWORK_FILES = ['scenarios/install', 'scenarios/connectivity', 'scenarios/services'] as const;
+export const NETWORK_FILES = [
+  'scenarios/install',
+  'scenarios/connectivity',
+  'scenarios/services',
+  'scenarios/policy',
+] as const;
 
 /** What is judged on a cluster that others brought up; scenarios that need more than it offers say so. */
 export const ANY_CLUSTER_FILES = [
