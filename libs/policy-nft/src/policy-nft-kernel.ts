@@ -18,6 +18,7 @@ import {
   isExists,
   isNotFound,
   type NetlinkConnection,
+  type NetlinkRequest,
   type NetlinkTransport,
 } from 'netlink-ts';
 import type { Ip, Mac } from 'net-types';
@@ -49,6 +50,9 @@ export function createPolicyKernel(options: PolicyNftKernelOptions = {}): Policy
 const ATTEMPTS = 5;
 /** From here on the table is made anew as a whole: something in it is in the way that reading does not show. */
 const REPLACE_FROM = 4;
+
+/** The kernel grows a set's table within a few milliseconds. */
+const BUSY_ATTEMPTS = 20;
 
 const MAX_DIFFERENCES = 20;
 
@@ -201,7 +205,19 @@ class PolicyNftKernel implements PolicyKernel {
   }
 
   #write(changes: ChangeList): void {
-    for (const requests of changes.transactions()) changeNftables(this.#connection, requests);
+    for (const requests of changes.transactions()) this.#commit(requests);
+  }
+
+  #commit(requests: readonly NetlinkRequest[]): void {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        changeNftables(this.#connection, requests);
+        return;
+      } catch (error) {
+        // Also what the kernel says while it makes the table of a set larger: nothing has changed then.
+        if (!isBusy(error) || attempt === BUSY_ATTEMPTS) throw error;
+      }
+    }
   }
 
   #open(): NetlinkTransport {

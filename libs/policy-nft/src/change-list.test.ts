@@ -1,0 +1,63 @@
+import { NFPROTO, type NftElement } from 'netlink-ts';
+import { expect, test } from 'vitest';
+import { ChangeList } from './change-list.ts';
+
+const family = NFPROTO.INET;
+const definition = { name: 'ad-000000000001-4', key: 'ipv4_addr' } as const;
+
+function* elements(count: number): Generator<NftElement> {
+  for (let index = 0; index < count; index++) yield { key: Uint8Array.of(10, index >>> 16, index >>> 8, index) };
+}
+
+const operations = (changes: ChangeList): string[][] =>
+  changes.transactions().map((requests) => requests.map(({ operation }) => operation));
+
+test('nothing is no transaction', () => {
+  expect(new ChangeList().transactions()).toEqual([]);
+  expect(new ChangeList().writes).toBe(0);
+});
+
+test('a small change is one transaction, in the order of references', () => {
+  const changes = new ChangeList();
+  changes.deleteSet(family, 'old-set');
+  changes.deleteChain(family, 'old');
+  changes.removeElements(family, 'ingress4', elements(1));
+  changes.addElements(family, 'ingress4', elements(2));
+  changes.newChain(family, 'new', undefined, [[]]);
+  changes.newSet(family, definition, elements(3));
+  expect(operations(changes)).toEqual([
+    [
+      'new nft set',
+      'new nft elements of ad-000000000001-4',
+      'new nft chain',
+      'append nft rule',
+      'flush nft rules',
+      'delete nft elements of ingress4',
+      'delete nft chain',
+      'delete nft set',
+      'new nft elements of ingress4',
+    ],
+  ]);
+  expect(changes.writes).toBe(12);
+});
+
+test('a large set is filled ahead, some thousand elements at a time, and the switch comes last', () => {
+  const changes = new ChangeList();
+  changes.addElements(family, 'ingress4', elements(1));
+  changes.newSet(family, definition, elements(23_000));
+  const transactions = operations(changes);
+  expect(transactions.at(-1)).toEqual(['new nft elements of ingress4']);
+  expect(transactions.slice(0, -1).length).toBeGreaterThanOrEqual(5);
+  expect(transactions.slice(0, -1).flat()).not.toContain('new nft elements of ingress4');
+  expect(transactions[0]?.[0]).toBe('new nft set');
+});
+
+test('a table that is made anew is one transaction, however large', () => {
+  const changes = new ChangeList();
+  changes.deleteTable(family);
+  changes.newTable(family);
+  changes.newSet(family, definition, elements(23_000));
+  const [only, ...more] = operations(changes);
+  expect(more).toEqual([]);
+  expect(only?.slice(0, 3)).toEqual(['delete nft table', 'new nft table', 'new nft set']);
+});
