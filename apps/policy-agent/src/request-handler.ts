@@ -37,8 +37,8 @@ export interface RequestHandlerDeps {
 
 /** An agent that just starts knows the cluster within a second or two. */
 const OPEN_LIMIT_MS = 3_000;
-/** The kernel's retries included; the plugin's caller waits behind it. */
-const APPLIED_LIMIT_MS = 10_000;
+/** The kernel's retries included. With the time for a lookup it is less than the plugin waits. */
+const APPLIED_LIMIT_MS = 6_000;
 
 export function createRequestHandler(deps: RequestHandlerDeps): RequestHandler {
   return async (request, connection) => {

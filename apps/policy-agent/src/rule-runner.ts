@@ -40,8 +40,10 @@ type Item = 'rules' | 'kernel';
 const MIN_INTERVAL_MS = 2;
 const RETRY_FIRST_MS = 100;
 const RETRY_LONGEST_MS = 5_000;
-/** Between comparisons that changes of others ask for: a program that fights with us gets four a second. */
-const REPAIR_INTERVAL_MS = 250;
+/** Between comparisons that changes of others ask for; a program that fights with us gets one a second at last. */
+const REPAIR_INTERVAL_MS = { first: 125, longest: 900 } as const;
+/** Without a repair for so long the fight is over. */
+const PEACE_MS = 10_000;
 
 export class RuleRunner {
   readonly #deps: RuleRunnerDeps;
@@ -58,6 +60,8 @@ export class RuleRunner {
   readonly #changedMs = new Map<string, number>();
   #waiters: PromiseWithResolvers<undefined>[] = [];
   #lastResyncMs = Number.NEGATIVE_INFINITY;
+  #lastRepairMs = Number.NEGATIVE_INFINITY;
+  #repairIntervalMs: number = REPAIR_INTERVAL_MS.first;
   #repairScheduled = false;
   #signal: AbortSignal | undefined;
 
@@ -104,7 +108,7 @@ export class RuleRunner {
   kernelChanged(): void {
     if (!this.#isOpen || this.#failing !== undefined || this.#repairScheduled) return;
     const { clock } = this.#deps;
-    const delayMs = this.#lastResyncMs + REPAIR_INTERVAL_MS - clock.nowMs();
+    const delayMs = this.#lastResyncMs + this.#repairIntervalMs - clock.nowMs();
     if (delayMs <= 0) {
       this.#loop.markDirty('kernel');
       return;
@@ -217,6 +221,10 @@ export class RuleRunner {
       log.info({ writes }, this.#everSynced ? 'rules compared with the kernel' : 'first full sync done');
       onResynced([]);
     } else if (writes > 0) {
+      const { first, longest } = REPAIR_INTERVAL_MS;
+      const isFight = this.#lastResyncMs - this.#lastRepairMs < PEACE_MS;
+      this.#repairIntervalMs = isFight ? Math.min(2 * this.#repairIntervalMs, longest) : first;
+      this.#lastRepairMs = this.#lastResyncMs;
       metrics.driftRepairs.inc({ kind: 'policy-rule' });
       log.warn({ writes, differences }, 'policy rules repaired: others had changed them');
       onResynced(differences);

@@ -60,6 +60,8 @@ export interface RunningAgent {
 
 /** All agents of a cluster shall not compare at the same moment. */
 const RESYNC_JITTER = 0.2;
+/** A program that fights with us makes no more Events than these; the counter has each repair. */
+const FLUSH_EVENT_INTERVAL_MS = 60_000;
 
 export function startAgent(
   world: AgentWorld,
@@ -83,6 +85,7 @@ export function startAgent(
   const policies = new Policies({ engine, log, metrics });
   const pods = new LocalPods({ store, engine, clock, log, nodeName, onFetched: () => changed('Pod') });
   const endpoints = new Endpoints({ engine, log, bootId: world.bootId, onChange: () => changed('endpoint') });
+  let nextFlushEventMs = Number.NEGATIVE_INFINITY;
   const invalidPolicies = (): number => policies.invalid;
   const reports = new Reports({ engine, invalidPolicies, events: recorder, clock, log, metrics });
   const cutter = new FlowCutter({
@@ -111,7 +114,8 @@ export function startAgent(
       onApplied: (delta) => cutter.applied(delta),
       onResynced: (repaired) => {
         cutter.everything();
-        if (repaired.length === 0) return;
+        if (repaired.length === 0 || clock.nowMs() < nextFlushEventMs) return;
+        nextFlushEventMs = clock.nowMs() + FLUSH_EVENT_INTERVAL_MS;
         const message = `policy rules were changed by others and are repaired: ${repaired.join('; ')}`;
         nodeEvents.emit({ type: 'Warning', reason: 'ForeignFirewallFlush', message });
       },

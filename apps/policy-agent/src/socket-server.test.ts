@@ -3,6 +3,7 @@ import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeRequest, MAX_REQUEST_BYTES } from '@canal/agent-protocol';
+import { connectUnixStream } from '@canal/linux-ffi';
 import { createCapturedLogger, createFakeClock, waitFor } from '@canal/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type RequestHandler, serveSocket } from './socket-server.ts';
@@ -91,6 +92,19 @@ test('a request in pieces, and a client that closes its half', async () => {
   await Bun.sleep(20);
   client.socket.end(STATUS.slice(5));
   expect(await client.closed).toBe('{"ok":true,"value":"status"}\n');
+});
+
+test('a client that goes without waiting for the answer is heard', async () => {
+  let heard = 0;
+  await serve(() => {
+    heard++;
+    return Promise.resolve();
+  });
+  for (let count = 0; count < 50; count++) {
+    using stream = connectUnixStream(path, 1_000);
+    stream.send(new TextEncoder().encode(STATUS));
+  }
+  await waitFor('all of them', () => heard === 50);
 });
 
 test('half a request and then the end', async () => {
