@@ -1,6 +1,7 @@
-/** Names of the static chains. Chains of policies begin with `in-` and `eg-`. */
+/** Names of the static chains and of what they ask. Chains of policies begin with `in-` and `eg-`. */
 import type { VerdictReason } from '@canal/kernel-port';
 import type { Direction } from '@canal/rules-ast';
+import type { IpFamily } from 'net-types';
 
 /** Each reason to drop a packet is a chain that tells it and drops. */
 export const DROP_REASONS = [
@@ -20,6 +21,16 @@ export const DENIED_CHAIN: Readonly<Record<Direction, DropReason>> = {
   ingress: 'ingress-denied',
   egress: 'egress-denied',
 };
+
+export const DIRECTIONS: readonly Direction[] = ['egress', 'ingress'];
+
+/** Finds the chain of an address that is isolated in that direction. */
+export const POLICY_CHAIN: Readonly<Record<Direction, string>> = { ingress: 'policies-in', egress: 'policies-out' };
+
+/** The set of addresses that are isolated in that direction. */
+export function isolatedSet(direction: Direction, family: IpFamily): string {
+  return `isolated-${direction}${family}`;
+}
 
 export const CHAIN = {
   guard: 'guard',

@@ -17,7 +17,7 @@ test('nothing is no transaction', () => {
   expect(new ChangeList().writes).toBe(0);
 });
 
-test('a small change is one transaction, in the order of references', () => {
+test('what is new is there before anything refers to it, the rest is one transaction in the order of references', () => {
   const changes = new ChangeList();
   changes.deleteSet(family, 'old-set');
   changes.deleteChain(family, 'old');
@@ -26,11 +26,8 @@ test('a small change is one transaction, in the order of references', () => {
   changes.newChain(family, 'new', undefined, [[]]);
   changes.newSet(family, definition, elements(3));
   expect(operations(changes)).toEqual([
+    ['new nft set', 'new nft elements of ad-000000000001-4', 'new nft chain', 'append nft rule'],
     [
-      'new nft set',
-      'new nft elements of ad-000000000001-4',
-      'new nft chain',
-      'append nft rule',
       'flush nft rules',
       'delete nft elements of ingress4',
       'delete nft chain',
@@ -39,6 +36,14 @@ test('a small change is one transaction, in the order of references', () => {
     ],
   ]);
   expect(changes.writes).toBe(12);
+});
+
+test('elements alone are one transaction', () => {
+  const changes = new ChangeList();
+  changes.changeMembers(family, 'ad-000000000001-4', elements(1), elements(2));
+  changes.removeElements(family, 'ingress4', elements(1));
+  changes.addElements(family, 'ingress4', elements(1));
+  expect(operations(changes)).toHaveLength(1);
 });
 
 test('a large set is filled ahead, some thousand elements at a time, and the switch comes last', () => {

@@ -1,7 +1,8 @@
 /**
  * Requests of a change in the order in which references hold, as transactions. What nothing refers to yet (new sets,
- * new chains) and what is right at any time (members of sets that stay) may go ahead in transactions of bounded size, so
- * that others wait for the lock of nf_tables 20 ms at most; the rest is one transaction, the switch.
+ * new chains) goes ahead: the kernel switches sets and chains one after the other, and a packet in between would find the
+ * new chain empty. What goes ahead, and members of sets that stay, which are right at any time, come in transactions of
+ * bounded size, so that others wait for the lock of nf_tables 20 ms at most; the rest is one transaction, the switch.
  */
 import {
   appendNftRule,
@@ -158,8 +159,11 @@ export class ChangeList {
     const phases = PHASES.map((phase) => ({ ahead: AHEAD.has(phase), requests: this.#requests[phase] }));
     const ahead = phases.filter(({ ahead }) => ahead).flatMap(({ requests }) => requests);
     const atOnce = phases.filter(({ ahead }) => !ahead).flatMap(({ requests }) => requests);
+    if (this.#undivided) return nonEmpty([[...ahead, ...atOnce]]);
     const total = [...ahead, ...atOnce].reduce((sum, { objects }) => sum + objects, 0);
-    if (this.#undivided || total <= MAX_AHEAD) return nonEmpty([[...ahead, ...atOnce]]);
+    // To a packet that is on its way through the rules when they change a new chain is still empty, and a new set too.
+    const isNew = this.#requests.newChains.length > 0 || this.#requests.newSets.length > 0;
+    if (!isNew && total <= MAX_AHEAD) return nonEmpty([[...ahead, ...atOnce]]);
     return nonEmpty([...bounded(ahead), atOnce]);
   }
 

@@ -2,6 +2,7 @@
 import type { RuleEndpoint } from '@canal/rules-ast';
 import { elementKey, interfaceNameBytes, NFPROTO, NFT_VERDICT, type NftElement } from 'netlink-ts';
 import { ipFamily, ipToBytes, type Mac, macToBytes } from 'net-types';
+import { DIRECTIONS, isolatedSet } from './chain-names.ts';
 
 export interface SetElement {
   /** NFPROTO of the table. */
@@ -33,14 +34,17 @@ function bridgeGuard({ hostInterface, mac, addresses }: RuleEndpoint): SetElemen
   return [
     { family, set: 'pods', element: { key: link } },
     { family, set: 'macs', element: { key: elementKey(link, macToBytes(mac)) } },
-    ...addresses.map((address) => {
-      return { family, set: `owners${ipFamily(address)}`, element: { key: elementKey(link, ipToBytes(address)) } };
+    // The node sends to a pod by its port itself, past the bridge; judge asks whether it is the pod's.
+    ...addresses.flatMap((address) => {
+      const owner = { set: `owners${ipFamily(address)}`, element: { key: elementKey(link, ipToBytes(address)) } };
+      return [family, NFPROTO.INET].map((each) => ({ family: each, ...owner }));
     }),
   ];
 }
 
 /** By addresses, so alike in both modes. */
-function judged({ addresses, ingress, egress }: RuleEndpoint): SetElement[] {
+function judged(endpoint: RuleEndpoint): SetElement[] {
+  const { addresses } = endpoint;
   const elements: SetElement[] = [];
   const add = (set: string, element: NftElement): void => {
     elements.push({ family: NFPROTO.INET, set, element });
@@ -49,18 +53,17 @@ function judged({ addresses, ingress, egress }: RuleEndpoint): SetElement[] {
     const family = ipFamily(address);
     const key = ipToBytes(address);
     add(`local${family}`, { key });
-    if (ingress !== undefined || egress !== undefined) add(`isolated${family}`, { key });
-    if (ingress !== undefined) add(`ingress${family}`, jumpElement(key, ingress));
-    if (egress !== undefined) add(`egress${family}`, jumpElement(key, egress));
+    for (const direction of DIRECTIONS) {
+      const chain = endpoint[direction];
+      if (chain === undefined) continue;
+      add(isolatedSet(direction, family), { key });
+      add(`${direction}${family}`, { key, data: { verdict: { code: NFT_VERDICT.GOTO, chain } } });
+    }
     for (const other of addresses) {
       if (ipFamily(other) === family) add(`self${family}`, { key: elementKey(key, ipToBytes(other)) });
     }
   }
   return elements;
-}
-
-function jumpElement(key: Uint8Array, chain: string): NftElement {
-  return { key, data: { verdict: { code: NFT_VERDICT.JUMP, chain } } };
 }
 
 export function gatewayElements(mac: Mac | undefined): NftElement[] {

@@ -1,5 +1,6 @@
 /** Who may send to whom: the order of questions before a policy is asked. */
 import type { PolicyGuard } from '@canal/kernel-port';
+import type { Direction } from '@canal/rules-ast';
 import {
   CT_STATE,
   goto,
@@ -17,13 +18,14 @@ import {
   NFT_FIELD,
   NFT_VERDICT,
   type NftExpression,
+  type NftField,
   RTN,
   sample,
   verdict,
   verdictMap,
 } from 'netlink-ts';
 import type { IpFamily } from 'net-types';
-import { CHAIN } from './chain-names.ts';
+import { CHAIN, DENIED_CHAIN, DIRECTIONS, isolatedSet, POLICY_CHAIN } from './chain-names.ts';
 import { CUT_MARK } from './cut-mark.ts';
 import { POD_INTERFACES } from './pod-guard.ts';
 import { tell } from './reason-rules.ts';
@@ -67,12 +69,23 @@ function notBareSyn(): NftExpression[] {
 }
 
 export const MIDSTREAM_RULES: readonly RuleImage[] = FAMILIES.flatMap((family) =>
-  [SOURCE, DESTINATION].map((side) => [
-    ...matchFamily(family),
-    ...matchSet(`isolated${family}`, [side[family]]),
-    goto('invalid'),
-  ]),
+  [SOURCE, DESTINATION].flatMap((side) =>
+    DIRECTIONS.map((direction) => [
+      ...matchFamily(family),
+      ...matchSet(isolatedSet(direction, family), [side[family]]),
+      goto('invalid'),
+    ]),
+  ),
 );
+
+/**
+ * The chain that an isolated address is judged by: the map goes to that of its policies. Where it has none the packet is
+ * denied: kernels before 6.17 find nothing for a moment when an element of the map becomes another one.
+ */
+export const POLICY_RULES: Readonly<Record<Direction, readonly RuleImage[]>> = {
+  egress: policyRules('egress', SOURCE),
+  ingress: policyRules('ingress', DESTINATION),
+};
 
 export const JUDGE_RULES: readonly RuleImage[] = [
   [...matchInterface('oifname', 'lo'), ACCEPT],
@@ -93,8 +106,8 @@ export const JUDGE_RULES: readonly RuleImage[] = [
     ...matchSet(`local${family}`, [SOURCE[family]]),
     goto('tunnel'),
   ]),
-  ...askMaps('egress', SOURCE),
-  ...askMaps('ingress', DESTINATION),
+  ...askPolicies('egress', SOURCE),
+  ...askPolicies('ingress', DESTINATION),
   ...FAMILIES.map((family) => [
     ...matchInterface('oifname', POD_INTERFACES),
     ...matchFamily(family),
@@ -110,15 +123,25 @@ export const INPUT_RULES: readonly RuleImage[] = [
   [...matchProtocol(UDP), ...matchSet('tunnel-ports', [NFT_FIELD.dport]), jump(CHAIN.tunnelInput)],
   ...KNOWN_FLOWS,
   ...MIDSTREAM,
-  ...askMaps('egress', SOURCE),
+  ...askPolicies('egress', SOURCE),
   [jump(CHAIN.sample)],
 ];
 
-function askMaps(
-  map: 'egress' | 'ingress',
-  address: Readonly<Record<IpFamily, (typeof SOURCE)[IpFamily]>>,
-): RuleImage[] {
-  return FAMILIES.map((family) => [...matchFamily(family), ...verdictMap(`${map}${family}`, [address[family]])]);
+type AddressOf = Readonly<Record<IpFamily, NftField>>;
+
+function askPolicies(direction: Direction, address: AddressOf): RuleImage[] {
+  return FAMILIES.map((family) => [
+    ...matchFamily(family),
+    ...matchSet(isolatedSet(direction, family), [address[family]]),
+    jump(POLICY_CHAIN[direction]),
+  ]);
+}
+
+function policyRules(direction: Direction, address: AddressOf): RuleImage[] {
+  return [
+    ...FAMILIES.map((family) => [...matchFamily(family), ...verdictMap(`${direction}${family}`, [address[family]])]),
+    [goto(DENIED_CHAIN[direction])],
+  ];
 }
 
 /** As long as the nodes are not known nobody is refused. */

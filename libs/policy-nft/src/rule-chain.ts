@@ -1,6 +1,6 @@
 /**
- * A RuleChain as an nf_tables chain. What a rule allows returns to the caller, so that the chain of the other end judges
- * too; the end of the chain denies.
+ * A RuleChain as an nf_tables chain. What a rule allows returns to `judge` (the chain is gone to, not called), so that the
+ * chain of the other end judges too; the end of the chain denies.
  */
 import { type AllowRule, type Direction, PROTOCOL_NUMBER, type RuleChain, type RulePeer } from '@canal/rules-ast';
 import {

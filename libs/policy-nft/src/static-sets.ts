@@ -2,6 +2,7 @@
 import type { PolicyGuard } from '@canal/kernel-port';
 import { type NftElement, portBytes } from 'netlink-ts';
 import { ipFamily, ipToBytes } from 'net-types';
+import { DIRECTIONS, isolatedSet } from './chain-names.ts';
 import { FAMILIES } from './rule-set.ts';
 import type { SetDefinition } from './table-image.ts';
 
@@ -26,10 +27,11 @@ export const INET_SETS: readonly SetDefinition[] = [
     { name: `owners${family}`, key: ['ifname', ADDRESS[family]] },
     /** A pod to itself. */
     { name: `self${family}`, key: [ADDRESS[family], ADDRESS[family]] },
-    /** Addresses of pods that are isolated in a direction or in both. */
-    { name: `isolated${family}`, key: ADDRESS[family] },
-    { name: `egress${family}`, key: ADDRESS[family], data: 'verdict' },
-    { name: `ingress${family}`, key: ADDRESS[family], data: 'verdict' },
+    ...DIRECTIONS.flatMap((direction): SetDefinition[] => [
+      { name: isolatedSet(direction, family), key: ADDRESS[family] },
+      /** Chain of each of these. */
+      { name: `${direction}${family}`, key: ADDRESS[family], data: 'verdict' },
+    ]),
   ]),
 ];
 

@@ -7,15 +7,22 @@
  *             before every masquerade
  *     input   input, behind IPVS                from pods to their node; to the tunnel ports
  *
- * Chains of policies are called by the maps egress4 … ingress6 (address to chain).
+ * Addresses that are isolated go by `policies-out` and `policies-in` to the chains of their policies.
  */
 import type { PolicyGuard } from '@canal/kernel-port';
 import { POLICY_NFT_TABLE } from '@canal/model';
 import { jump, matchInterface, NF_INET, NFPROTO } from 'netlink-ts';
 import { ARP_TABLE } from './arp-table.ts';
 import { BRIDGE_TABLE } from './bridge-table.ts';
-import { CHAIN, DROP_REASONS } from './chain-names.ts';
-import { INPUT_RULES, JUDGE_RULES, MIDSTREAM_RULES, sampleRules, tunnelInputRules } from './judge-rules.ts';
+import { CHAIN, DIRECTIONS, DROP_REASONS, POLICY_CHAIN } from './chain-names.ts';
+import {
+  INPUT_RULES,
+  JUDGE_RULES,
+  MIDSTREAM_RULES,
+  POLICY_RULES,
+  sampleRules,
+  tunnelInputRules,
+} from './judge-rules.ts';
 import { POD_GUARD_RULES, POD_INTERFACES, STRANGER_RULES } from './pod-guard.ts';
 import { reasonRules } from './reason-rules.ts';
 import { INET_SETS } from './static-sets.ts';
@@ -43,6 +50,7 @@ function inetTable(guard: PolicyGuard): StaticTable {
       ...DROP_REASONS.map((reason) => ({ name: reason, rules: reasonRules(reason) })),
       { name: CHAIN.stranger, rules: STRANGER_RULES },
       { name: CHAIN.pod, rules: POD_GUARD_RULES },
+      ...DIRECTIONS.map((direction) => ({ name: POLICY_CHAIN[direction], rules: POLICY_RULES[direction] })),
       { name: CHAIN.midstream, rules: MIDSTREAM_RULES },
       { name: CHAIN.tunnelInput, rules: tunnelInputRules(guard) },
       { name: CHAIN.sample, rules: sampleRules(guard) },
