@@ -114,16 +114,25 @@ export class LiveMembers {
     else this.#pending.set(key, came);
   }
 
+  /** Asks the fewer of the set's selectors and those that select the address. */
+  #grantsTo(selecting: ReadonlySet<PeerSelector>): PortGrant[] {
+    const grants: PortGrant[] = [];
+    if (this.#bySelector.size <= selecting.size) {
+      for (const [selector, grant] of this.#bySelector) if (selecting.has(selector)) grants.push(grant);
+      return grants;
+    }
+    for (const selector of selecting) {
+      const grant = this.#bySelector.get(selector);
+      if (grant !== undefined) grants.push(grant);
+    }
+    return grants;
+  }
+
   /** The members that an address with these facts is, each once. */
   #keys(ip: Ip, facts: AddressFacts | undefined): readonly MemberKey[] {
     if (facts === undefined) return NO_KEYS;
-    const grants: PortGrant[] = [];
-    for (const selector of facts.selection.value) {
-      const grant = this.#bySelector.get(selector);
-      if (grant === undefined) continue;
-      if (this.#kind === 'addresses') return [ip];
-      grants.push(grant);
-    }
+    const grants = this.#grantsTo(facts.selection.value);
+    if (this.#kind === 'addresses') return grants.length > 0 ? [ip] : NO_KEYS;
     for (const { block, grant } of this.#byAddress) if (block === undefined || inBlock(block, ip)) grants.push(grant);
     if (grants.length === 0) return NO_KEYS;
     const codes = grants.flatMap((grant) => codesOf(grant, facts.ports));

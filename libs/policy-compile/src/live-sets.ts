@@ -61,7 +61,7 @@ export class LiveSets {
       [after, before],
     ] as const) {
       for (const selector of facts?.selection.value ?? []) {
-        if (samePorts && other?.selection.value.includes(selector) === true) continue;
+        if (samePorts && other?.selection.value.has(selector) === true) continue;
         for (const members of this.#bySelector.get(selector) ?? []) concerned.add(members);
       }
     }

@@ -39,7 +39,7 @@ export class PeerSelectors {
 
   drop(selector: PeerSelector): void {
     if (--selector.uses > 0) return;
-    this.#retag(selector, (before, own) => before.filter((other) => other !== own));
+    this.#retag(selector, (before, own) => [...before].filter((other) => other !== own));
     const { scope, matcher } = selector;
     for (const label of matcher.demanded ?? [undefined]) removeFrom(scope.byLabel, label, selector);
     matcher.release();
@@ -159,13 +159,14 @@ export class PeerSelectors {
   }
 
   /** Changes what selects the classes that the selector selects; classes that had the same have the same after. */
-  #retag(own: PeerSelector, change: (before: readonly PeerSelector[], own: PeerSelector) => PeerSelector[]): void {
-    const known = new Map<Selection, readonly PeerSelector[]>();
+  #retag(own: PeerSelector, change: (before: Iterable<PeerSelector>, own: PeerSelector) => PeerSelector[]): void {
+    const known = new Map<Selection, Selection>();
     for (const id of this.classesOf(own)) {
       const before = this.#classes.tag(id);
       let after = known.get(before);
-      if (after === undefined) known.set(before, (after = change(before.value, own)));
-      this.#classes.setTag(id, this.#selections.take(after));
+      if (after === undefined) known.set(before, (after = this.#selections.take(change(before.value, own))));
+      else this.#selections.takeAgain(after);
+      this.#classes.setTag(id, after);
       this.#selections.drop(before);
     }
   }

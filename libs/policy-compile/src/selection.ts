@@ -3,16 +3,19 @@ import type { PeerSelector } from './peer-selector.ts';
 import { type Interned, InternPool } from './intern-pool.ts';
 
 /** In order of their ids. */
-export type Selection = Interned<readonly PeerSelector[]>;
+export type Selection = Interned<ReadonlySet<PeerSelector>>;
 
 export class Selections {
-  readonly #pool = new InternPool<readonly PeerSelector[]>();
-  readonly none: Selection = this.#pool.take('', () => []);
+  readonly #pool = new InternPool<ReadonlySet<PeerSelector>>();
 
   /** One use more. */
-  take(selectors: readonly PeerSelector[]): Selection {
+  take(selectors: Iterable<PeerSelector>): Selection {
     const ordered = [...selectors].sort((a, b) => a.id - b.id);
-    return this.#pool.take(ordered.map(({ id }) => id).join(','), () => ordered);
+    return this.#pool.take(ordered.map(({ id }) => id).join(','), () => new Set(ordered));
+  }
+
+  takeAgain(selection: Selection): void {
+    selection.uses++;
   }
 
   drop(selection: Selection): void {
