@@ -4,7 +4,7 @@ import type { NetworkOperation, NetworkState } from '@canal/model';
 import { formatCidr, formatIp, formatInterfaceAddress } from 'net-types';
 
 export interface Repair {
-  /** Label of the metric: link, address, neighbour, fdb, nexthop, route, sysctl. */
+  /** Label of the metric: link, port, address, neighbour, proxy, fdb, nexthop, route, sysctl. */
   readonly kind: string;
   readonly text: string;
 }
@@ -35,8 +35,10 @@ function wantedObjects(state: NetworkState): ReadonlyMap<string, string | undefi
   const operations: NetworkOperation[] = [
     ...state.links.map((link) => ({ type: 'link-add', link }) as const),
     ...state.upLinks.map((name) => ({ type: 'link-up', name }) as const),
+    ...state.ports.map((port) => ({ type: 'port-set', port }) as const),
     ...state.addresses.map((address) => ({ type: 'address-add', address }) as const),
     ...state.neighbours.map((neighbour) => ({ type: 'neighbour-set', neighbour }) as const),
+    ...state.proxies.map((proxy) => ({ type: 'proxy-set', proxy }) as const),
     ...state.fdb.map((entry) => ({ type: 'fdb-set', entry }) as const),
     ...state.nexthops.map((nexthop) => ({ type: 'nexthop-add', nexthop }) as const),
     ...state.routes.map((route) => ({ type: 'route-add', route }) as const),
@@ -55,6 +57,8 @@ function objectOf(operation: NetworkOperation): { readonly key: string; readonly
       return { key: `link ${operation.name}` };
     case 'link-up':
       return { key: `link ${operation.name}`, content: 'up' };
+    case 'port-set':
+      return { key: `port ${operation.port.name}`, content: textOf(operation.port) };
     case 'address-add':
     case 'address-delete': {
       const key = `address ${operation.address.link} ${formatInterfaceAddress(operation.address.address)}`;
@@ -64,6 +68,11 @@ function objectOf(operation: NetworkOperation): { readonly key: string; readonly
     case 'neighbour-delete': {
       const key = `neighbour ${operation.neighbour.link} ${formatIp(operation.neighbour.ip)}`;
       return operation.type === 'neighbour-set' ? { key, content: operation.neighbour.mac } : { key };
+    }
+    case 'proxy-set':
+    case 'proxy-delete': {
+      const key = `proxy ${operation.proxy.link} ${formatIp(operation.proxy.ip)}`;
+      return operation.type === 'proxy-set' ? { key, content: '' } : { key };
     }
     // One address may have several remotes: each pair is an object.
     case 'fdb-set':

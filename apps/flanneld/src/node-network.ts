@@ -54,6 +54,8 @@ export interface NodeNetworkDeps {
   readonly interfaces: InterfaceOptions;
   /** Pods of this node, as the CNI plugin recorded them. */
   readonly attachments: () => readonly Attachment[];
+  /** A policy agent enforces NetworkPolicy on this node. */
+  readonly policed: boolean;
   readonly linger: LinkLinger;
 }
 
@@ -109,7 +111,12 @@ export class NodeNetwork {
     let wanted: NetworkState = EMPTY_STATE;
     const desired = (snapshot: NetworkSnapshot): NetworkState => {
       compiled = this.#compile(paths, { ...features, ...factsOf(snapshot) }, snapshot);
-      const pods = compilePods(attachments, snapshot.links, this.#source6());
+      const source6 = this.#source6();
+      const pods = compilePods(attachments, snapshot.links, {
+        ...(source6 !== undefined && { source6 }),
+        policed: this.#deps.policed,
+        ownAddresses: this.#addresses,
+      });
       podProblems = pods.problems;
       wanted = mergeStates(compiled?.state ?? EMPTY_STATE, pods.state);
       return wanted;

@@ -80,6 +80,7 @@ export function startAgent(
     keys,
     interfaces: config.interfaces,
     attachments: attachmentSource(attachments, log),
+    policed: config.policySocket !== undefined,
     linger: createLinkLinger(clock, world.lingerMs ?? LINGER_MS),
   });
   const rules = new TrafficRules(

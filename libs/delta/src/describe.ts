@@ -30,6 +30,8 @@ export function describeOperation(operation: NetworkOperation): string {
       return `link delete ${operation.name}`;
     case 'link-up':
       return `link set ${operation.name} up`;
+    case 'port-set':
+      return `port set ${operation.port.name} isolated ${operation.port.isolated ? 'on' : 'off'}`;
     case 'address-add':
     case 'address-delete': {
       const { link, address } = operation.address;
@@ -40,6 +42,9 @@ export function describeOperation(operation: NetworkOperation): string {
       const { link, ip, mac } = operation.neighbour;
       return `${verb(operation.type)} ${formatIp(ip)} lladdr ${mac} dev ${link}`;
     }
+    case 'proxy-set':
+    case 'proxy-delete':
+      return `${verb(operation.type)} ${formatIp(operation.proxy.ip)} dev ${operation.proxy.link}`;
     case 'fdb-set':
     case 'fdb-delete': {
       const { link, mac, remote } = operation.entry;

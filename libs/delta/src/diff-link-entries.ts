@@ -3,15 +3,18 @@ import type {
   ActualAddress,
   ActualFdbEntry,
   ActualNeighbour,
+  ActualProxy,
   DesiredAddress,
   DesiredFdbEntry,
   DesiredNeighbour,
+  DesiredProxy,
 } from '@canal/model';
 import { familyBits, ipFamily } from 'net-types';
 import { DeltaTracker } from './delta-tracker.ts';
 import type { EntryDiffContext, LinkOutcome } from './diff-context.ts';
 import { ipKey } from './keys.ts';
 import type { OperationPlan, Phase } from './operation-order.ts';
+import { isOwnProxy } from './ownership.ts';
 
 export function diffAddresses(
   { links, inSync, plan }: EntryDiffContext,
@@ -61,6 +64,22 @@ export function diffNeighbours(
   if (!inSync) return;
   for (const [, neighbour] of tracker.pendingDeletions()) {
     if (links.own.has(neighbour.link)) plan.add('stale-neighbours', { type: 'neighbour-delete', neighbour });
+  }
+}
+
+/** On a device of another's (the bridge) there may be others' entries; the mark tells. */
+export function diffProxies(
+  { inSync, plan }: EntryDiffContext,
+  desired: readonly DesiredProxy[],
+  actual: readonly ActualProxy[],
+): void {
+  const key = ({ link, ip }: DesiredProxy): string => `${link} ${ipKey(ip)}`;
+  const own = actual.filter(isOwnProxy);
+  const [wanted, present] = [new Set(desired.map(key)), new Set(own.map(key))];
+  for (const proxy of desired) if (!present.has(key(proxy))) plan.add('proxies', { type: 'proxy-set', proxy });
+  if (!inSync) return;
+  for (const { link, ip } of own) {
+    if (!wanted.has(key({ link, ip }))) plan.add('stale-proxies', { type: 'proxy-delete', proxy: { link, ip } });
   }
 }
 

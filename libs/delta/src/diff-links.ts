@@ -1,5 +1,12 @@
 /** Devices: which are missing, which can be changed while they carry traffic, which have to be made anew. */
-import { type ActualLink, type ActualVxlan, type DesiredLink, LINK_ALIAS, type LinkChange } from '@canal/model';
+import {
+  type ActualLink,
+  type ActualVxlan,
+  type DesiredLink,
+  type DesiredPort,
+  LINK_ALIAS,
+  type LinkChange,
+} from '@canal/model';
 import { formatIp, type InterfaceName, ipFamily } from 'net-types';
 import type { NetworkConflict } from './conflict.ts';
 import type { DiffOptions, LinkOutcome } from './diff-context.ts';
@@ -59,6 +66,15 @@ export function diffLinks(
 export function diffUpLinks(names: readonly InterfaceName[], actual: readonly ActualLink[], plan: OperationPlan): void {
   const down = new Set(actual.filter(({ up }) => !up).map(({ name }) => name));
   for (const name of names) if (down.has(name)) plan.add('links', { type: 'link-up', name });
+}
+
+/** What is no port of a bridge (any more) has no such flag. */
+export function diffPorts(desired: readonly DesiredPort[], actual: readonly ActualLink[], plan: OperationPlan): void {
+  const flags = new Map(actual.map(({ name, isolated }) => [name, isolated]));
+  for (const port of desired) {
+    const isolated = flags.get(port.name);
+    if (isolated !== undefined && isolated !== port.isolated) plan.add('ports', { type: 'port-set', port });
+  }
 }
 
 /** The kernel refuses to change these (drivers/net/vxlan, vxlan_changelink). */

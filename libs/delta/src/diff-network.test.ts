@@ -14,6 +14,7 @@ const EMPTY: NetworkSnapshot = {
   links: [eth0()],
   addresses: [],
   neighbours: [],
+  proxies: [],
   fdb: [],
   nexthops: [],
   routes: [],
@@ -50,6 +51,55 @@ describe('devices that only have to be up', () => {
     const noEntries = { ...state, neighbours: [] };
     expect(plan(noEntries, withPod(true))).toEqual([]);
     expect(plan(noEntries, actual())).toEqual([]);
+  });
+});
+
+describe('pods on a bridge', () => {
+  const port = name('cnl00000000001');
+  const bridge = name('cni0');
+  const [mine, other] = [ip('fd00:10:244:1::5'), ip('fd00:10:244:1::6')];
+  const withPort = (isolated?: boolean): NetworkSnapshot => {
+    const link: ActualLink = { name: port, kind: 'veth', up: true, carrier: true, loopback: false, mtuBytes: 1450 };
+    return { ...actual(), links: [...actual().links, { ...link, ...(isolated !== undefined && { isolated }) }] };
+  };
+
+  test.each([true, false])('a port is isolated or not, as is wanted (%s); what is no port has no flag', (isolated) => {
+    const state = { ...desired(), ports: [{ name: port, isolated }] };
+    const operations = [`port set ${port} isolated ${isolated ? 'on' : 'off'}`];
+    expect(plan(state, withPort(!isolated), false)).toEqual(operations);
+    expect(plan(state, withPort(isolated))).toEqual([]);
+    expect(plan(state, withPort())).toEqual([]);
+    expect(plan(state, actual())).toEqual([]);
+  });
+
+  test('a port is isolated when there is another way already', () => {
+    const route = {
+      protocol: POD_ROUTE_PROTOCOL,
+      destination: cidr('fd00:10:244:1::5/128'),
+      metric: 1024,
+      target: { type: 'link', link: port },
+    } as const;
+    const proxies = [{ link: bridge, ip: mine }];
+    const state = { ...desired(), ports: [{ name: port, isolated: true }], proxies, routes: [route] };
+    expect(plan(state, withPort(false))).toEqual([
+      'proxy set fd00:10:244:1::5 dev cni0',
+      `route add fd00:10:244:1::5/128 dev ${port}`,
+      `port set ${port} isolated on`,
+    ]);
+  });
+
+  test("proxies of ours that nobody wants go when the store is in sync, others' stay", () => {
+    const proxies = [
+      { link: bridge, ip: mine, protocol: POD_ROUTE_PROTOCOL },
+      { link: bridge, ip: other, protocol: 0 },
+    ];
+    const snapshot = { ...actual(), proxies };
+    expect(plan(desired(), snapshot)).toEqual(['proxy delete fd00:10:244:1::5 dev cni0']);
+    expect(plan(desired(), snapshot, false)).toEqual([]);
+    expect(plan({ ...desired(), proxies: [{ link: bridge, ip: mine }] }, snapshot)).toEqual([]);
+    // Somebody else's entry serves as well as ours, but may go with him: it is marked as ours.
+    const wanted = { ...desired(), proxies: [{ link: bridge, ip: other }] };
+    expect(plan(wanted, snapshot)[0]).toBe('proxy set fd00:10:244:1::6 dev cni0');
   });
 });
 

@@ -5,8 +5,8 @@
 import type { NetworkOperation, NetworkSnapshot, NetworkState } from '@canal/model';
 import type { NetworkConflict } from './conflict.ts';
 import type { DiffOptions } from './diff-context.ts';
-import { diffAddresses, diffFdb, diffNeighbours } from './diff-link-entries.ts';
-import { diffLinks, diffUpLinks } from './diff-links.ts';
+import { diffAddresses, diffFdb, diffNeighbours, diffProxies } from './diff-link-entries.ts';
+import { diffLinks, diffPorts, diffUpLinks } from './diff-links.ts';
 import { diffNexthops, diffRoutes } from './diff-routes.ts';
 import { diffSysctls } from './diff-sysctls.ts';
 import { OperationPlan } from './operation-order.ts';
@@ -22,11 +22,13 @@ export function diffNetwork(desired: NetworkState, actual: NetworkSnapshot, opti
   const conflicts: NetworkConflict[] = [];
   const links = diffLinks(desired.links, actual.links, options, plan, conflicts);
   diffUpLinks(desired.upLinks, actual.links, plan);
+  diffPorts(desired.ports, actual.links, plan);
   const context = { links, inSync: options.inSync, plan };
   diffSysctls(context, desired.sysctls, actual.sysctls, conflicts);
   diffAddresses(context, desired.addresses, actual.addresses);
   const nexthops = diffNexthops(context, desired.nexthops, actual.nexthops, conflicts);
   diffNeighbours(context, desired.neighbours, actual.neighbours);
+  diffProxies(context, desired.proxies, actual.proxies);
   diffFdb(context, desired.fdb, actual.fdb);
   diffRoutes(context, nexthops, desired.routes, actual.routes, conflicts);
   return { operations: plan.inOrder(), conflicts };

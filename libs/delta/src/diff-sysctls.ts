@@ -1,4 +1,4 @@
-/** Switches under /proc/sys/net/…/conf. */
+/** Switches under /proc/sys/net/…/conf and …/neigh. */
 import type { ActualSysctl, DesiredSysctl } from '@canal/model';
 import type { NetworkConflict } from './conflict.ts';
 import type { EntryDiffContext } from './diff-context.ts';
@@ -24,7 +24,8 @@ export function diffSysctls(
 
 /** The name as sysctl(8) takes it. Dots in a device's name are written as slashes. */
 export function sysctlPath({ link, family, name }: Pick<DesiredSysctl, 'link' | 'family' | 'name'>): string {
-  return `net.ipv${family}.conf.${link.replaceAll('.', '/')}.${name}`;
+  const tree = name === 'proxy_delay' ? 'neigh' : 'conf';
+  return `net.ipv${family}.${tree}.${link.replaceAll('.', '/')}.${name}`;
 }
 
 /**
@@ -39,8 +40,7 @@ function effectiveValue(sysctl: DesiredSysctl, values: ReadonlyMap<string, numbe
       return Math.max(value, values.get(sysctlPath({ ...sysctl, link: 'all' })) ?? 0);
     case 'accept_ra':
       return value === 1 && values.get(sysctlPath({ ...sysctl, name: 'forwarding' })) === 1 ? 0 : value;
-    case 'forwarding':
-    case 'disable_ipv6':
+    default:
       return value;
   }
 }

@@ -13,6 +13,7 @@ export const PHASES = [
   'addresses',
   'nexthops',
   'neighbours',
+  'proxies',
   /** Further remotes under one MAC, so that setting the entry swaps the one that is left. */
   'surplus-forwarding',
   'forwarding',
@@ -21,9 +22,12 @@ export const PHASES = [
   /** Nexthop objects that get another content: whoever keeps on using the id has moved away above. */
   'swapped-nexthops',
   'routes-over-swapped-nexthops',
+  /** When the way through this node is there: an isolated port has no other. */
+  'ports',
   'stale-routes',
   'stale-nexthops',
   'stale-neighbours',
+  'stale-proxies',
   'stale-forwarding',
   'stale-addresses',
   'stale-links',

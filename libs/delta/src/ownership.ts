@@ -1,13 +1,14 @@
 /**
  * How an agent without memory tells its own kernel objects from those of others. Only these are ever deleted:
  * - devices: vxlan devices that carry LINK_ALIAS, which a device gets when canal makes it or takes it over;
- * - routes and nexthop objects: those of canal's route protocol;
+ * - routes, nexthop objects and proxy neighbours: those of canal's route protocol;
  * - addresses, neighbours, forwarding entries: those on such a device;
  * - what flannel left on such a device: its routes carry no mark (protocol boot), but go over it with a gateway, onlink.
  */
 import {
   type ActualLink,
   type ActualNexthop,
+  type ActualProxy,
   type ActualRoute,
   HOST_VETH_PREFIX,
   LINK_ALIAS,
@@ -29,6 +30,10 @@ export function isOwnNexthop(nexthop: ActualNexthop): boolean {
 
 export function isOwnRoute(route: ActualRoute): boolean {
   return route.protocol === NODE_ROUTE_PROTOCOL || route.protocol === POD_ROUTE_PROTOCOL;
+}
+
+export function isOwnProxy({ protocol }: ActualProxy): boolean {
+  return protocol === POD_ROUTE_PROTOCOL;
 }
 
 /** `ownLinks`: names of devices that are ours, those about to be taken over among them. */

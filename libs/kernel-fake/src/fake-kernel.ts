@@ -206,6 +206,7 @@ function snapshotOf(tables: FakeTables, scope: SnapshotScope): NetworkSnapshot {
     links: [...tables.links.values()],
     addresses: inScope(tables.addresses.values()),
     neighbours: inScope(tables.neighbours.values()),
+    proxies: [...tables.proxies.values()],
     fdb: inScope(tables.fdb.values()),
     nexthops: [...tables.nexthops.values()],
     routes: [...tables.routes.values()].filter((route) => isInScope(route, scope)),
@@ -223,6 +224,8 @@ function isInScope({ protocol, destination, target }: ActualRoute, scope: Snapsh
 function changeOf({ type }: NetworkOperation): KernelChange {
   const [noun] = type.split('-');
   switch (noun) {
+    case 'proxy':
+      return 'neighbour';
     case 'address':
     case 'neighbour':
     case 'fdb':

@@ -8,15 +8,18 @@ import {
   type ActualLink,
   type ActualNeighbour,
   type ActualNexthop,
+  type ActualProxy,
   type ActualRoute,
   type ActualSysctl,
   type ActualVxlan,
   type DesiredLink,
+  type DesiredPort,
   type DesiredRoute,
   type DesiredSysctl,
   LINK_ALIAS,
   type NetworkOperation,
   NODE_ROUTE_PROTOCOL,
+  POD_ROUTE_PROTOCOL,
 } from '@canal/model';
 import {
   type Cidr,
@@ -35,6 +38,7 @@ export class FakeTables {
   readonly links = new Map<InterfaceName, ActualLink>();
   readonly addresses = new Map<string, ActualAddress>();
   readonly neighbours = new Map<string, ActualNeighbour>();
+  readonly proxies = new Map<string, ActualProxy>();
   readonly fdb = new Map<string, ActualFdbEntry>();
   readonly nexthops = new Map<number, ActualNexthop>();
   readonly routes = new Map<string, ActualRoute>();
@@ -56,6 +60,9 @@ export class FakeTables {
       case 'link-up':
         this.links.set(operation.name, { ...this.#link(operation.name), up: true });
         break;
+      case 'port-set':
+        this.#setPort(operation.port);
+        break;
       case 'address-add':
         this.#link(operation.address.link);
         addNew(this.addresses, addressKey(operation.address), { ...operation.address, linkScope: false });
@@ -69,6 +76,13 @@ export class FakeTables {
         break;
       case 'neighbour-delete':
         remove(this.neighbours, neighbourKey(operation.neighbour), 'ENOENT');
+        break;
+      case 'proxy-set':
+        this.#link(operation.proxy.link);
+        this.proxies.set(neighbourKey(operation.proxy), { ...operation.proxy, protocol: POD_ROUTE_PROTOCOL });
+        break;
+      case 'proxy-delete':
+        remove(this.proxies, neighbourKey(operation.proxy), 'ENOENT');
         break;
       case 'fdb-set':
         this.#setFdb(operation.entry);
@@ -101,7 +115,7 @@ export class FakeTables {
     this.#link(name);
     this.links.delete(name);
     this.connected.delete(name);
-    for (const table of [this.addresses, this.neighbours, this.fdb, this.sysctls]) {
+    for (const table of [this.addresses, this.neighbours, this.proxies, this.fdb, this.sysctls]) {
       for (const [key, entry] of table as Map<string, { link: InterfaceName | 'all' }>) {
         if (entry.link === name) table.delete(key);
       }
@@ -147,6 +161,12 @@ export class FakeTables {
       this.#putSysctl({ link: link.name, family: 4, name, value: 0 });
     this.#putSysctl({ link: link.name, family: 6, name: 'accept_ra', value: 1 });
     this.#putSysctl({ link: link.name, family: 6, name: 'disable_ipv6', value: 0 });
+  }
+
+  #setPort({ name, isolated }: DesiredPort): void {
+    const link = this.#link(name);
+    if (link.isolated === undefined) throw new FakeFault('EINVAL', `${name} is no port of a bridge`);
+    this.links.set(name, { ...link, isolated });
   }
 
   #changeLink(link: DesiredLink, changes: readonly string[]): void {

@@ -104,9 +104,9 @@ class EventSorter {
   }
 
   #link({ link, action }: Extract<RtnetlinkEvent, { type: 'link' }>): KernelChange | undefined {
-    // What a bridge tells of its ports comes as a link of another family.
-    if (link.family === AF.BRIDGE) return undefined;
     const name = linkName(link);
+    // What a bridge tells of its ports comes as a link of another family; that it has one no more is no end of the link.
+    if (link.family === AF.BRIDGE) return name !== undefined && this.#scope.links(name) ? 'link' : undefined;
     if (action === 'new' && name !== undefined && this.#scope.links(name)) this.#inScope.add(link.index);
     else if (action === 'del') this.#inScope.delete(link.index);
     return 'link';

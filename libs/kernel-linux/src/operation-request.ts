@@ -7,6 +7,8 @@ import {
   type LinkChange,
   type NetworkOperation,
   NODE_ROUTE_PROTOCOL,
+  POD_ROUTE_PROTOCOL,
+  type SysctlName,
   type VxlanLink,
 } from '@canal/model';
 import { hostCidr, type InterfaceName, isIpv4 } from 'net-types';
@@ -31,6 +33,7 @@ import {
   newRoute,
   type NexthopInput,
   permanentNeighbour,
+  proxyNeighbour,
   type RouteInput,
   routeTo,
   RTN,
@@ -60,6 +63,10 @@ export function requestsOf(operation: NetworkOperation, indexOf: IndexOf): Netli
       return [delLink({ index: indexOf(operation.name) })];
     case 'link-up':
       return [setLink({ index: indexOf(operation.name), flags: IFF.UP, change: IFF.UP })];
+    case 'port-set': {
+      const { name, isolated } = operation.port;
+      return [setLink({ index: indexOf(name), info: { slaveKind: 'bridge', bridgePort: { isolated } } })];
+    }
     case 'address-add': {
       const { link, address } = operation.address;
       // Nobody else can have this address, and a tentative one cannot be a source until the check is over.
@@ -75,6 +82,14 @@ export function requestsOf(operation: NetworkOperation, indexOf: IndexOf): Netli
     case 'neighbour-delete': {
       const { link, ip, mac } = operation.neighbour;
       return [delNeighbour(permanentNeighbour(indexOf(link), ip, mac))];
+    }
+    case 'proxy-set': {
+      const { link, ip } = operation.proxy;
+      return [newNeighbour(proxyNeighbour(indexOf(link), ip, POD_ROUTE_PROTOCOL))];
+    }
+    case 'proxy-delete': {
+      const { link, ip } = operation.proxy;
+      return [delNeighbour(proxyNeighbour(indexOf(link), ip, POD_ROUTE_PROTOCOL))];
     }
     case 'fdb-set': {
       const { link, mac, remote } = operation.entry;
@@ -103,17 +118,23 @@ export function requestsOf(operation: NetworkOperation, indexOf: IndexOf): Netli
   }
 }
 
-/** Per-device IPv4 switches go over netlink, which works where /proc/sys is read-only; IPv6's and conf/all are files. */
-export function isNetlinkSysctl({ family, link }: DesiredSysctl): boolean {
-  return family === 4 && link !== 'all';
+/** Per-device IPv4 switches of conf go over netlink, which works where /proc/sys is read-only; all others are files. */
+export function isNetlinkSysctl({ family, link, name }: DesiredSysctl): boolean {
+  return family === 4 && link !== 'all' && name !== 'proxy_delay';
 }
 
-const DEVCONF = { forwarding: IPV4_DEVCONF.FORWARDING, rp_filter: IPV4_DEVCONF.RP_FILTER } as const;
+const DEVCONF: Readonly<Partial<Record<SysctlName, number>>> = {
+  forwarding: IPV4_DEVCONF.FORWARDING,
+  rp_filter: IPV4_DEVCONF.RP_FILTER,
+  proxy_arp: IPV4_DEVCONF.PROXY_ARP,
+  proxy_arp_pvlan: IPV4_DEVCONF.PROXY_ARP_PVLAN,
+  send_redirects: IPV4_DEVCONF.SEND_REDIRECTS,
+};
 
 function setSysctl({ link, name, value }: DesiredSysctl, indexOf: IndexOf): NetlinkRequest {
-  if (link === 'all' || name === 'accept_ra' || name === 'disable_ipv6')
-    throw new RangeError(`IPv4 has no switch ${name} on ${link}`);
-  return setLink({ index: indexOf(link), afSpec: { inet: { conf: { [DEVCONF[name]]: value } } } });
+  const id = DEVCONF[name];
+  if (link === 'all' || id === undefined) throw new RangeError(`IPv4 has no switch ${name} on ${link}`);
+  return setLink({ index: indexOf(link), afSpec: { inet: { conf: { [id]: value } } } });
 }
 
 /** The kernel takes no alias while it makes a device (rtnl_create_link); the device comes up with the second request. */

@@ -7,7 +7,8 @@ import { linkName, type LinkNames } from './link-names.ts';
 export function toActualLink(link: Link, names: LinkNames): ActualLink | undefined {
   const name = linkName(link);
   if (name === undefined) return undefined;
-  const { kind, vxlan } = link.info ?? {};
+  const { kind, vxlan, bridgePort } = link.info ?? {};
+  const isolated = bridgePort?.isolated;
   return {
     name,
     up: (link.flags & IFF.UP) !== 0,
@@ -17,6 +18,7 @@ export function toActualLink(link: Link, names: LinkNames): ActualLink | undefin
     ...(kind !== undefined && { kind }),
     ...(link.address !== undefined && { mac: link.address }),
     ...(link.alias !== undefined && { alias: link.alias }),
+    ...(isolated !== undefined && { isolated }),
     ...(kind === 'vxlan' && vxlan !== undefined && { vxlan: toActualVxlan(vxlan, names) }),
   };
 }
@@ -38,7 +40,7 @@ function toActualVxlan(vxlan: VxlanData, names: LinkNames): ActualVxlan {
 }
 
 /** Position in the kernel's array of IPv6 switches (linux/ipv6.h, DEVCONF_*). */
-const IPV6_DEVCONF = { forwarding: 0, accept_ra: 3, disable_ipv6: 26 } as const;
+const IPV6_DEVCONF = { forwarding: 0, accept_ra: 3, proxy_ndp: 22, disable_ipv6: 26 } as const;
 
 /** The switches of one device. A link listing carries them, so no file is read. */
 export function toActualSysctls(link: Link): ActualSysctl[] {
@@ -49,8 +51,12 @@ export function toActualSysctls(link: Link): ActualSysctl[] {
   return [
     ...sysctl(name, 4, 'forwarding', ipv4?.[IPV4_DEVCONF.FORWARDING]),
     ...sysctl(name, 4, 'rp_filter', ipv4?.[IPV4_DEVCONF.RP_FILTER]),
+    ...sysctl(name, 4, 'proxy_arp', ipv4?.[IPV4_DEVCONF.PROXY_ARP]),
+    ...sysctl(name, 4, 'proxy_arp_pvlan', ipv4?.[IPV4_DEVCONF.PROXY_ARP_PVLAN]),
+    ...sysctl(name, 4, 'send_redirects', ipv4?.[IPV4_DEVCONF.SEND_REDIRECTS]),
     ...sysctl(name, 6, 'forwarding', wordAt(ipv6, IPV6_DEVCONF.forwarding)),
     ...sysctl(name, 6, 'accept_ra', wordAt(ipv6, IPV6_DEVCONF.accept_ra)),
+    ...sysctl(name, 6, 'proxy_ndp', wordAt(ipv6, IPV6_DEVCONF.proxy_ndp)),
     ...sysctl(name, 6, 'disable_ipv6', wordAt(ipv6, IPV6_DEVCONF.disable_ipv6)),
   ];
 }

@@ -4,9 +4,11 @@ import type {
   ActualFdbEntry,
   ActualNeighbour,
   ActualNexthop,
+  ActualProxy,
   ActualRoute,
   NetworkSnapshot,
 } from '@canal/model';
+import { BRIDGE_NAME } from '@canal/model';
 import { type Cidr, cidrEquals, formatCidr } from 'net-types';
 import {
   interfaceAddressOf,
@@ -17,6 +19,7 @@ import {
   listLinks,
   listNeighbours,
   listNexthops,
+  listProxies,
   listRoutes,
   type NetlinkConnection,
   NUD,
@@ -35,14 +38,20 @@ import type { SysctlFiles } from './sysctl-files.ts';
 export function readSnapshot(connection: NetlinkConnection, files: SysctlFiles, scope: SnapshotScope): NetworkSnapshot {
   const links = listLinks(connection);
   const names = new LinkNames(links);
+  const bridge = links.map(linkName).find((name) => name === BRIDGE_NAME);
   return {
     links: links.flatMap((link) => toActualLink(link, names) ?? []),
     addresses: readAddresses(connection, names, scope),
     neighbours: readNeighbours(connection, names, scope),
+    proxies: readProxies(connection, names),
     fdb: links.filter((link) => isTunnelInScope(link, scope)).flatMap((link) => readFdb(connection, link)),
     nexthops: readNexthops(connection, names, scope),
     routes: readRoutes(connection, names, scope),
-    sysctls: [...links.flatMap(toActualSysctls), ...files.readAll()],
+    sysctls: [
+      ...links.flatMap(toActualSysctls),
+      ...files.readAll(),
+      ...(bridge === undefined ? [] : files.readDelays(bridge)),
+    ],
   };
 }
 
@@ -65,6 +74,13 @@ function readNeighbours(connection: NetlinkConnection, names: LinkNames, scope: 
     if (state !== NUD.PERMANENT || dst === undefined || lladdr === undefined) return [];
     const link = names.nameOf(index);
     return link !== undefined && scope.links(link) ? [{ link, ip: dst, mac: lladdr }] : [];
+  });
+}
+
+function readProxies(connection: NetlinkConnection, names: LinkNames): ActualProxy[] {
+  return listProxies(connection).flatMap(({ index, dst, protocol = 0 }): ActualProxy[] => {
+    const link = names.nameOf(index);
+    return link === undefined || dst === undefined ? [] : [{ link, ip: dst, protocol }];
   });
 }
 

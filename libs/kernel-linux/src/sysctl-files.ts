@@ -4,12 +4,14 @@
  */
 import { type NetnsRef, withNetns } from '@canal/linux-ffi';
 import type { ActualSysctl, DesiredSysctl, SysctlName } from '@canal/model';
-import type { IpFamily } from 'net-types';
+import type { InterfaceName, IpFamily } from 'net-types';
 import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 export interface SysctlFiles {
   /** The values of conf/all that are there. */
   readAll(): ActualSysctl[];
+  /** How long the node waits before it answers for another on that device; nothing when there is no such device. */
+  readDelays(link: InterfaceName): ActualSysctl[];
   /** Throws what the file system throws: EROFS, EACCES, ENOENT. */
   write(sysctl: DesiredSysctl): void;
   readonly writable: boolean;
@@ -28,7 +30,9 @@ export function createSysctlFiles(netns: NetnsRef | undefined, directory = '/pro
     return netns === undefined ? callback() : withNetns<T>(netns, callback);
   }
   return {
-    readAll: () => inside(() => ALL.flatMap(({ family, name }) => readOne(directory, family, name))),
+    readAll: () => inside(() => ALL.flatMap((sysctl) => readOne(directory, { ...sysctl, link: 'all' }))),
+    readDelays: (link) =>
+      inside(() => ([4, 6] as const).flatMap((family) => readOne(directory, { link, family, name: 'proxy_delay' }))),
     write: (sysctl) => {
       inside(() => writeSysctl(directory, sysctl));
     },
@@ -41,10 +45,10 @@ export function createSysctlFiles(netns: NetnsRef | undefined, directory = '/pro
   };
 }
 
-function readOne(directory: string, family: IpFamily, name: SysctlName): ActualSysctl[] {
-  const path = pathOf(directory, { link: 'all', family, name });
+function readOne(directory: string, sysctl: Omit<ActualSysctl, 'value'>): ActualSysctl[] {
+  const path = pathOf(directory, sysctl);
   try {
-    return [{ link: 'all', family, name, value: Number(readFileSync(path, 'latin1').trim()) }];
+    return [{ ...sysctl, value: Number(readFileSync(path, 'latin1').trim()) }];
   } catch (error) {
     // No IPv6, or no /proc: then there is no such switch.
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
@@ -57,7 +61,7 @@ function writeSysctl(directory: string, sysctl: DesiredSysctl): undefined {
 }
 
 function pathOf(directory: string, { link, family, name }: Pick<DesiredSysctl, 'link' | 'family' | 'name'>): string {
-  return `${directory}/ipv${family}/conf/${link}/${name}`;
+  return `${directory}/ipv${family}/${name === 'proxy_delay' ? 'neigh' : 'conf'}/${link}/${name}`;
 }
 
 function isWritable(path: string): boolean {

@@ -6,6 +6,8 @@ import type {
   DesiredLink,
   DesiredNeighbour,
   DesiredNexthop,
+  DesiredPort,
+  DesiredProxy,
   DesiredRoute,
   DesiredSysctl,
 } from './network-state.ts';
@@ -18,11 +20,16 @@ export type NetworkOperation =
   | { readonly type: 'link-delete'; readonly name: InterfaceName }
   /** Switches on an existing device of any kind. Fails with ENODEV when it is gone. */
   | { readonly type: 'link-up'; readonly name: InterfaceName }
+  /** Sets the flag of a port. Fails with EOPNOTSUPP or EINVAL when the device is on no bridge. */
+  | { readonly type: 'port-set'; readonly port: DesiredPort }
   | { readonly type: 'address-add'; readonly address: DesiredAddress }
   | { readonly type: 'address-delete'; readonly address: DesiredAddress }
   /** Creates or overwrites. */
   | { readonly type: 'neighbour-set'; readonly neighbour: DesiredNeighbour }
   | { readonly type: 'neighbour-delete'; readonly neighbour: DesiredNeighbour }
+  /** Creates, or takes over one that is there. */
+  | { readonly type: 'proxy-set'; readonly proxy: DesiredProxy }
+  | { readonly type: 'proxy-delete'; readonly proxy: DesiredProxy }
   /** Creates, or swaps the remote of the same MAC. */
   | { readonly type: 'fdb-set'; readonly entry: DesiredFdbEntry }
   | { readonly type: 'fdb-delete'; readonly entry: DesiredFdbEntry }

@@ -19,6 +19,8 @@ export interface ActualLink {
   /** IFLA_IFALIAS; LINK_ALIAS on devices that canal made or took over. */
   readonly alias?: string;
   readonly vxlan?: ActualVxlan;
+  /** Of a port of a bridge: whether it is isolated from other such ports. */
+  readonly isolated?: boolean;
 }
 
 export interface ActualVxlan {
@@ -45,6 +47,14 @@ export interface ActualNeighbour {
   readonly link: InterfaceName;
   readonly ip: Ip;
   readonly mac: Mac;
+}
+
+/** An NTF_PROXY entry, on any link: the mark tells whose it is. */
+export interface ActualProxy {
+  readonly link: InterfaceName;
+  readonly ip: Ip;
+  /** NDA_PROTOCOL; 0 when nobody said. */
+  readonly protocol: number;
 }
 
 /** A permanent forwarding entry. One MAC may have several remotes when somebody appended one. */
@@ -94,10 +104,11 @@ export interface NetworkSnapshot {
   readonly links: readonly ActualLink[];
   readonly addresses: readonly ActualAddress[];
   readonly neighbours: readonly ActualNeighbour[];
+  readonly proxies: readonly ActualProxy[];
   readonly fdb: readonly ActualFdbEntry[];
   readonly nexthops: readonly ActualNexthop[];
   /** Main table: routes of canal's protocols, unmarked (boot) ones over links in scope, others that the scope asks for. */
   readonly routes: readonly ActualRoute[];
-  /** Of every link and of conf/all; one that the kernel does not have is missing. */
+  /** Of every link and of conf/all, proxy_delay of the bridge alone; one that the kernel does not have is missing. */
   readonly sysctls: readonly ActualSysctl[];
 }

@@ -34,6 +34,18 @@ export interface DesiredNeighbour {
   readonly mac: Mac;
 }
 
+/** A neighbour that this node answers for on the link: an NTF_PROXY entry, marked with POD_ROUTE_PROTOCOL. */
+export interface DesiredProxy {
+  readonly link: InterfaceName;
+  readonly ip: Ip;
+}
+
+/** A port of a bridge. Isolated ports exchange no frames with each other. */
+export interface DesiredPort {
+  readonly name: InterfaceName;
+  readonly isolated: boolean;
+}
+
 /** A permanent forwarding entry of a vxlan device: frames to `mac` go to `remote`. */
 export interface DesiredFdbEntry {
   readonly link: InterfaceName;
@@ -69,7 +81,7 @@ export interface DesiredRoute {
   readonly source?: Ip;
 }
 
-/** A switch under /proc/sys/net/ipv4|ipv6/conf/<link>/ that pod traffic depends on. */
+/** A switch under /proc/sys/net/ipv4|ipv6/conf/<link>/ (proxy_delay: neigh/<link>/) that pod traffic depends on. */
 export interface DesiredSysctl {
   /** 'all' stands for conf/all: net.ipv4.ip_forward is conf/all/forwarding of IPv4. */
   readonly link: InterfaceName | 'all';
@@ -82,14 +94,27 @@ export interface DesiredSysctl {
   readonly enforce: boolean;
 }
 
-export type SysctlName = 'forwarding' | 'rp_filter' | 'accept_ra' | 'disable_ipv6';
+export type SysctlName =
+  | 'forwarding'
+  | 'rp_filter'
+  | 'accept_ra'
+  | 'disable_ipv6'
+  | 'proxy_arp'
+  | 'proxy_arp_pvlan'
+  | 'send_redirects'
+  | 'proxy_ndp'
+  /** Hundredths of a second, at most: how long a node thinks before it answers for another. */
+  | 'proxy_delay';
 
 export interface NetworkState {
   readonly links: readonly DesiredLink[];
   /** Devices that somebody else of ours made and that have to be up while they exist: host ends of pods. */
   readonly upLinks: readonly InterfaceName[];
+  /** Host ends of pods on a bridge, as long as they are its ports. */
+  readonly ports: readonly DesiredPort[];
   readonly addresses: readonly DesiredAddress[];
   readonly neighbours: readonly DesiredNeighbour[];
+  readonly proxies: readonly DesiredProxy[];
   readonly fdb: readonly DesiredFdbEntry[];
   readonly nexthops: readonly DesiredNexthop[];
   readonly routes: readonly DesiredRoute[];

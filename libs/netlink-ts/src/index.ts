@@ -81,9 +81,11 @@ export {
   type FdbFilter,
   listFdb,
   listNeighbours,
+  listProxies,
   type NeighbourFilter,
   newNeighbour,
   permanentNeighbour,
+  proxyNeighbour,
   vxlanFdbEntry,
 } from './neighbour/requests.ts';
 export { NUD } from './neighbour/state.ts';

@@ -114,8 +114,10 @@ function assemble(
   return {
     links: parts.flatMap(({ links }) => links),
     upLinks: [],
+    ports: [],
     addresses: parts.flatMap(({ addresses }) => addresses),
     neighbours: parts.flatMap(({ neighbours }) => neighbours).sort((a, b) => (a.ip < b.ip ? -1 : 1)),
+    proxies: [],
     fdb: parts.flatMap(({ fdb }) => fdb).sort((a, b) => (a.mac < b.mac ? -1 : 1)),
     nexthops,
     routes: [ownBlackhole(own), ...routes],

@@ -3,8 +3,10 @@ import type { NetworkState } from '@canal/model';
 export const EMPTY_STATE: NetworkState = {
   links: [],
   upLinks: [],
+  ports: [],
   addresses: [],
   neighbours: [],
+  proxies: [],
   fdb: [],
   nexthops: [],
   routes: [],
@@ -16,8 +18,10 @@ export function mergeStates(...states: readonly NetworkState[]): NetworkState {
   return {
     links: states.flatMap(({ links }) => links),
     upLinks: states.flatMap(({ upLinks }) => upLinks),
+    ports: states.flatMap(({ ports }) => ports),
     addresses: states.flatMap(({ addresses }) => addresses),
     neighbours: states.flatMap(({ neighbours }) => neighbours),
+    proxies: states.flatMap(({ proxies }) => proxies),
     fdb: states.flatMap(({ fdb }) => fdb),
     nexthops: states.flatMap(({ nexthops }) => nexthops),
     routes: states.flatMap(({ routes }) => routes),

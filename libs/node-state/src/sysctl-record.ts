@@ -115,6 +115,7 @@ export function recordingSysctls(
 
 /** Paths below /proc/sys/net that the write may change. */
 function affectedKeys(netDir: string, { family, link, name }: DesiredSysctl): string[] {
+  if (name === 'proxy_delay') return [`ipv${family}/neigh/${link}/${name}`];
   const conf = `ipv${family}/conf`;
   if (link !== 'all' || name !== 'forwarding') return [`${conf}/${link}/${name}`];
   const devices = namesOf(`${netDir}/${conf}`);
@@ -181,7 +182,7 @@ function readValues(text: string | undefined, bootId: string): Values {
 
 /** Keys become paths that are written. */
 function isEntry(key: string, value: unknown): boolean {
-  return /^ipv[46]\/conf\/[^/]+\/[a-z_]+$/.test(key) && !key.includes('/../') && typeof value === 'string';
+  return /^ipv[46]\/(?:conf|neigh)\/[^/]+\/[a-z_]+$/.test(key) && !key.includes('/../') && typeof value === 'string';
 }
 
 function createDirectory(directory: string): void {

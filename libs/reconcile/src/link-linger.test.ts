@@ -11,6 +11,7 @@ const having = (...names: InterfaceName[]): NetworkSnapshot => ({
   links: names.map((name) => ({ name, up: true, carrier: true, loopback: false, mtuBytes: 1450 })),
   addresses: [],
   neighbours: [],
+  proxies: [],
   fdb: [],
   nexthops: [],
   routes: [],

@@ -48,6 +48,8 @@ export function desired(...peers: readonly number[]): NetworkState {
   return {
     links: [DEVICE],
     upLinks: [],
+    ports: [],
+    proxies: [],
     addresses: [{ link: FLANNEL, address: { ip: ip('10.244.1.0'), prefixLen: 32 } }],
     neighbours: peers.map((n) => ({ link: FLANNEL, ip: ip(`10.244.${n}.0`), mac: mac(`02:00:00:00:00:0${n}`) })),
     fdb: peers.map((n) => ({ link: FLANNEL, mac: mac(`02:00:00:00:00:0${n}`), remote: ip(`192.0.2.${n}`) })),
@@ -69,6 +71,7 @@ export function actual(...peers: readonly number[]): NetworkSnapshot {
     links: [eth0(), deviceLink()],
     addresses: state.addresses.map((address) => ({ ...address, linkScope: false })),
     neighbours: state.neighbours,
+    proxies: [],
     fdb: state.fdb,
     nexthops: state.nexthops.map(({ id, ...target }) => ({ id, protocol: NODE_ROUTE_PROTOCOL, target })),
     routes: state.routes,

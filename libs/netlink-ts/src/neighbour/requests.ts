@@ -32,6 +32,11 @@ export function vxlanFdbEntry(index: number, mac: Mac, remote: Ip): NeighbourInp
   return { family: AF.BRIDGE, index, state: NUD.PERMANENT, flags: NTF.SELF, lladdr: mac, dst: remote };
 }
 
+/** An address that this node answers for on the device, for a request. `protocol` says who added it, as for routes. */
+export function proxyNeighbour(index: number, ip: Ip, protocol: number): NeighbourInput {
+  return { family: familyOfIp(ip), index, flags: NTF.PROXY, dst: ip, protocol };
+}
+
 /**
  * Adds a neighbour or FDB entry, by default in place of one that is there. A vxlan device may have several remotes
  * for one address: NLM_F.CREATE | NLM_F.APPEND adds one.
@@ -51,6 +56,12 @@ export function listNeighbours(connection: NetlinkConnection, filter: NeighbourF
   const request: NeighbourInput = { family: familyNumber(family), ...(index !== undefined && { outputIndex: index }) };
   const entries = connection.dump(neighbourQuery('list neighbours', request));
   return entries.filter((entry) => entry.family !== AF.BRIDGE && (index === undefined || entry.index === index));
+}
+
+/** Addresses that this node answers for, by device. */
+export function listProxies(connection: NetlinkConnection): Neighbour[] {
+  const entries = connection.dump(neighbourQuery('list proxies', { family: AF.UNSPEC, flags: NTF.PROXY }));
+  return entries.filter(({ flags }) => (flags & NTF.PROXY) !== 0);
 }
 
 /** Forwarding entries of bridges and vxlan devices. */

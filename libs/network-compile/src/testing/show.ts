@@ -11,8 +11,10 @@ export function show(state: NetworkState): string[] {
         ` mtu ${link.mtuBytes} address ${link.mac}${link.learning ? ' learning' : ''}${link.gbp ? ' gbp' : ''}`,
     ),
     ...state.upLinks.map((name) => `link ${name} up`),
+    ...state.ports.map(({ name, isolated }) => `port ${name} isolated ${isolated ? 'on' : 'off'}`),
     ...state.addresses.map(({ link, address }) => `addr ${formatInterfaceAddress(address)} dev ${link}`),
     ...state.neighbours.map(({ link, ip, mac }) => `neigh ${formatIp(ip)} lladdr ${mac} dev ${link}`),
+    ...state.proxies.map(({ link, ip }) => `neigh proxy ${formatIp(ip)} dev ${link}`),
     ...state.fdb.map(({ link, mac, remote }) => `fdb ${mac} dst ${formatIp(remote)} dev ${link}`),
     ...state.routes.map((route) => {
       const metric = route.metric === 0 || route.metric === 1024 ? '' : ` metric ${route.metric}`;
