@@ -89,7 +89,13 @@ function planWiring({ config }: AttachedRequest, subnet: NodeSubnet, attachment:
   if (config.mode === 'routed') return planRouted(attachment);
   const addresses: readonly InterfaceAddress[] = config.isGateway ? subnet.gateways : [];
   const mac = bridgeMac(config.bridge, subnet.gateways.map(formatInterfaceAddress).join(','));
-  const bridge = { name: config.bridge, mac, addresses, hairpin: config.hairpinMode };
+  const bridge = {
+    name: config.bridge,
+    mac,
+    addresses,
+    hairpin: config.hairpinMode,
+    isolated: config.policySocket !== undefined,
+  };
   const { isDefaultGateway } = config;
   return planBridge(attachment, bridge, { isDefaultGateway, clusterNetworks: subnet.clusterNetworks });
 }

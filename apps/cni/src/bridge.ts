@@ -15,7 +15,14 @@ import {
   RT_SCOPE,
   setLink,
 } from 'netlink-ts';
-import { cidrOf, cidrsOverlap, formatInterfaceAddress, type InterfaceAddress, ipFamily } from 'net-types';
+import {
+  cidrOf,
+  cidrsOverlap,
+  formatInterfaceAddress,
+  type InterfaceAddress,
+  type InterfaceName,
+  ipFamily,
+} from 'net-types';
 import type { AddedBridge } from './added-result.ts';
 import { deviceAddress } from './device-address.ts';
 import { executeAll, type Kernel } from './kernel.ts';
@@ -56,10 +63,24 @@ function createBridge(kernel: Kernel, netlink: NetlinkConnection, plan: BridgePl
   const link = glanceLink(netlink, name);
   if (link === undefined)
     throw new PluginError(CNI_ERROR.tryAgainLater, `bridge ${name} was deleted while it was made`);
-  const inet = { conf: { [IPV4_DEVCONF.FORWARDING]: 1 } };
+  if (plan.isolated) answerForPods(kernel, name);
+  const inet = { conf: { [IPV4_DEVCONF.FORWARDING]: 1, ...(plan.isolated && ANSWERING) } };
   // The alias tells an uninstall that it is ours.
   executeAll(netlink, [setLink({ index: link.index, alias: LINK_ALIAS, afSpec: { inet } })]);
   return link;
+}
+
+/** The same as the node agent's, which has done it on a bridge that was there before: see `answering` of compile-pods.ts. */
+const ANSWERING = {
+  [IPV4_DEVCONF.PROXY_ARP]: 1,
+  [IPV4_DEVCONF.PROXY_ARP_PVLAN]: 1,
+  [IPV4_DEVCONF.SEND_REDIRECTS]: 0,
+  [IPV4_DEVCONF.RP_FILTER]: 2,
+};
+
+function answerForPods(kernel: Kernel, name: InterfaceName): void {
+  kernel.writeIpv6Sysctl(name, 'proxy_ndp', 1);
+  for (const family of [4, 6] as const) kernel.writeProxyDelay(name, family, 0);
 }
 
 /** Adds the address when it is missing; only then the others are looked at, which is once in the bridge's life. */

@@ -42,7 +42,7 @@ export function check(request: AttachedRequest, result: CniResult): void {
     checkReservations(request, record, problems);
     using host = kernel.openNetlink();
     const pod = kernel.withNetns(netns, () => inspectPod(request, record, result, problems));
-    checkHost(host, record, pod, problems);
+    checkHost(host, record, pod, request.config.policySocket !== undefined, problems);
   }
   if (problems.length === 0) return;
   throw new PluginError(CANAL_ERROR.checkFailed, 'the attachment is not as ADD left it', {
@@ -126,7 +126,13 @@ function checkPodRoutes(pod: NetlinkConnection, record: Attachment, result: CniR
   }
 }
 
-function checkHost(host: NetlinkConnection, record: Attachment, pod: Link | undefined, problems: string[]): void {
+function checkHost(
+  host: NetlinkConnection,
+  record: Attachment,
+  pod: Link | undefined,
+  isPoliced: boolean,
+  problems: string[],
+): void {
   const { hostInterface: name } = record;
   const link = findLink(host, { name });
   if (link === undefined) {
@@ -134,15 +140,24 @@ function checkHost(host: NetlinkConnection, record: Attachment, pod: Link | unde
     return;
   }
   if ((link.flags & IFF.UP) === 0) problems.push(`${name} is down`);
-  if (record.mode === 'bridge') checkPort(host, link, record, problems);
+  if (record.mode === 'bridge') checkPort(host, link, record, isPoliced, problems);
   else checkRouted(host, link, record, pod, problems);
 }
 
-function checkPort(host: NetlinkConnection, link: Link, record: Attachment, problems: string[]): void {
+function checkPort(
+  host: NetlinkConnection,
+  link: Link,
+  record: Attachment,
+  isPoliced: boolean,
+  problems: string[],
+): void {
   const master = link.master === undefined ? undefined : findLink(host, { index: link.master });
   if (master?.info?.kind !== 'bridge') {
     problems.push(`${record.hostInterface} is no port of a bridge`);
     return;
+  }
+  if (isPoliced && link.info?.bridgePort?.isolated !== true) {
+    problems.push(`${record.hostInterface} is not isolated from other ports, past policy`);
   }
   const name = master.name ?? 'the bridge';
   if ((master.flags & IFF.UP) === 0) problems.push(`${name} is down`);

@@ -9,9 +9,9 @@ import {
   withNetns,
 } from '@canal/linux-ffi';
 import type { NetlinkConnection, NetlinkError, NetlinkRequest } from 'netlink-ts';
-import type { InterfaceName } from 'net-types';
+import type { InterfaceName, IpFamily } from 'net-types';
 
-export type Ipv6Sysctl = 'accept_dad' | 'accept_ra' | 'disable_ipv6' | 'ndisc_notify';
+export type Ipv6Sysctl = 'accept_dad' | 'accept_ra' | 'disable_ipv6' | 'ndisc_notify' | 'proxy_ndp';
 
 export interface Kernel {
   /** A connection of the namespace that the calling thread is in. */
@@ -21,6 +21,8 @@ export interface Kernel {
   netnsIdentity(netns?: NetnsRef): string | undefined;
   /** Writes /proc/sys/net/ipv6/conf/<device>/<name> of the current namespace; false when there is no IPv6 here. */
   writeIpv6Sysctl(device: InterfaceName, name: Ipv6Sysctl, value: number): boolean;
+  /** Writes …/neigh/<device>/proxy_delay of the family: hundredths of a second. False when it is not there. */
+  writeProxyDelay(device: InterfaceName, family: IpFamily, value: number): boolean;
   /** As linux-ffi's: throws LinuxError. */
   connectUnixStream(path: string, timeoutMs: number): UnixStream;
 }
@@ -30,16 +32,19 @@ export const LINUX_KERNEL: Kernel = {
   withNetns,
   netnsIdentity,
   connectUnixStream,
-  writeIpv6Sysctl(device, name, value) {
-    try {
-      writeFileSync(`/proc/sys/net/ipv6/conf/${device}/${name}`, String(value));
-      return true;
-    } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
-      throw error;
-    }
-  },
+  writeIpv6Sysctl: (device, name, value) => writeSwitch(`ipv6/conf/${device}/${name}`, value),
+  writeProxyDelay: (device, family, value) => writeSwitch(`ipv${family}/neigh/${device}/proxy_delay`, value),
 };
+
+function writeSwitch(path: string, value: number): boolean {
+  try {
+    writeFileSync(`/proc/sys/net/${path}`, String(value));
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw error;
+  }
+}
 
 /** Sends all in as few datagrams as possible, then throws the first refusal that is not to be passed over. */
 export function executeAll(

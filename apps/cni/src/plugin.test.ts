@@ -19,6 +19,7 @@ const NO_KERNEL: Kernel = {
   withNetns: () => never('withNetns'),
   netnsIdentity: () => undefined,
   writeIpv6Sysctl: () => never('writeIpv6Sysctl'),
+  writeProxyDelay: () => never('writeProxyDelay'),
   connectUnixStream: () => never('connectUnixStream'),
 };
 

@@ -5,7 +5,9 @@
  *     pod   eth0  10.244.1.5/32   default via 169.254.1.1    169.254.1.1 is at hostMac (permanent)
  *     host  cnl…  (no address)    10.244.1.5 dev cnl…        10.244.1.5 is at containerMac (permanent)
  *
- * Bridge mode: the pod is in its node's subnet, and the bridge has the gateway's address.
+ * Bridge mode: the pod is in its node's subnet, and the bridge has the gateway's address. Where policy is required the way
+ * to the pod is as in routed mode, its port is isolated from others, and the bridge answers for it (see compile-pods.ts of
+ * network-compile, by which the node agent keeps all this in repair).
  */
 import type { Attachment } from '@canal/model';
 import {
@@ -41,6 +43,8 @@ export interface BridgePlan {
   /** Empty when the bridge shall be no gateway. */
   readonly addresses: readonly InterfaceAddress[];
   readonly hairpin: boolean;
+  /** Pods reach each other through the node alone, where policy is enforced. */
+  readonly isolated: boolean;
 }
 
 export interface WiringPlan {

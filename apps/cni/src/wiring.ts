@@ -4,6 +4,7 @@ import { CNI_ERROR } from '@canal/cni-spec';
 import { type Attachment, POD_ROUTE_PROTOCOL } from '@canal/model';
 import {
   delLink,
+  delNeighbour,
   IFF,
   IN6_ADDR_GEN_MODE,
   IPV4_DEVCONF,
@@ -11,13 +12,16 @@ import {
   isNotFound,
   type LinkInput,
   type NetlinkConnection,
+  type NeighbourInput,
   type NetlinkError,
+  type NetlinkRequest,
   newAddress,
   newLink,
   newNeighbour,
   newRoute,
   NLM_F,
   permanentNeighbour,
+  proxyNeighbour,
   RTNH_F,
   type RouteInput,
   routeTo,
@@ -58,10 +62,10 @@ export function wirePod(kernel: Kernel, site: WiringSite, plan: WiringPlan): Add
   try {
     isOurs = createVeth(kernel, host, plan, netns, master?.index);
     if (!isOurs) throw takenError(plan);
-    configureHost(kernel, host, plan);
+    configureHost(kernel, host, plan, master?.index);
     configurePod(kernel, netns, site, plan);
   } catch (error) {
-    if (isOurs) unwire(host, plan);
+    if (isOurs) unwire(host, plan, master?.index);
     throw error;
   } finally {
     closeSync(netns);
@@ -70,9 +74,10 @@ export function wirePod(kernel: Kernel, site: WiringSite, plan: WiringPlan): Add
 }
 
 /** Best effort: the error that led here is the one to report, and DEL, which follows, does the rest. */
-function unwire(host: NetlinkConnection, plan: WiringPlan): void {
+function unwire(host: NetlinkConnection, plan: WiringPlan, bridge: number | undefined): void {
   try {
-    host.batch([delLink({ name: plan.attachment.hostInterface })]);
+    const proxies = plan.bridge?.isolated === true ? proxiesOf(plan, bridge) : [];
+    host.batch([delLink({ name: plan.attachment.hostInterface }), ...proxies.map((each) => delNeighbour(each))]);
   } catch {
     // The address stays reserved as long as the link is there: see add.ts.
   }
@@ -123,16 +128,19 @@ function takenError({ attachment }: WiringPlan): PluginError {
 }
 
 /** The host's end forwards, has no address of its own, and takes no router's word from a pod (CVE-2020-10749). */
-function configureHost(kernel: Kernel, host: NetlinkConnection, { attachment, bridge }: WiringPlan): void {
-  const { hostInterface, addresses, containerMac } = attachment;
+function configureHost(kernel: Kernel, host: NetlinkConnection, plan: WiringPlan, master: number | undefined): void {
+  const { attachment, bridge } = plan;
+  const { hostInterface, addresses } = attachment;
   const kernelHasIpv6 = kernel.writeIpv6Sysctl(hostInterface, 'accept_ra', 0);
   const index = linkIndex(host, hostInterface);
   // No link-local address: a bridge port needs none, and in routed mode nobody speaks to the host's end itself.
   const inet6 = kernelHasIpv6 && { inet6: { addrGenMode: IN6_ADDR_GEN_MODE.NONE } };
   const up = setLink({ index, ...UP });
   if (bridge !== undefined) {
-    const port = { slaveKind: 'bridge', bridgePort: { hairpin: bridge.hairpin } };
-    executeAll(host, [setLink({ index, ...(inet6 && { afSpec: inet6 }), info: port }), up]);
+    const { hairpin, isolated } = bridge;
+    const port = { slaveKind: 'bridge', bridgePort: { hairpin, ...(isolated && { isolated }) } };
+    const ways = isolated ? [...waysTo(plan, index), ...proxiesOf(plan, master).map((each) => newNeighbour(each))] : [];
+    executeAll(host, [setLink({ index, ...(inet6 && { afSpec: inet6 }), info: port }), up, ...ways]);
     return;
   }
   // Nothing of IPv6 is meant for a pod without an IPv6 address, so nothing of it is taken from it.
@@ -140,12 +148,27 @@ function configureHost(kernel: Kernel, host: NetlinkConnection, { attachment, br
   const isIpv6Off = addresses.some(({ ip }) => ipFamily(ip) === 6) ? 0 : 1;
   kernel.writeIpv6Sysctl(hostInterface, 'disable_ipv6', isIpv6Off);
   const inet = { conf: { [IPV4_DEVCONF.FORWARDING]: 1 } };
-  const routes = addresses.flatMap(({ ip }) => [
-    newNeighbour(permanentNeighbour(index, ip, containerMac)),
-    // Also over one that is there: the node agent may repair the very same at this moment.
-    newRoute({ ...routeTo(hostCidr(ip)), oif: index, protocol: POD_ROUTE_PROTOCOL }, REPLACE),
-  ]);
-  executeAll(host, [setLink({ index, afSpec: { inet, ...inet6 } }), up, ...routes]);
+  executeAll(host, [setLink({ index, afSpec: { inet, ...inet6 } }), up, ...waysTo(plan, index)]);
+}
+
+/** From the node to the pod, without a question to anybody. A node speaks to pods of its bridge as their gateway. */
+function waysTo({ attachment, bridge }: WiringPlan, index: number): NetlinkRequest[] {
+  return attachment.addresses.flatMap(({ ip }) => {
+    const gateway = bridge?.addresses.find((address) => ipFamily(address.ip) === ipFamily(ip))?.ip;
+    const prefSrc = gateway !== undefined && { prefSrc: gateway };
+    return [
+      newNeighbour(permanentNeighbour(index, ip, attachment.containerMac)),
+      // Also over one that is there: the node agent may repair the very same at this moment.
+      newRoute({ ...routeTo(hostCidr(ip)), oif: index, protocol: POD_ROUTE_PROTOCOL, ...prefSrc }, REPLACE),
+    ];
+  });
+}
+
+/** IPv6 addresses that the bridge answers for; in IPv4 it does so for all that it has a route to. */
+function proxiesOf({ attachment }: WiringPlan, bridge: number | undefined): NeighbourInput[] {
+  if (bridge === undefined) return [];
+  const addresses = attachment.addresses.filter(({ ip }) => ipFamily(ip) === 6);
+  return addresses.map(({ ip }) => proxyNeighbour(bridge, ip, POD_ROUTE_PROTOCOL));
 }
 
 /** The pod's end gets its addresses, comes up, gets its routes, and is let in. */
