@@ -20,7 +20,17 @@ import {
 import type { RuleEndpoint } from '@canal/rules-ast';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createPolicyKernel } from './policy-nft-kernel.ts';
-import { addresses, addressPorts, blocks, chain, endpointOf, type HandRules, ip, viewOf } from './testing/rules.ts';
+import {
+  addresses,
+  addressPorts,
+  blocks,
+  chain,
+  delta,
+  endpointOf,
+  type HandRules,
+  ip,
+  viewOf,
+} from './testing/rules.ts';
 
 const GUARD = {
   nodeAddresses: [NODE.ip4, NODE.ip6, OTHER_NODE.ip4, OTHER_NODE.ip6].map(ip),
@@ -583,13 +593,15 @@ while time.monotonic() < end: s.sendto(b"x", ("${REMOTE_POD.ip4}", 54))
           ?.split(' ')[1],
       );
     };
-    const other: HandRules = {
-      endpoints: [endpoint(a, { ingress: IN, egress: 'eg-00000000000b' }), endpoint(b), endpoint(c)],
-      chains: [
-        chain(IN),
-        chain('eg-00000000000b', { peer: { type: 'addresses', set: 'ad-00000000000a' }, ports: 'any' }),
-      ],
-      sets: [addresses('ad-00000000000a', b.ip4)],
+    /** Each has a chain of its own that allows other things: to none of them what is sent here. */
+    const rulesOf = (number: number): Required<HandRules> => {
+      const id = `eg-${number.toString(16).padStart(12, '0')}`;
+      const allowed = { peer: { type: 'addresses', set: 'ad-00000000000a' }, ports: 'any' } as const;
+      return {
+        endpoints: [endpoint(a, { ingress: IN, egress: id }), endpoint(b), endpoint(c)],
+        chains: [chain(IN), number % 2 === 0 ? chain(id) : chain(id, allowed)],
+        sets: [addresses('ad-00000000000a', b.ip4)],
+      };
     };
     const run = async (step: (round: number) => Promise<void>): Promise<{ leaked: number; rounds: number }> => {
       const before = received();
@@ -602,13 +614,29 @@ while time.monotonic() < end: s.sendto(b"x", ("${REMOTE_POD.ip4}", 54))
       await child.exited;
       return { leaked: received() - before, rounds };
     };
-    await resync(CLOSED());
+    let current = rulesOf(0);
+    await resync(current);
+    let switches = 0;
+    // When new chains were made and referred to in one transaction some hundred packets passed in ten thousand switches.
     const { leaked, rounds } = await run(async (round) => {
-      // Every fourth time another program has spoilt the rules in a way that leaves them closed.
-      if (round % 4 === 3) world.node.run(['nft', 'flush', 'chain', 'inet', 'canal-policy', 'sample']);
-      await resync(round % 2 === 0 ? other : CLOSED());
+      for (let index = 0; index < 20; index++) {
+        const next = rulesOf(++switches);
+        const change = {
+          newChains: next.chains.slice(1),
+          endpoints: next.endpoints.slice(0, 1),
+          removedChains: current.chains.slice(1).map(({ id }) => id),
+        };
+        await kernel.apply(delta(change), viewOf(next));
+        current = next;
+      }
+      // Another program has spoilt the rules, in a way that leaves them closed.
+      if (round % 4 === 3) {
+        world.node.run(['nft', 'flush', 'chain', 'inet', 'canal-policy', 'sample']);
+        await resync(current);
+      }
     });
-    expect(rounds).toBeGreaterThan(20);
+    expect(rounds).toBeGreaterThan(10);
+    expect(switches).toBeGreaterThan(200);
     expect(leaked).toBe(0);
     const open = await run(() => resync(OPEN()));
     expect(open.leaked).toBeGreaterThan(1000);
