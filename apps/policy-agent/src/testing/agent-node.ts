@@ -34,6 +34,8 @@ export interface AgentNode {
   readonly store: Store;
   readonly web: Pod;
   readonly client: Pod;
+  /** Of the running program. */
+  readonly pid: number;
   /** Starts the program. */
   spawn(): void;
   /** Starts the program and waits until it is ready. */
@@ -49,7 +51,8 @@ export interface AgentNode {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export async function createAgentNode(): Promise<AgentNode> {
+/** `program`: the command line of canal; from source when absent. */
+export async function createAgentNode(program: readonly string[] = [process.execPath, MAIN]): Promise<AgentNode> {
   const directory = mkdtempSync(join(tmpdir(), 'canal-policy-agent-'));
   const server = createEmbeddedServer({ tokens: [{ token: 'test', user: 'agent' }] });
   const netns = createTestNetns('node');
@@ -74,9 +77,12 @@ export async function createAgentNode(): Promise<AgentNode> {
     store,
     web,
     client,
+    get pid() {
+      return running?.pid ?? 0;
+    },
     spawn() {
       const flags = [`--kubeconfig-file=${kubeconfig}`, `--socket=${socket}`, `--cni-state-dir=${directory}/state`];
-      const command = [process.execPath, MAIN, 'policy-agent', ...flags, '--net-config-path=/nowhere/net-conf.json'];
+      const command = [...program, 'policy-agent', ...flags, '--net-config-path=/nowhere/net-conf.json'];
       const env = { NODE_NAME, PATH: process.env['PATH'] ?? '' };
       running = netns.within(() =>
         Bun.spawn(command, { env, stdin: 'ignore', stdout: 'ignore', stderr: Bun.file(logFile) }),

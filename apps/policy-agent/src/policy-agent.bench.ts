@@ -1,0 +1,132 @@
+/**
+ * The agent as it ships (dist/canal, or CANAL_BINARY) in clusters of several sizes: time to readiness, memory, CPU when
+ * idle, from a pod's new label to the kernel, and the round trip of 110 endpoints. Prints one row a size. Needs root.
+ */
+import { readFileSync, writeSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { NETWORK_POLICIES, PODS, type Store } from '@canal/store-port';
+import { waitFor } from '@canal/testing';
+import { type AgentNode, createAgentNode, NODE_NAME } from './testing/agent-node.ts';
+import { ingressPolicy } from './testing/test-cluster.ts';
+
+const CANAL = process.env['CANAL_BINARY'] ?? resolve(import.meta.dirname, '../../../dist/canal');
+/** Pods of the cluster; a tenth as many policies. */
+const SIZES = [100, 1_000, 10_000];
+const BURST = 110;
+const ROUNDS = 20;
+const IDLE_MS = 10_000;
+const CREATED_AT_ONCE = 50;
+/** A Pod of a real cluster is 5 to 15 KB; most of it is of no use to the agent. */
+const PADDING = 'x'.repeat(5_000);
+
+async function inParallel(count: number, work: (index: number) => Promise<unknown>): Promise<void> {
+  for (let first = 0; first < count; first += CREATED_AT_ONCE) {
+    const indexes = Array.from({ length: Math.min(CREATED_AT_ONCE, count - first) }, (_, offset) => first + offset);
+    await Promise.all(indexes.map(work));
+  }
+}
+
+/** Each tenth pod is in the set of one policy, and selected by another. */
+async function fill(store: Store, size: number): Promise<void> {
+  const policies = size / 10;
+  await inParallel(policies, (index) => store.create(NETWORK_POLICIES, ingressPolicy(`p${index}`)));
+  await inParallel(size, async (index) => {
+    const name = `pod-${index}`;
+    const labels = { app: `p${index % policies}`, may: `p${(index * 7) % policies}` };
+    const spec = { nodeName: `node-${index % 100}`, containers: [{ name: 'c', image: 'i' }] };
+    const metadata = { name, namespace: 'default', labels, annotations: { PADDING } };
+    await store.create(PODS, { apiVersion: 'v1', kind: 'Pod', metadata, spec });
+    const ip = `10.${200 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`;
+    const status = { podIP: ip, podIPs: [{ ip }], phase: 'Running' };
+    await store.mergePatch(PODS, name, { status }, { namespace: 'default', subresource: 'status' });
+  });
+}
+
+/** Milliseconds of each round trip. */
+async function burst(node: AgentNode): Promise<number[]> {
+  const uids: string[] = [];
+  await inParallel(BURST, async (index) => {
+    const metadata = { name: `burst-${index}`, namespace: 'default', labels: { app: `p${index % 10}` } };
+    const spec = { nodeName: NODE_NAME, containers: [{ name: 'c', image: 'i' }] };
+    uids[index] = (await node.store.create(PODS, { apiVersion: 'v1', kind: 'Pod', metadata, spec })).metadata.uid ?? '';
+  });
+  await Bun.sleep(1_000);
+  const times: number[] = [];
+  const adding = uids.map(async (uid, index) => {
+    // As fast as two processors start plugins.
+    await Bun.sleep(index * 5);
+    const startedMs = performance.now();
+    const answer = await node.ask({
+      op: 'add-endpoint',
+      endpoint: {
+        ...node.web.request.endpoint,
+        containerId: `burst-${index}`,
+        hostInterface: `cnl${String(index).padStart(11, '0')}`,
+        addresses: [`10.244.9.${index + 1}`],
+        pod: { namespace: 'default', name: `burst-${index}`, uid },
+      },
+    });
+    times.push(performance.now() - startedMs);
+    if (!answer.ok) throw new Error(answer.message);
+  });
+  await Promise.all(adding);
+  return times.sort((a, b) => a - b);
+}
+
+/** From a label that puts the client into a set of the web pod's policy, or takes it out, to the kernel. */
+async function labelToKernel(node: AgentNode): Promise<number> {
+  const times: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const before = node.generation();
+    const startedMs = performance.now();
+    const labels = { may: round % 2 === 0 ? 'web' : 'nobody' };
+    await node.store.mergePatch(PODS, 'client', { metadata: { labels } }, { namespace: 'default' });
+    await waitFor('the kernel', () => node.generation() !== before);
+    times.push(performance.now() - startedMs);
+  }
+  return times.sort((a, b) => a - b)[ROUNDS / 2] ?? 0;
+}
+
+async function measure(size: number): Promise<Record<string, string>> {
+  await using node = await createAgentNode([CANAL]);
+  await fill(node.store, size);
+  await node.store.create(NETWORK_POLICIES, ingressPolicy('web'));
+  const startedMs = performance.now();
+  await node.start();
+  const readyMs = performance.now() - startedMs;
+  for (const pod of [node.web, node.client]) await node.add(pod);
+  const times = await burst(node);
+  const kernelMs = await labelToKernel(node);
+  const before = cpuSeconds(node.pid);
+  await Bun.sleep(IDLE_MS);
+  const idle = (cpuSeconds(node.pid) - before) / (IDLE_MS / 1000);
+  const at = (share: number): string => (times[Math.floor(share * (times.length - 1))] ?? 0).toFixed(1);
+  return {
+    pods: String(size),
+    policies: String(size / 10),
+    'ready ms': readyMs.toFixed(0),
+    'RSS MiB': (residentBytes(node.pid) / 1024 / 1024).toFixed(0),
+    'idle CPU %': (idle * 100).toFixed(2),
+    'ADD p50 ms': at(0.5),
+    'ADD p99 ms': at(0.99),
+    'label to kernel ms': kernelMs.toFixed(1),
+  };
+}
+
+/** proc(5): utime and stime in ticks of a hundredth of a second, behind the name in brackets. */
+function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+function residentBytes(pid: number): number {
+  const match = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return Number(match?.[1]) * 1024;
+}
+
+for (const size of SIZES) {
+  const row = await measure(size);
+  const text = Object.entries(row).map(([name, value]) => `${name} ${value}`);
+  writeSync(1, `${text.join(' | ')}\n`);
+}
