@@ -47,7 +47,7 @@ export function allowanceText({ peer, ports, names }: Allowance): string {
   return `${allowPeerText(peer)} ports ${portsText(ports)} names ${namesText(names)}`;
 }
 
-export function namesText(names: readonly PortName[]): string {
+function namesText(names: readonly PortName[]): string {
   return names.map(({ protocol, name }) => `${protocol}:${name}`).join(',');
 }
 

@@ -15,7 +15,7 @@ export interface LiveChain {
   swept: boolean;
 }
 
-export interface LiveSet {
+interface LiveSet {
   readonly set: RuleSet;
   readonly content: SetContent;
   users: number;
@@ -23,7 +23,7 @@ export interface LiveSet {
 }
 
 /** Since the sweep before. What came and went in between is in neither. */
-export interface Swept {
+interface Swept {
   readonly newChains: readonly LiveChain[];
   readonly newSets: readonly LiveSet[];
   readonly removedChains: readonly LiveChain[];

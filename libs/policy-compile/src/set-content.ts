@@ -18,7 +18,7 @@ export interface AddressPortsContent {
   readonly allowances: readonly Allowance[];
 }
 
-export interface BlocksContent {
+interface BlocksContent {
   readonly kind: 'blocks';
   readonly blocks: readonly Cidr[];
 }

@@ -3,7 +3,7 @@ import type { AllowRule, RuleDelta, RuleEndpoint, RuleView, SetMember } from '@c
 import { formatCidr, formatIp } from 'net-types';
 import { portsText } from '../port-spans.ts';
 
-export function memberText(member: SetMember): string {
+function memberText(member: SetMember): string {
   switch (member.kind) {
     case 'addresses':
       return formatIp(member.ip);
