@@ -57,8 +57,20 @@ function planEndpoints(
     const text = itemText(item);
     if (!gone.delete(text)) come.set(text, item);
   }
-  for (const [, { family, set, element }] of gone) changes.removeElements(family, set, [element]);
-  for (const [, { family, set, element }] of come) changes.addElements(family, set, [element]);
+  for (const { family, set, elements } of bySet(gone.values())) changes.removeElements(family, set, elements);
+  for (const { family, set, elements } of bySet(come.values())) changes.addElements(family, set, elements);
+}
+
+/** One message a set, not one an element. */
+function bySet(items: Iterable<SetElement>): { family: number; set: string; elements: NftElement[] }[] {
+  const groups = new Map<string, { family: number; set: string; elements: NftElement[] }>();
+  for (const { family, set, element } of items) {
+    const name = `${family} ${set}`;
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, { family, set, elements: [element] });
+    else group.elements.push(element);
+  }
+  return [...groups.values()];
 }
 
 function itemText({ family, set, element }: SetElement): string {
