@@ -6,6 +6,7 @@ import {
   goto,
   jump,
   limitRate,
+  matchAddress,
   matchAddressType,
   matchCtMark,
   matchCtState,
@@ -27,7 +28,7 @@ import {
 import type { IpFamily } from 'net-types';
 import { CHAIN, DENIED_CHAIN, DIRECTIONS, isolatedSet, POLICY_CHAIN } from './chain-names.ts';
 import { CUT_MARK } from './cut-mark.ts';
-import { POD_INTERFACES } from './pod-guard.ts';
+import { LINK_LOCAL, MULTICAST, POD_INTERFACES } from './pod-guard.ts';
 import { tell } from './reason-rules.ts';
 import { FAMILIES } from './rule-set.ts';
 import type { RuleImage } from './table-image.ts';
@@ -51,8 +52,22 @@ const KNOWN_FLOWS: readonly RuleImage[] = [
   [...matchCtState(CT_STATE.ESTABLISHED), ACCEPT],
   // Of what conntrack calls related errors alone: a data channel that a helper expects is a flow of its own.
   ...[ICMP, ICMPV6].map((protocol) => [...matchCtState(CT_STATE.RELATED), ...matchProtocol(protocol), ACCEPT]),
-  [...matchFamily(6), ...matchProtocol(ICMPV6), ...matchSet('nd-types', [NFT_FIELD.icmpType]), ACCEPT],
 ];
+
+const ND: readonly NftExpression[] = [
+  ...matchFamily(6),
+  ...matchProtocol(ICMPV6),
+  ...matchSet('nd-types', [NFT_FIELD.icmpType]),
+];
+
+/**
+ * Neighbours speak on their link alone; what a router forwards of it no neighbour heeds, but it can carry data. What the
+ * node itself says comes with an input interface, unlike all else of its own.
+ */
+const ND_OF_LINK: readonly RuleImage[] = [
+  ...[LINK_LOCAL, MULTICAST].map((link) => matchAddress('daddr', link)),
+  matchAddressType('saddr', RTN.LOCAL),
+].map((ofLink) => [...ND, ...ofLink, ACCEPT]);
 
 /**
  * A flow that conntrack picks up in its middle would open the way for answers that nobody allowed; at a pod that is
@@ -90,6 +105,7 @@ export const POLICY_RULES: Readonly<Record<Direction, readonly RuleImage[]>> = {
 export const JUDGE_RULES: readonly RuleImage[] = [
   [...matchInterface('oifname', 'lo'), ACCEPT],
   ...KNOWN_FLOWS,
+  ...ND_OF_LINK,
   // The node to its pods. What came in by an interface is not its own, whatever its source says.
   [...matchInterfaceIndex('iif', 0), ...matchAddressType('saddr', RTN.LOCAL), ACCEPT],
   ...MIDSTREAM,
@@ -122,6 +138,7 @@ export const INPUT_RULES: readonly RuleImage[] = [
   // Before known flows: tunnelled packets are judged one by one, and each is from a node.
   [...matchProtocol(UDP), ...matchSet('tunnel-ports', [NFT_FIELD.dport]), jump(CHAIN.tunnelInput)],
   ...KNOWN_FLOWS,
+  [...ND, ACCEPT],
   ...MIDSTREAM,
   ...askPolicies('egress', SOURCE),
   [jump(CHAIN.sample)],

@@ -26,6 +26,7 @@ export const ICMPV6 = 58;
 export const ROUTERS_WORDS = [134, 137] as const;
 
 export const LINK_LOCAL: Cidr = unwrap(parseCidr('fe80::/10'));
+export const MULTICAST: Cidr = unwrap(parseCidr('ff00::/8'));
 /** The source of duplicate address detection. */
 export const UNSPECIFIED: Cidr = unwrap(parseCidr('::/128'));
 
