@@ -87,10 +87,17 @@ function addRoutedPod(netns: TestNetns, node: TestNetns, number: number): WorldP
 
 const GATEWAY = { ip4: '10.244.1.1', ip6: 'fd00:10:244:1::1' } as const;
 
-/** The bridge answers for pods, at once: proxy_arp_pvlan for IPv4, an entry for each pod for IPv6. */
+/** The bridge answers for pods, at once: proxy ARP for IPv4, an entry for each pod for IPv6. The way to a pod is its port. */
 function addBridge(node: TestNetns): void {
   node.run(['ip', 'link', 'add', 'cni0', 'address', '0a:58:0a:f4:01:01', 'type', 'bridge']);
-  node.run(['sysctl', '-qw', 'net.ipv4.conf.cni0.proxy_arp_pvlan=1', 'net.ipv4.conf.cni0.send_redirects=0']);
+  for (const [name, value] of [
+    ['proxy_arp', 1],
+    ['proxy_arp_pvlan', 1],
+    ['send_redirects', 0],
+    ['rp_filter', 2],
+  ] as const) {
+    node.run(['sysctl', '-qw', `net.ipv4.conf.cni0.${name}=${value}`]);
+  }
   node.run(['sysctl', '-qw', 'net.ipv6.conf.cni0.proxy_ndp=1', 'net.ipv6.conf.cni0.accept_redirects=0']);
   for (const family of ['4', '6']) node.run(['sysctl', '-qw', `net.ipv${family}.neigh.cni0.proxy_delay=0`]);
   node.run(['ip', 'link', 'set', 'cni0', 'up']);
@@ -100,13 +107,18 @@ function addBridge(node: TestNetns): void {
 
 function addBridgePod(netns: TestNetns, node: TestNetns, number: number): WorldPod {
   const pod = plug(netns, node, number, [24, 64]);
-  node.run(['ip', 'link', 'set', pod.hostInterface, 'master', 'cni0']);
-  node.run(['bridge', 'link', 'set', 'dev', pod.hostInterface, 'hairpin', 'on']);
+  const port = pod.hostInterface;
+  node.run(['ip', 'link', 'set', port, 'master', 'cni0']);
+  node.run(['bridge', 'link', 'set', 'dev', port, 'isolated', 'on', 'hairpin', 'on']);
   node.run(['ip', 'neigh', 'add', 'proxy', pod.ip6, 'dev', 'cni0']);
-  for (const address of [pod.ip4, pod.ip6]) {
-    node.run(['ip', 'neigh', 'add', address, 'lladdr', pod.mac, 'dev', 'cni0', 'nud', 'permanent']);
+  for (const [address, gateway] of [
+    [pod.ip4, GATEWAY.ip4],
+    [pod.ip6, GATEWAY.ip6],
+  ] as const) {
+    node.run(['ip', 'neigh', 'add', address, 'lladdr', pod.mac, 'dev', port, 'nud', 'permanent']);
+    node.run(['ip', 'route', 'add', address, 'dev', port, 'src', gateway]);
+    netns.run(['ip', 'route', 'add', 'default', 'via', gateway]);
   }
-  for (const gateway of [GATEWAY.ip4, GATEWAY.ip6]) netns.run(['ip', 'route', 'add', 'default', 'via', gateway]);
   return { ...pod, hostMac: macOf(node, 'cni0') };
 }
 
