@@ -1,4 +1,4 @@
-import type { RuleDelta, RuleEndpoint, RuleView } from '@canal/rules-ast';
+import type { RuleDelta, RuleEndpoint, RulePacket, RuleView } from '@canal/rules-ast';
 import { createPrometheusMetrics } from '@canal/telemetry';
 import { createCapturedLogger, createFakeClock } from '@canal/testing';
 import { formatIp, type Ip, parseInterfaceName, parseIp, parseMac, unwrap } from 'net-types';
@@ -43,6 +43,7 @@ let running: Promise<void>;
 let failures: number;
 /** Time since the start of the test, and what was judged then. */
 let judged: string[];
+let allowed: ((packet: RulePacket) => boolean) | undefined;
 
 beforeEach(() => {
   stop = new AbortController();
@@ -58,8 +59,9 @@ afterEach(async () => {
 function create(strict = true): FlowCutter {
   const startMs = clock.nowMs();
   const kernel = {
-    judgeFlows(addresses: ReadonlySet<Ip>) {
+    judgeFlows(addresses: ReadonlySet<Ip>, mayPass: (packet: RulePacket) => boolean) {
       if (failures-- > 0) return Promise.reject(new Error('planned'));
+      allowed = mayPass;
       judged.push(`${clock.nowMs() - startMs}: ${[...addresses].map(formatIp).sort().join(' ')}`);
       return Promise.resolve({ seen: 0, cut: 0, mended: 0 });
     },
@@ -93,9 +95,31 @@ test('an endpoint that is new can wait; one whose chains change cannot', async (
   cutter.applied({ ...NOTHING, endpoints: [{ ...WEB, ingress: 'in-1' }] });
   await clock.advance(1_000);
   cutter.applied({ ...NOTHING, removedEndpoints: [WEB] });
+  await clock.advance(1_000);
   cutter.applied({ ...NOTHING, endpoints: [WEB] });
   await clock.advance(1_000);
-  expect(judged.slice(1)).toEqual(['1150: 10.244.1.10', '2600: 10.244.1.10']);
+  expect(judged.slice(1)).toEqual(['1150: 10.244.1.10', '2600: 10.244.1.10', '3600: 10.244.1.10']);
+});
+
+test('who gets the address of an endpoint that went does not get its flows', async () => {
+  const cutter = create();
+  const toWeb: RulePacket = { source: ip('10.244.2.1'), destination: ip('10.244.1.10'), protocol: 17 };
+  cutter.applied({ ...NOTHING, endpoints: [WEB] });
+  await clock.advance(1_100);
+  expect(allowed?.(toWeb)).toBe(true);
+  // Judged before the address is another's: none is anybody's.
+  cutter.applied({ ...NOTHING, removedEndpoints: [WEB] });
+  await clock.advance(1_000);
+  expect(allowed?.(toWeb)).toBe(false);
+  cutter.applied({ ...NOTHING, endpoints: [endpoint('next', '10.244.1.10')] });
+  await clock.advance(1_000);
+  expect(allowed?.(toWeb)).toBe(true);
+  // Another's at once: judged soon, by what that one may.
+  cutter.applied({ ...NOTHING, removedEndpoints: [endpoint('next', '10.244.1.10')] });
+  cutter.applied({ ...NOTHING, endpoints: [endpoint('third', '10.244.1.10')] });
+  await clock.advance(1_000);
+  expect(allowed?.(toWeb)).toBe(true);
+  expect(judged.map((line) => Number(line.split(':')[0]))).toEqual([500, 1_600, 2_600, 3_150]);
 });
 
 test('however often something changes: judged within a second, and twice a second at the most', async () => {

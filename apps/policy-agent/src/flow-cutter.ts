@@ -39,6 +39,8 @@ export class FlowCutter {
   /** Keys of those that are in the kernel: what is told of another one lets nothing through that passed before. */
   #endpoints = new Set<string>();
   #addresses = new Set<Ip>();
+  /** Addresses of endpoints that went, whose flows have not been judged since: the next owner must not inherit them. */
+  #gone = new Set<Ip>();
   /** What may have let something through. */
   #dueMs = Number.POSITIVE_INFINITY;
   /** The rest: when, and since when it waits. */
@@ -58,8 +60,12 @@ export class FlowCutter {
   /** The change is in the kernel: what it concerns is judged soon. */
   applied(delta: RuleDelta): void {
     const isNew = (endpoint: RuleEndpoint): boolean => !this.#endpoints.has(endpoint.key);
+    for (const { addresses } of delta.removedEndpoints) for (const ip of addresses) this.#gone.add(ip);
+    const inherits = ({ addresses }: RuleEndpoint): boolean => addresses.some((ip) => this.#gone.has(ip));
     const tightens =
-      !delta.endpoints.every(isNew) || [...delta.members.values()].some(({ removed }) => removed.length > 0);
+      !delta.endpoints.every((endpoint) => isNew(endpoint) && !inherits(endpoint)) ||
+      [...delta.members.values()].some(({ removed }) => removed.length > 0);
+    for (const { addresses } of delta.endpoints) for (const ip of addresses) this.#gone.delete(ip);
     for (const { key } of delta.removedEndpoints) this.#endpoints.delete(key);
     for (const { key } of delta.endpoints) this.#endpoints.add(key);
     if (!this.#deps.strict) return;
@@ -105,14 +111,18 @@ export class FlowCutter {
   async #judgeDue(signal: AbortSignal): Promise<void> {
     const { kernel, clock, log, metrics } = this.#deps;
     const addresses = this.#addresses;
+    const gone = this.#gone;
     this.#addresses = new Set();
+    this.#gone = new Set();
     this.#dueMs = this.#quietDueMs = this.#quietSinceMs = Number.POSITIVE_INFINITY;
     const startedMs = clock.nowMs();
     try {
       const judge = this.#deps.strict ? this.#currentJudge() : undefined;
       const { seen, cut, mended } = await kernel.judgeFlows(
         addresses,
-        (packet) => judge === undefined || judge.judge(packet) === 'allowed',
+        (packet) =>
+          judge === undefined ||
+          (!gone.has(packet.source) && !gone.has(packet.destination) && judge.judge(packet) === 'allowed'),
       );
       metrics.applySeconds.observe((clock.nowMs() - startedMs) / 1000, { operation: 'flows' });
       metrics.flowsCut.inc({}, cut);
@@ -122,6 +132,7 @@ export class FlowCutter {
     } catch (error) {
       metrics.errors.inc({ operation: 'flows' });
       log.warn({ error }, 'flows could not be judged, trying again');
+      for (const ip of gone) this.#gone.add(ip);
       this.#concern(addresses, RETRY_MS);
     }
   }
