@@ -1,5 +1,8 @@
 import { KernelError } from '@canal/kernel-port';
 
+/** What the kernel says to a family, chain type or expression that it does not have. */
+const UNKNOWN_TYPE: readonly string[] = ['EOPNOTSUPP', 'EAFNOSUPPORT'];
+
 /** What netlink or a system call threw, as the port tells it, with what an administrator can do where that is known. */
 export function policyKernelError(operation: string, error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof KernelError) return error;
@@ -7,8 +10,8 @@ export function policyKernelError(operation: string, error: unknown): unknown {
   const isPermission = code === 'EPERM' || code === 'EACCES';
   const hint = isPermission
     ? ' (CAP_NET_ADMIN is needed, and the table must not be owned by another program)'
-    : code === 'EOPNOTSUPP' || code === 'EAFNOSUPPORT'
-      ? ' (nf_tables of this kernel must have CONFIG_NF_TABLES_INET, NF_TABLES_ARP, NFT_CT, NFT_FIB_INET, NFT_LOG, NFT_LIMIT)'
+    : UNKNOWN_TYPE.includes(code)
+      ? ' (nf_tables of this kernel must have CONFIG_NF_TABLES_INET, _ARP and _BRIDGE, NFT_CT, NFT_FIB_INET, NFT_LOG, NFT_LIMIT, NFT_NUMGEN)'
       : '';
   const message = `nf_tables: ${operation}: ${error.message}${hint}`;
   return new KernelError(isPermission ? 'permission' : 'io', message, { cause: error });
