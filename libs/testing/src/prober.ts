@@ -1,5 +1,9 @@
 /** A process with sockets in many namespaces: probes run at the same time, so that a matrix of denials costs one wait. */
-import type { TestNetns } from './test-netns.ts';
+
+/** A namespace, such as a TestNetns. */
+export interface ProbePlace {
+  readonly path: string;
+}
 
 export type ProbeResult =
   | 'open'
@@ -10,7 +14,7 @@ export type ProbeResult =
   | 'closed';
 
 export interface ProbeQuestion {
-  readonly from: TestNetns;
+  readonly from: ProbePlace;
   /** Address to send from. */
   readonly source: string;
   readonly target: string;
@@ -45,7 +49,7 @@ export interface CraftedArp {
 }
 
 /** Without `device` the namespace's routes decide where it goes; with it the frame goes out there as it is. */
-export type Injection = { readonly from: TestNetns; readonly count?: number } & (
+export type Injection = { readonly from: ProbePlace; readonly count?: number } & (
   | { readonly packet: CraftedPacket }
   | {
       readonly device: string;
@@ -71,7 +75,11 @@ export interface SeenPacket {
 
 export interface Prober extends AsyncDisposable {
   /** Echo servers. */
-  listen(where: TestNetns, address: string, ports: { readonly tcp?: number[]; readonly udp?: number[] }): Promise<void>;
+  listen(
+    where: ProbePlace,
+    address: string,
+    ports: { readonly tcp?: number[]; readonly udp?: number[] },
+  ): Promise<void>;
   /** All at once; those without an answer are `closed` after `waitMs` (default 50). */
   probe(questions: readonly ProbeQuestion[], waitMs?: number): Promise<ProbeResult[]>;
   /** Opens a TCP connection (or UDP flow) that stays, under a name. */
@@ -79,7 +87,7 @@ export interface Prober extends AsyncDisposable {
   /** Whether what is sent on it comes back. */
   talk(name: string, waitMs?: number): Promise<boolean>;
   /** Sends, and gives what came in at each of the namespaces meanwhile. */
-  inject(packets: readonly Injection[], watch: readonly TestNetns[], waitMs?: number): Promise<SeenPacket[][]>;
+  inject(packets: readonly Injection[], watch: readonly ProbePlace[], waitMs?: number): Promise<SeenPacket[][]>;
 }
 
 export function createProber(): Prober {
