@@ -35,6 +35,10 @@ const PRIORITY = -310;
 
 const ETHERTYPE = { IPV4: 0x0800, ARP: 0x0806, IPV6: 0x86dd } as const;
 
+/** Types of ICMPv6. */
+const NEIGHBOUR_SOLICITATION = 135;
+const REDIRECT = 137;
+
 /** MACs that pods may send to. */
 export const GATEWAYS = 'gateways';
 
@@ -57,6 +61,15 @@ const FROM_POD: readonly RuleImage[] = [
     ...matchIcmpType(type),
     goto('spoofed'),
   ]),
+  // The node would say of each address that it answers for that it is taken. No answer means that the address is free,
+  // and a pod's own is; of any other the pod may say what it likes.
+  [
+    ...matchEtherType(ETHERTYPE.IPV6),
+    ...matchAddress('saddr', UNSPECIFIED),
+    ...matchProtocol(ICMPV6),
+    ...matchIcmpType(NEIGHBOUR_SOLICITATION),
+    DROP,
+  ],
   ...[LINK_LOCAL, UNSPECIFIED].map((source) => [
     ...matchEtherType(ETHERTYPE.IPV6),
     ...matchAddress('saddr', source),
@@ -72,6 +85,8 @@ const FROM_POD: readonly RuleImage[] = [
 
 /** ARP and neighbour discovery go to every port; what is asked there is no secret. */
 const TO_POD: readonly RuleImage[] = [
+  // With bridge-nf-call-ip6tables the node takes what it has translated for a packet that leaves as it came.
+  [...matchFrameType(ETHERTYPE.IPV6), ...matchProtocol(ICMPV6), ...matchIcmpType(REDIRECT), DROP],
   [...matchEtherType(ETHERTYPE.IPV4), ...matchSet('owners4', [NFT_FIELD.oifname, NFT_FIELD.ipDaddr]), ACCEPT],
   [...matchEtherType(ETHERTYPE.IPV6), ...matchSet('owners6', [NFT_FIELD.oifname, NFT_FIELD.ip6Daddr]), ACCEPT],
   [...matchEtherType(ETHERTYPE.ARP), ACCEPT],
