@@ -1,16 +1,19 @@
 /**
  * SIGKILL at random moments, from the program's first instruction to the middle of its writes, while new flows that are
- * allowed and new flows that are denied are tried all the time. CANAL_KILLS says how often (default 30).
+ * allowed and new flows that are denied are tried all the time: half of the kills while policies and pods change, half
+ * while nothing does, and then nothing is written. CANAL_KILLS says how often (default 200).
  */
 import { openUdpSocket, type UdpSocket, udpTarget } from '@canal/linux-ffi';
 import { NETWORK_POLICIES, PODS, type Store } from '@canal/store-port';
 import { waitFor } from '@canal/testing';
 import { parseIp, unwrap } from 'net-types';
+import { RTNLGRP } from 'netlink-ts';
 import { expect, test } from 'vitest';
 import { type AgentNode, createAgentNode, type Pod } from './testing/agent-node.ts';
 import { ingressPolicy } from './testing/test-cluster.ts';
 
-const KILLS = Number(process.env['CANAL_KILLS'] ?? 30);
+const KILLS = Number(process.env['CANAL_KILLS'] ?? 200);
+const HALF = Math.ceil(KILLS / 2);
 const PORT = 9_999;
 const PROBE_INTERVAL_MS = 10;
 /** From its start to its first writes the program takes about as long; afterwards it follows the changes. */
@@ -28,6 +31,7 @@ class Probes implements Disposable {
   readonly #server: UdpSocket;
   readonly #timer: NodeJS.Timeout;
   readonly #buffer = new Uint8Array(16);
+  #closed = false;
 
   constructor(web: Pod, friend: Pod, stranger: Pod) {
     const ip = unwrap(parseIp(web.address));
@@ -51,9 +55,11 @@ class Probes implements Disposable {
     this.#receive();
   }
 
+  /** Once or more often. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
-    this.#server[Symbol.dispose]();
+    if (!this.#closed) this.#server[Symbol.dispose]();
+    this.#closed = true;
   }
 
   #receive(): void {
@@ -85,35 +91,98 @@ async function prepare(node: AgentNode): Promise<readonly [Pod, Pod]> {
   return [stranger, other];
 }
 
+async function killOften(node: AgentNode): Promise<void> {
+  for (let count = 0; count < HALF; count++) {
+    await node.kill();
+    node.spawn();
+    await Bun.sleep(Math.random() * LONGEST_LIFE_MS);
+  }
+  await node.kill();
+}
+
+async function expectNoneWrong(probes: Probes): Promise<void> {
+  await probes.settle();
+  probes[Symbol.dispose]();
+  const { allowed, denied } = probes;
+  process.stderr.write(`${HALF} kills: allowed ${JSON.stringify(allowed)}, denied ${JSON.stringify(denied)}\n`);
+  expect(denied.sent).toBeGreaterThan(HALF);
+  expect(denied.received).toBe(0);
+  expect(allowed.received).toBe(allowed.sent);
+}
+
+/** Links, addresses, routes and rules that came, changed or went. */
+const WRITTEN = [
+  RTNLGRP.LINK,
+  RTNLGRP.IPV4_IFADDR,
+  RTNLGRP.IPV6_IFADDR,
+  RTNLGRP.IPV4_ROUTE,
+  RTNLGRP.IPV6_ROUTE,
+  RTNLGRP.IPV4_RULE,
+  RTNLGRP.IPV6_RULE,
+];
+
 test(
-  `killed ${KILLS} times: no denied flow passes, no allowed one is lost`,
+  `killed ${HALF} times while all changes: no denied flow passes, no allowed one is lost`,
   async () => {
     await using node = await createAgentNode();
     const [stranger, other] = await prepare(node);
-    const probes = new Probes(node.web, node.client, stranger);
+    using probes = new Probes(node.web, node.client, stranger);
     await waitFor('probes', () => probes.allowed.received > 20);
+    const generation = node.generation();
     const stop = new AbortController();
     const churning = churn(node.store, other, stop.signal);
-    for (let count = 0; count < KILLS; count++) {
-      await node.kill();
-      node.spawn();
-      await Bun.sleep(Math.random() * LONGEST_LIFE_MS);
-    }
-    await node.kill();
+    await killOften(node);
     stop.abort();
     await churning;
-    await probes.settle();
-    probes[Symbol.dispose]();
-    const { allowed, denied } = probes;
-    process.stderr.write(`${KILLS} kills: allowed ${JSON.stringify(allowed)}, denied ${JSON.stringify(denied)}\n`);
-    expect(denied.sent).toBeGreaterThan(KILLS);
-    expect(denied.received).toBe(0);
-    expect(allowed.received).toBe(allowed.sent);
+    await expectNoneWrong(probes);
+    expect(node.generation() - generation).toBeGreaterThan(HALF / 10);
 
     // The same count without the rules.
     using unprotected = new Probes(node.web, node.client, stranger);
     node.netns.run(['nft', 'flush', 'ruleset']);
     await waitFor('a denied probe to pass', () => unprotected.denied.received > 0);
   },
-  60_000 + KILLS * 3 * LONGEST_LIFE_MS,
+  60_000 + HALF * 3 * LONGEST_LIFE_MS,
+);
+
+test(
+  `killed ${HALF} times while nothing changes: the same generation of rules, a silent monitor of routes`,
+  async () => {
+    await using node = await createAgentNode();
+    const [stranger] = await prepare(node);
+    using probes = new Probes(node.web, node.client, stranger);
+    await waitFor('probes', () => probes.allowed.received > 20);
+    // The kernel itself tells of link-local addresses when nobody else has them.
+    await waitFor('addresses', () => node.netns.run(['ip', '-6', 'address', 'show', 'tentative']) === '');
+    const stop = new AbortController();
+    const events: unknown[] = [];
+    const monitor = node.netns.monitor(WRITTEN, stop.signal);
+    const listening = (async () => {
+      for await (const event of monitor) events.push(event);
+    })();
+    const generation = node.generation();
+    await killOften(node);
+    await node.start();
+    expect(node.generation()).toBe(generation);
+    expect(events).toEqual([]);
+    await expectNoneWrong(probes);
+
+    // Both do tell of what is written.
+    node.netns.run(['ip', 'route', 'add', '198.51.100.0/24', 'dev', 'lo']);
+    await waitFor('an event', () => events.length > 0);
+    await node.store.create(NETWORK_POLICIES, ingressPolicy('client'));
+    await node.store.mergePatch(PODS, 'client', { metadata: { labels: { app: 'client' } } }, { namespace: 'default' });
+    await waitFor('a write', () => node.generation() > generation);
+    stop.abort();
+    await listening;
+
+    // An allowed flow that is lost would be counted, too.
+    using hindered = new Probes(node.web, node.client, stranger);
+    node.netns.run([
+      'nft',
+      'add table inet test-drop { chain all { type filter hook forward priority 0; policy drop; }; }',
+    ]);
+    await waitFor('lost probes', () => hindered.allowed.sent > hindered.allowed.received + 20);
+  },
+  60_000 + HALF * 3 * LONGEST_LIFE_MS,
 );

@@ -145,8 +145,8 @@ async function tellFlows(
   { last, denied, follow }: Extract<AgentRequest, { op: 'flows' }>,
   connection: RequestConnection,
 ): Promise<void> {
-  for (const record of flows.last(last, denied)) {
-    if (!connection.send({ ok: true, value: record })) break;
+  for (const value of flows.last(last, denied)) {
+    while (!connection.signal.aborted && !connection.send({ ok: true, value })) await connection.drained();
   }
   if (!follow) return;
   let skipped = 0;

@@ -157,6 +157,36 @@ test('a client that does not read: answers beyond a bound are left out, others a
   expect((await slow.closed).length).toBeLessThan(taken * value.length);
 });
 
+test('a handler that waits for its client gets everything across', async () => {
+  const value = 'x'.repeat(100_000);
+  await serve(async (_request, connection) => {
+    for (let count = 0; count < 50; count++) {
+      while (!connection.signal.aborted && !connection.send({ ok: true, value })) await connection.drained();
+    }
+  });
+  const slow = connect(STATUS);
+  slow.socket.pause();
+  await Bun.sleep(50);
+  slow.socket.resume();
+  expect((await slow.closed).split('\n').filter((line) => line.length > value.length)).toHaveLength(50);
+});
+
+test('a client that never reads does not hold such a handler for ever', async () => {
+  const value = 'x'.repeat(100_000);
+  let ended = false;
+  await serve(async (_request, connection) => {
+    while (!connection.signal.aborted) if (!connection.send({ ok: true, value })) await connection.drained();
+    ended = true;
+  });
+  const slow = connect(STATUS);
+  slow.socket.pause();
+  await waitFor('the drain’s timer', () => clock.sleeping === 2);
+  await clock.advance(5_100);
+  await waitFor('its end', () => ended);
+  slow.socket.resume();
+  await slow.closed;
+});
+
 test('a handler that fails answers so', async () => {
   const log = await serve(() => Promise.reject(new Error('broken')));
   expect(await connect(STATUS).closed).toBe('{"ok":false,"code":"internal","message":"broken"}\n');

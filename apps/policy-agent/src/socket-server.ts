@@ -1,6 +1,6 @@
 /** The unix socket: who may connect, how long a client may take, how much may wait for it. What is said is the handler's. */
 import { chmodSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import {
   type AgentAnswer,
   type AgentErrorCode,
@@ -16,6 +16,8 @@ import type { Clock, Logger } from '@canal/runtime-port';
 export interface RequestConnection {
   /** False: so much waits for the client already that this was left out. */
   send(answer: AgentAnswer): boolean;
+  /** Resolves when nothing waits for the client any more, or the client is gone. */
+  drained(): Promise<void>;
   /** Aborts when the client is gone or the server ends. */
   readonly signal: AbortSignal;
 }
@@ -72,7 +74,7 @@ function listen(deps: SocketServerDeps, signal: AbortSignal): Bun.UnixSocketList
   const directory = dirname(deps.path);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   chmodSync(directory, 0o700);
-  const temporary = join(directory, `.${process.pid}.sock`);
+  const temporary = join(directory, `.${basename(deps.path)}.new`);
   rmSync(temporary, { force: true });
   const clients = new Set<Client>();
   const listener = Bun.listen<Client>({
@@ -121,6 +123,7 @@ class Client {
   readonly #onClose: () => void;
   readonly #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
+  #onDrained: (() => void) | undefined;
   #refusal: string | undefined;
   #asked = false;
   #ending = false;
@@ -175,6 +178,7 @@ class Client {
       }
       this.#waiting.shift();
     }
+    this.#onDrained?.();
     if (this.#ending) this.#socket.end();
   }
 
@@ -195,6 +199,7 @@ class Client {
     let outcome: 'ok' | AgentErrorCode = 'ok';
     const connection: RequestConnection = {
       signal: this.#signal,
+      drained: () => this.#drained(),
       send: (answer) => {
         if (!answer.ok) outcome = answer.code;
         return this.#send(answer);
@@ -228,6 +233,18 @@ class Client {
     this.#waitingBytes += bytes.length;
     if (this.#waiting.length === 1) this.flush();
     return true;
+  }
+
+  async #drained(): Promise<void> {
+    if (this.#waiting.length === 0 || this.#signal.aborted) return;
+    let isDrained = false;
+    this.#endAfter(DRAIN_LIMIT_MS, () => !isDrained);
+    await new Promise<void>((resolve) => {
+      this.#onDrained = resolve;
+      this.#signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    this.#onDrained = undefined;
+    isDrained = true;
   }
 
   #end(): void {

@@ -34,6 +34,9 @@ export interface AgentNode {
   readonly store: Store;
   readonly web: Pod;
   readonly client: Pod;
+  /** Where the program listens, and where it looks for the plugin's records. */
+  readonly socket: string;
+  readonly stateDir: string;
   /** Of the running program. */
   readonly pid: number;
   /** Starts the program. */
@@ -77,6 +80,8 @@ export async function createAgentNode(program: readonly string[] = [process.exec
     store,
     web,
     client,
+    socket,
+    stateDir: `${directory}/state`,
     get pid() {
       return running?.pid ?? 0;
     },
