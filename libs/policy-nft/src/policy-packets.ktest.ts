@@ -20,6 +20,7 @@ import {
 import type { RuleEndpoint } from '@canal/rules-ast';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createPolicyKernel } from './policy-nft-kernel.ts';
+import { PROXIES, SERVICE } from './testing/one-service.ts';
 import {
   addresses,
   addressPorts,
@@ -90,15 +91,11 @@ async function expectUnder(
 ): Promise<void> {
   const [mayPass, mayNot] = [open.flat(), closed.flat()];
   const told = (results: readonly string[], questions: readonly ProbeQuestion[]): string[] =>
-    results.map((result, at) => {
-      const { source, target, protocol, port } = questions[at] ?? {};
-      return `${source ?? ''} ${target ?? ''} ${protocol ?? ''}/${port ?? ''} ${result}`;
+    questions.map(({ source, target, protocol, port = 0 }, at) => {
+      return `${source} ${target} ${protocol}/${port} ${results[at] ?? ''}`;
     });
   const allAre = (result: string, questions: readonly ProbeQuestion[]): string[] =>
-    told(
-      Array.from({ length: questions.length }, () => result),
-      questions,
-    );
+    questions.map(({ source, target, protocol, port = 0 }) => `${source} ${target} ${protocol}/${port} ${result}`);
   await resync(rules);
   expect(told(await prober.probe(mayPass, 500), mayPass)).toEqual(allAre('open', mayPass));
   expect(told(await prober.probe(mayNot), mayNot)).toEqual(allAre('closed', mayNot));
@@ -188,7 +185,6 @@ describe.each(['routed', 'bridge'] as const)('pods %s', (wanted) => {
         ...(['tcp/81', 'udp/53'] as const).map((service) => ask(far(OUTSIDE), b, service)),
         ask(far(OTHER_NODE), b, 'tcp/81'),
         ...(['tcp/80', 'udp/54', 'icmp'] as const).map((service) => ask(node(), b, service)),
-        // The other direction is not isolated.
         ...(['tcp/80', 'udp/53', 'icmp'] as const).flatMap((service) => [
           ask(b, c, service),
           ask(b, far(OUTSIDE), service),
@@ -356,55 +352,15 @@ describe.each(['routed', 'bridge'] as const)('pods %s', (wanted) => {
     expect(await ports()).toEqual([5, 5, 6, 6, 7, 7]);
   });
 
-  const SERVICE = { ip4: '10.96.0.1', ip6: 'fd00:10:96::1' } as const;
-
-  /** DNAT of port 80 of the service to port 81 of the pod, and masquerade as kube-proxy does it. */
-  const PROXIES: readonly (readonly [string, (to: WorldPod) => void])[] = [
-    [
-      'iptables-nft',
-      (to) => {
-        for (const [tool, service, target] of [
-          ['iptables-nft', SERVICE.ip4, `${to.ip4}:81`],
-          ['ip6tables-nft', SERVICE.ip6, `[${to.ip6}]:81`],
-        ] as const) {
-          for (const hook of ['PREROUTING', 'OUTPUT']) {
-            const match = ['-d', service, '-p', 'tcp', '--dport', '80'];
-            world.node.run([tool, '-t', 'nat', '-A', hook, ...match, '-j', 'DNAT', '--to-destination', target]);
-          }
-          world.node.run([tool, '-t', 'nat', '-A', 'POSTROUTING', '-j', 'MASQUERADE', '--random-fully']);
-        }
-      },
-    ],
-    [
-      'nftables',
-      (to) => {
-        const rule = (family: 'ip' | 'ip6', service: string, target: string): string => `table ${family} proxy {
-        chain services { ${family} daddr ${service} tcp dport 80 dnat to ${target}
-        }
-        chain in { type nat hook prerouting priority dstnat; jump services
-        }
-        chain out { type nat hook output priority -100; jump services
-        }
-        chain post { type nat hook postrouting priority srcnat; masquerade fully-random
-        }
-      }
-      `;
-        const text = rule('ip', SERVICE.ip4, `${to.ip4}:81`) + rule('ip6', SERVICE.ip6, `[${to.ip6}]:81`);
-        world.node.run(['nft', '-f', '-'], { stdin: text });
-      },
-    ],
-  ];
-
   test.each(PROXIES)(
     'a service by %s is judged by the pod and port behind it, and by the true client',
     async (_, setUp) => {
-      setUp(b);
+      setUp(world.node, b);
       world.far.run(['ip', 'route', 'replace', SERVICE.ip4, 'via', NODE.ip4]);
       world.far.run(['ip', 'route', 'replace', SERVICE.ip6, 'via', NODE.ip6]);
       const rules: HandRules = {
         endpoints: [endpoint(a, { egress: EG }), endpoint(b, { ingress: IN }), endpoint(c)],
         chains: [
-          // The service's port opens nothing, that of the pod does.
           chain(EG, { peer: { type: 'any' }, ports: [{ protocol: 'TCP', ranges: [{ first: 80, last: 80 }] }] }),
           chain(IN, {
             peer: { type: 'addresses', set: 'ad-00000000000a' },
@@ -423,7 +379,7 @@ describe.each(['routed', 'bridge'] as const)('pods %s', (wanted) => {
   test.each(PROXIES)(
     'a pod reaches itself by its service (%s), though nothing else may come or go',
     async (_, setUp) => {
-      setUp(a);
+      setUp(world.node, a);
       await expectUnder(CLOSED(), {
         open: [ask(a, SERVICE, 'tcp/80')],
         closed: [ask(b, SERVICE, 'tcp/80')],
@@ -463,7 +419,6 @@ describe.each(['routed', 'bridge'] as const)('pods %s', (wanted) => {
     await resync(OPEN());
     const [passed = []] = await prober.inject(own, [world.far]);
     expect(passed.filter(isIt)).toHaveLength(2);
-    // Free of rules all but the link-local one would be forwarded.
     for (const device of ['all', mode === 'routed' ? a.hostInterface : 'cni0']) {
       world.node.run(['sysctl', '-qw', `net.ipv4.conf.${device}.rp_filter=0`]);
     }
