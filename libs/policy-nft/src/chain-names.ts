@@ -39,6 +39,7 @@ export const CHAIN = {
   judge: 'judge',
   input: 'input',
   midstream: 'midstream',
+  self: 'self',
   tunnelInput: 'tunnel-input',
   sample: 'sample',
   /** Of the bridge family. */

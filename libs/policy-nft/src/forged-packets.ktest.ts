@@ -90,4 +90,11 @@ describe.each(['routed', 'bridge'] as const)('pods %s', (mode: PodMode) => {
     const isIn = ({ type, source }: SeenPacket): boolean => source === REMOTE_POD.ip6 && ND_TYPES.includes(type ?? 0);
     expect(await arrivals(world.far, nd(REMOTE_POD.ip6, a.ip6), a.netns, isIn)).toEqual([0, ND_TYPES.length]);
   });
+
+  test('a source that is the pod itself helps nobody from outside', async () => {
+    const forged = (['ip4', 'ip6'] as const).map((family): CraftedPacket => {
+      return { source: a[family], destination: a[family], protocol: 'udp', port: 5353 };
+    });
+    expect(await arrivals(world.far, forged, a.netns, ({ port }) => port === 5353)).toEqual([0, 2]);
+  });
 });

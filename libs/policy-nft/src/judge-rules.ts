@@ -4,6 +4,7 @@ import type { Direction } from '@canal/rules-ast';
 import {
   CT_STATE,
   goto,
+  interfaceNameBytes,
   jump,
   limitRate,
   matchAddress,
@@ -16,7 +17,10 @@ import {
   matchProtocol,
   matchSet,
   matchTcpFlags,
+  NFT_CMP,
   NFT_FIELD,
+  NFT_META,
+  NFT_REG,
   NFT_VERDICT,
   type NftExpression,
   type NftField,
@@ -102,6 +106,22 @@ export const POLICY_RULES: Readonly<Record<Direction, readonly RuleImage[]>> = {
   ingress: policyRules('ingress', DESTINATION),
 };
 
+/** A pod to itself, by a Service: if it came from a pod, or by the bridge. From elsewhere the source is forged. */
+export const SELF_RULES: readonly RuleImage[] = [
+  [...matchInterface('iifname', POD_INTERFACES), ACCEPT],
+  [...isFromBridge(), ACCEPT],
+  // Kernels before 5.7 do not say here where a packet came from.
+  [...matchInterfaceIndex('iif', 0), ACCEPT],
+];
+
+function isFromBridge(): NftExpression[] {
+  const sreg = NFT_REG.REG_1;
+  return [
+    { type: 'meta', key: NFT_META.IIFKIND, dreg: sreg },
+    { type: 'cmp', sreg, op: NFT_CMP.EQ, data: { value: interfaceNameBytes('bridge') } },
+  ];
+}
+
 export const JUDGE_RULES: readonly RuleImage[] = [
   [...matchInterface('oifname', 'lo'), ACCEPT],
   ...KNOWN_FLOWS,
@@ -112,7 +132,7 @@ export const JUDGE_RULES: readonly RuleImage[] = [
   ...FAMILIES.map((family) => [
     ...matchFamily(family),
     ...matchSet(`self${family}`, [SOURCE[family], DESTINATION[family]]),
-    ACCEPT,
+    jump(CHAIN.self),
   ]),
   ...FAMILIES.map((family) => [
     ...matchProtocol(UDP),

@@ -21,6 +21,7 @@ import {
   MIDSTREAM_RULES,
   POLICY_RULES,
   sampleRules,
+  SELF_RULES,
   tunnelInputRules,
 } from './judge-rules.ts';
 import { POD_GUARD_RULES, POD_INTERFACES, STRANGER_RULES } from './pod-guard.ts';
@@ -52,6 +53,7 @@ function inetTable(guard: PolicyGuard): StaticTable {
       { name: CHAIN.pod, rules: POD_GUARD_RULES },
       ...DIRECTIONS.map((direction) => ({ name: POLICY_CHAIN[direction], rules: POLICY_RULES[direction] })),
       { name: CHAIN.midstream, rules: MIDSTREAM_RULES },
+      { name: CHAIN.self, rules: SELF_RULES },
       { name: CHAIN.tunnelInput, rules: tunnelInputRules(guard) },
       { name: CHAIN.sample, rules: sampleRules(guard) },
       {

@@ -22,6 +22,8 @@ export const NFT_META = {
   IIFGROUP: 21,
   OIFGROUP: 22,
   CGROUP: 23,
+  /** Name of the kind of link, as rtnetlink has it; none for hardware. */
+  IIFKIND: 26,
 } as const;
 
 /** A property of the packet: into register `dreg`, or set from register `sreg`. */
