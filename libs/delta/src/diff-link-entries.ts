@@ -1,13 +1,14 @@
 /** What sits on a device of ours: addresses, neighbours, forwarding entries. */
-import type {
-  ActualAddress,
-  ActualFdbEntry,
-  ActualNeighbour,
-  ActualProxy,
-  DesiredAddress,
-  DesiredFdbEntry,
-  DesiredNeighbour,
-  DesiredProxy,
+import {
+  type ActualAddress,
+  type ActualFdbEntry,
+  type ActualNeighbour,
+  type DesiredAddress,
+  type DesiredFdbEntry,
+  type DesiredNeighbour,
+  type DesiredProxy,
+  type NetworkSnapshot,
+  POD_ROUTE_PROTOCOL,
 } from '@canal/model';
 import { familyBits, ipFamily } from 'net-types';
 import { DeltaTracker } from './delta-tracker.ts';
@@ -71,15 +72,22 @@ export function diffNeighbours(
 export function diffProxies(
   { inSync, plan }: EntryDiffContext,
   desired: readonly DesiredProxy[],
-  actual: readonly ActualProxy[],
+  actual: Pick<NetworkSnapshot, 'proxies' | 'routes'>,
 ): void {
   const key = ({ link, ip }: DesiredProxy): string => `${link} ${ipKey(ip)}`;
-  const own = actual.filter(isOwnProxy);
+  const own = actual.proxies.filter(isOwnProxy);
   const [wanted, present] = [new Set(desired.map(key)), new Set(own.map(key))];
   for (const proxy of desired) if (!present.has(key(proxy))) plan.add('proxies', { type: 'proxy-set', proxy });
   if (!inSync) return;
+  // As pod routes: one without a record belongs to an ADD that is still at work. Without a route its pod is gone.
+  const routed = new Set(
+    actual.routes
+      .filter((route) => route.protocol === POD_ROUTE_PROTOCOL)
+      .map(({ destination }) => ipKey(destination.ip)),
+  );
   for (const { link, ip } of own) {
-    if (!wanted.has(key({ link, ip }))) plan.add('stale-proxies', { type: 'proxy-delete', proxy: { link, ip } });
+    if (!wanted.has(key({ link, ip })) && !routed.has(ipKey(ip)))
+      plan.add('stale-proxies', { type: 'proxy-delete', proxy: { link, ip } });
   }
 }
 

@@ -96,6 +96,10 @@ describe('pods on a bridge', () => {
     const snapshot = { ...actual(), proxies };
     expect(plan(desired(), snapshot)).toEqual(['proxy delete fd00:10:244:1::5 dev cni0']);
     expect(plan(desired(), snapshot, false)).toEqual([]);
+    // An ADD at work, of which there is no record yet, has a route already.
+    const target = { type: 'link', link: port } as const;
+    const route = { protocol: POD_ROUTE_PROTOCOL, destination: cidr('fd00:10:244:1::5/128'), metric: 1024, target };
+    expect(plan(desired(), { ...snapshot, routes: [...snapshot.routes, route] })).toEqual([]);
     expect(plan({ ...desired(), proxies: [{ link: bridge, ip: mine }] }, snapshot)).toEqual([]);
     // Somebody else's entry serves as well as ours, but may go with him: it is marked as ours.
     const wanted = { ...desired(), proxies: [{ link: bridge, ip: other }] };

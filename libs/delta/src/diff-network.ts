@@ -28,7 +28,7 @@ export function diffNetwork(desired: NetworkState, actual: NetworkSnapshot, opti
   diffAddresses(context, desired.addresses, actual.addresses);
   const nexthops = diffNexthops(context, desired.nexthops, actual.nexthops, conflicts);
   diffNeighbours(context, desired.neighbours, actual.neighbours);
-  diffProxies(context, desired.proxies, actual.proxies);
+  diffProxies(context, desired.proxies, actual);
   diffFdb(context, desired.fdb, actual.fdb);
   diffRoutes(context, nexthops, desired.routes, actual.routes, conflicts);
   return { operations: plan.inOrder(), conflicts };

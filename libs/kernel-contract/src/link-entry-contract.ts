@@ -1,3 +1,4 @@
+import { POD_ROUTE_PROTOCOL } from '@canal/model';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { ContractContext } from './contract-context.ts';
 import {
@@ -7,6 +8,7 @@ import {
   FDB,
   FDB6,
   FLANNEL,
+  FLANNEL6,
   ip,
   NEIGHBOUR,
   NEIGHBOUR6,
@@ -63,6 +65,30 @@ export function describeLinkEntries(context: ContractContext): void {
         ),
       ).toEqual(['ok', 'ENOENT', 'ok']);
       expect((await context.snapshot()).neighbours).toEqual([]);
+    });
+
+    test('what the node answers for on a device is set, read with its mark, deleted', async () => {
+      const proxy = { link: FLANNEL6, ip: NEIGHBOUR6.ip };
+      expect(
+        await context.apply(
+          { type: 'proxy-set', proxy },
+          { type: 'proxy-set', proxy },
+          { type: 'proxy-set', proxy: { ...proxy, link: ABSENT } },
+        ),
+      ).toEqual(['ok', 'ok', 'ENODEV']);
+      const { proxies, neighbours } = await context.snapshot();
+      expect(proxies).toEqual([{ ...proxy, protocol: POD_ROUTE_PROTOCOL }]);
+      expect(neighbours).toEqual([]);
+      expect(await context.apply({ type: 'proxy-delete', proxy }, { type: 'proxy-delete', proxy })).toEqual([
+        'ok',
+        'ENOENT',
+      ]);
+      expect((await context.snapshot()).proxies).toEqual([]);
+    });
+
+    test('refused: a flag of a port on what is no port', async () => {
+      const [result] = await context.apply({ type: 'port-set', port: { name: FLANNEL, isolated: true } });
+      expect(['EINVAL', 'EOPNOTSUPP', 'ENODEV']).toContain(result);
     });
 
     test('setting a forwarding entry swaps the remote of its MAC', async () => {

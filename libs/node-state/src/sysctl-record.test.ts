@@ -44,6 +44,25 @@ function forwardAll(): void {
   set('ipv4/conf/all/accept_redirects', '0');
 }
 
+test('what a bridge answers for others by is recorded, in conf and in neigh, and comes back', () => {
+  const keys = ['ipv4/conf/cni0/proxy_arp_pvlan', 'ipv4/neigh/cni0/proxy_delay', 'ipv6/neigh/cni0/proxy_delay'];
+  for (const tree of ['ipv4/conf', 'ipv4/neigh', 'ipv6/neigh'])
+    mkdirSync(join(netDir, tree, 'cni0'), { recursive: true });
+  for (const key of keys) set(key, '80');
+  const delay = { ...sysctl('cni0'), name: 'proxy_delay', value: 0 } as const;
+  const pvlan = { ...sysctl('cni0'), name: 'proxy_arp_pvlan' } as const;
+  open().beforeChange([delay, { ...delay, family: 6 }, pvlan]);
+  for (const key of keys) set(key, '0');
+  const record = open();
+  expect(record.changes().map(({ name }) => name)).toEqual([
+    'net.ipv4.conf.cni0.proxy_arp_pvlan',
+    'net.ipv4.neigh.cni0.proxy_delay',
+    'net.ipv6.neigh.cni0.proxy_delay',
+  ]);
+  for (const change of record.changes()) record.restore(change);
+  expect(keys.map(get)).toEqual(['80', '80', '80']);
+});
+
 test('everything that conf/all changes with it is recorded, and comes back, conf/all first', () => {
   set('ipv4/conf/eth0/forwarding', '1');
   open().beforeChange([sysctl('all')]);

@@ -105,11 +105,11 @@ function isReadOnly({ code }: KernelFault): boolean {
 
 /**
  * Without IPv6's switch of conf/all no IPv6 packet is forwarded. IPv4's is a default for devices to come, and canal sets
- * its devices one by one, over netlink; accept_ra only hardens a device that nobody advertises on, and where
+ * its devices one by one, over netlink; proxy_delay only slows a first packet, accept_ra only hardens a device that nobody advertises on, and where
  * disable_ipv6 stands in the way the address is refused, which is told by itself.
  */
 function isVital({ link, family, name }: DesiredSysctl): boolean {
-  return name !== 'accept_ra' && name !== 'disable_ipv6' && !(link === 'all' && family === 4);
+  return name !== 'accept_ra' && name !== 'disable_ipv6' && name !== 'proxy_delay' && !(link === 'all' && family === 4);
 }
 
 function readOnly(sysctl: DesiredSysctl): ReadOnlySysctl {

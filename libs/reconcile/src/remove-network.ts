@@ -29,8 +29,8 @@ export async function planRemoval(kernel: NetworkKernel, scope: RemovalScope): P
     routeProtocols: scope.pods ? [NODE_ROUTE_PROTOCOL, POD_ROUTE_PROTOCOL] : [NODE_ROUTE_PROTOCOL],
   });
   const { operations } = diffNetwork(EMPTY_STATE, snapshot, { inSync: true });
-  // Routes and neighbours of a pod's link go with it.
-  return scope.pods ? [...operations, ...hostEnds(snapshot)] : operations;
+  // Routes and neighbours of a pod's link go with it; what a bridge answers for does not.
+  return scope.pods ? [...operations, ...hostEnds(snapshot), ...proxiesLeft(snapshot, operations)] : operations;
 }
 
 /** Goes on after a failure. What has gone with the device before it counts as removed. Throws KernelError. */
@@ -53,6 +53,14 @@ function hostEnds({ links }: NetworkSnapshot): NetworkOperation[] {
   return links
     .filter(({ name, kind }) => kind === 'veth' && name.startsWith(HOST_VETH_PREFIX))
     .map(({ name }) => ({ type: 'link-delete', name }));
+}
+
+/** Those of pods that have a route until their link goes, which the diff takes for pods that are about to be. */
+function proxiesLeft({ proxies }: NetworkSnapshot, planned: readonly NetworkOperation[]): NetworkOperation[] {
+  const done = new Set(planned.flatMap((operation) => (operation.type === 'proxy-delete' ? [operation.proxy.ip] : [])));
+  return proxies
+    .filter(({ ip, protocol }) => protocol === POD_ROUTE_PROTOCOL && !done.has(ip))
+    .map(({ link, ip }) => ({ type: 'proxy-delete', proxy: { link, ip } }));
 }
 
 function isGone(code: string): boolean {

@@ -65,6 +65,10 @@ export class TestAgent implements Disposable {
   readonly node: AgentNode;
   readonly kernel: NetworkKernel;
   readonly reports: NetworkTurnReport[] = [];
+  /** Pods of the node. */
+  attachments: readonly Attachment[];
+  /** As with --policy-socket. */
+  policed = false;
   conf: NetConf;
   peers: readonly Peer[] = [];
   families: readonly IpFamily[];
@@ -83,6 +87,7 @@ export class TestAgent implements Disposable {
     families: readonly IpFamily[],
   ) {
     this.node = node;
+    this.attachments = [node.attachment];
     this.kernel = kernel;
     this.#clock = clock;
     this.#log = log;
@@ -121,9 +126,12 @@ export class TestAgent implements Disposable {
 
   async turn(): Promise<NetworkTurnReport> {
     const compiled = await this.compile();
+    const interfaces = await this.kernel.listInterfaces();
+    const ownAddresses = new Set(interfaces.flatMap(({ addresses }) => addresses.map(({ address }) => address.ip)));
+    const options = { policed: this.policed, ownAddresses };
     const report = await turnNetwork(
       this.kernel,
-      ({ links }) => mergeStates(compiled.state, compilePods([this.node.attachment], links).state),
+      ({ links }) => mergeStates(compiled.state, compilePods(this.attachments, links, options).state),
       { inSync: this.inSync, linger: this.#linger },
     );
     this.reports.push(report);
