@@ -9,17 +9,17 @@ import { type ConfList, parseConfList, parseContainerId } from '@canal/cni-spec'
 import { createCniCache } from '@canal/node-state';
 import { type CniRuntime, createCniRuntime, createPluginExec } from '@canal/node-state/runtime';
 import { NETWORK_POLICIES, PODS } from '@canal/store-port';
-import { createTestNetns, type TestNetns } from '@canal/testing';
+import { createTestNetns, type TestNetns, waitFor } from '@canal/testing';
 import { parseInterfaceName, unwrap } from 'net-types';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type AgentNode, createAgentNode, NODE_NAME } from './testing/agent-node.ts';
 import { type EagerClients, startEagerClients } from './testing/eager-clients.ts';
 
-const COUNT = Number(process.env['CANAL_NEW_PODS'] ?? 150);
+const COUNT = Number(process.env['CANAL_NEW_PODS'] ?? 500);
 /** As many as a kubelet starts at a time on two processors. */
 const AT_A_TIME = 4;
 const PORT = 9_999;
-/** How long a client goes on after ADD. */
+/** How long a client goes on after ADD at least. */
 const AFTER_MS = 20;
 /** With these labels a pod may not send at all; others may. */
 const MUTE = { app: 'mute' };
@@ -98,8 +98,15 @@ interface MadePod {
   readonly addMs: number;
 }
 
+interface PodToMake {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly list: ConfList;
+  /** The client goes on until it is heard. */
+  readonly awaited: boolean;
+}
+
 /** From the sandbox to its end, with a client that sends as long as it lives. */
-async function makePod(name: string, labels: Readonly<Record<string, string>>, list: ConfList): Promise<MadePod> {
+async function makePod(name: string, { labels, list, awaited }: PodToMake): Promise<MadePod> {
   const { metadata } = await node.store.create(PODS, {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -122,12 +129,14 @@ async function makePod(name: string, labels: Readonly<Record<string, string>>, l
   const startedMs = performance.now();
   const result = await runtime.add(list, call);
   const addMs = performance.now() - startedMs;
+  const [ip] = result['ips'] as { address: string }[];
+  const address = ip?.address.replace(/\/.*/, '') ?? '';
   await Bun.sleep(AFTER_MS);
+  if (awaited) await waitFor(`a word of ${name}`, () => heardFrom().has(address));
   await clients.drop(netns);
   await runtime.del(list, call);
   await node.store.delete(PODS, name, 'default');
-  const [ip] = result['ips'] as { address: string }[];
-  return { address: ip?.address.replace(/\/.*/, '') ?? '', addMs };
+  return { address, addMs };
 }
 
 /** Some at a time; every fifth may send. */
@@ -138,7 +147,14 @@ async function makePods(prefix: string, count: number, policy: 'required' | 'off
   const worker = async (): Promise<void> => {
     for (let index = next++; index < count; index = next++) {
       const isMute = index % 5 !== 4;
-      made.push({ isMute, ...(await makePod(`${prefix}-${index}`, isMute ? MUTE : {}, list)) });
+      made.push({
+        isMute,
+        ...(await makePod(`${prefix}-${index}`, {
+          labels: isMute ? MUTE : {},
+          list,
+          awaited: !isMute && policy === 'required',
+        })),
+      });
     }
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, worker));

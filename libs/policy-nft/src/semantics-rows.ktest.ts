@@ -14,8 +14,22 @@ const ELSEWHERE: readonly (readonly [number, string, string])[] = [
   [15, './policy-packets.ktest.ts', 'errors about allowed flows pass, and no others'],
   [18, './policy-flows.ktest.ts', 'of the flows of a pod that is isolated, those that it may not take are cut'],
   [18, './policy-packets.ktest.ts', 'what is open stays open when rules change'],
-  [20, '../../../apps/policy-agent/src/agent-kills.ktest.ts', 'no denied flow passes, no allowed one is lost'],
-  [20, './policy-nft-kernel.ktest.ts', 'a second agent finds everything as it is: no write, the same generation'],
+  [
+    19,
+    '../../../apps/policy-agent/src/new-pods.ktest.ts',
+    'nothing that a pod sends before its rules are there is accepted',
+  ],
+  [20, '../../../apps/policy-agent/src/repair-times.ktest.ts', 'each kind of tampering is repaired within a second'],
+  [
+    20,
+    '../../../apps/policy-agent/src/agent-kills.ktest.ts',
+    'while all changes: no denied flow passes, no allowed one is lost',
+  ],
+  [
+    20,
+    '../../../apps/policy-agent/src/agent-kills.ktest.ts',
+    'the same generation of rules, a silent monitor of routes',
+  ],
   [26, './policy-packets.ktest.ts', 'router advertisements, redirects and neighbour messages of others do not pass'],
 ];
 const ROW_COUNT = 30;

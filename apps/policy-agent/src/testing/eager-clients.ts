@@ -1,4 +1,5 @@
 /** Clients that send from the first moment of their pods, in a process of their own so that nothing here delays them. */
+// eslint-disable-next-line @nx/enforce-module-boundaries -- of tests alone
 import type { TestNetns } from '@canal/testing';
 
 export interface EagerClients extends AsyncDisposable {
