@@ -26,6 +26,19 @@ test('what was put before the mark comes before it, what is new after it comes a
   expect(drain(queue)).toEqual([]);
 });
 
+test('what takes the place of an object is told before the object goes', () => {
+  const queue = new KeyedQueue<number>();
+  put(queue, 'old', 1);
+  drain(queue);
+  put(queue, 'old', 2);
+  put(queue, 'new', 1);
+  queue.delete('old');
+  expect(drain(queue).map((event) => ('key' in event ? `${event.type} ${event.key}` : event.type))).toEqual([
+    'put new',
+    'delete old',
+  ]);
+});
+
 test('only changes of the connection are told, and only the latest', () => {
   const queue = new KeyedQueue<number>();
   queue.connection(true);

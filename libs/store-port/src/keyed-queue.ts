@@ -84,7 +84,10 @@ export class KeyedQueue<T> {
 
   #set(key: string, change: Change<T>): void {
     const early = this.#mark === 'none' || this.#beforeMark.has(key);
-    (early ? this.#beforeMark : this.#afterMark).set(key, change);
+    const changes = early ? this.#beforeMark : this.#afterMark;
+    // At its own time: what takes an object's place was put before the object went.
+    if (change.type === 'delete') changes.delete(key);
+    changes.set(key, change);
     this.#notify();
   }
 
