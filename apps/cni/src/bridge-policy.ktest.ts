@@ -312,6 +312,15 @@ describe('what a pod sends to others past the node', () => {
   });
 });
 
+test('CHECK finds a port that is isolated no more', async () => {
+  await setUp('required');
+  await node.runtime.check(node.list(), a);
+  node.run('bridge', 'link', 'set', 'dev', hostEnds.get(a.path) ?? '', 'isolated', 'off');
+  await expect(node.runtime.check(node.list(), a)).rejects.toMatchObject({
+    details: expect.stringContaining('is not isolated from other ports') as string,
+  });
+});
+
 test('without policy frames pass from port to port, past all hooks', async () => {
   await setUp('off');
   node.bridgeNetfilter(0);
