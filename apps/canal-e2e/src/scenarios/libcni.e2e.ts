@@ -13,6 +13,8 @@ const NETNS = 'canal-e2e-libcni';
 /** cnitool's gc names no valid attachment: under canal's own name it would take the node's pods down. */
 const GC_NETWORK = 'canal-e2e-gc';
 const GC_CONF_DIR = '/run/canal-e2e-gc';
+/** A namespace is gone by name at once; the kernel takes what it held, its number in others too, some time later. */
+const TEARDOWN_MS = 10_000;
 
 interface AddResult {
   readonly cniVersion: string;
@@ -71,8 +73,12 @@ scenario(
     await cnitool.run('del', 'canal');
     await cnitool.run('del', 'canal');
     await close();
-    const left = compareListings(before, await listNode(control, node.name));
-    expect(left, describeResidue(left)).toEqual({ added: [], removed: [] });
+    const listAgain = async (): Promise<true> => {
+      const left = compareListings(before, await listNode(control, node.name));
+      expect(left, describeResidue(left)).toEqual({ added: [], removed: [] });
+      return true;
+    };
+    await eventually('the node to be as before', listAgain, { withinMs: TEARDOWN_MS });
   },
 );
 
@@ -100,10 +106,14 @@ scenario('cnitool (libcni): gc clears away what nobody lists', { limitMs: 60_000
   expect(there.added.filter((line) => line.startsWith('link cnl'))).toHaveLength(1);
   await cnitool.run('gc', GC_NETWORK);
   await close();
-  const left = compareListings(before, await listNode(control, node.name));
-  const kept = left.added.filter((line) => !/\/(?:lock|last_reserved_ip\.\d|\.swept-boot-id)$/u.test(line));
-  expect(kept, describeResidue(left)).toEqual([]);
-  expect(left.removed).toEqual([]);
+  const listAgain = async (): Promise<true> => {
+    const left = compareListings(before, await listNode(control, node.name));
+    const kept = left.added.filter((line) => !/\/(?:lock|last_reserved_ip\.\d|\.swept-boot-id)$/u.test(line));
+    expect(kept, describeResidue(left)).toEqual([]);
+    expect(left.removed).toEqual([]);
+    return true;
+  };
+  await eventually('the node to be as before', listAgain, { withinMs: TEARDOWN_MS });
 });
 
 scenario(
