@@ -49,6 +49,11 @@ describe('policy-agent flags', () => {
   test.each([
     { argv: ['--tunnel-ports=8472,nine'], names: ['--tunnel-ports', '"8472,nine"', '8472,8285'] },
     { argv: ['--socket=policy.sock'], names: ['--socket', 'absolute path'] },
+    // Its directory is closed to all but root.
+    { argv: ['--socket=/run/policy.sock'], names: ['--socket', 'a directory of its own'] },
+    { argv: ['--socket=/var/run/policy.sock'], names: ['a directory of its own'] },
+    { argv: ['--socket=/run//policy.sock'], names: ['a directory of its own'] },
+    { argv: ['--socket=/run/canal/../policy.sock'], names: ['a directory of its own'] },
     { argv: ['--socket=/policy.sock'], names: ['--socket', 'with a directory'] },
     { argv: [`--socket=/run/${'x'.repeat(110)}`], names: ['107 bytes'] },
     { argv: ['--strikt'], names: ['did you mean --strict?'] },

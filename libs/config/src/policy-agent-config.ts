@@ -78,11 +78,18 @@ function readConfig(flags: FlagValues<PolicyAgentFlag>, environment: Environment
 /** sun_path of unix(7) with its closing NUL byte. */
 const MAX_SOCKET_PATH_BYTES = 107;
 
+/** Directories that others need open, below or beside which a socket's own may be. */
+const SHARED_DIRECTORY = /^(?:\/(?:dev|etc|opt|root|run|srv|tmp|usr|var)|\/dev\/shm|\/var\/(?:cache|lib|log|run|tmp))$/;
+
 function readSocket(flags: FlagValues<PolicyAgentFlag>): string {
   const path = flags.text('socket');
   // Its directory is closed to others, so it must be one of its own.
-  if (!/^\/[^/]+\/.*[^/]$/.test(path) || new TextEncoder().encode(path).length > MAX_SOCKET_PATH_BYTES) {
-    flags.problem('socket', path, `an absolute path of at most ${MAX_SOCKET_PATH_BYTES} bytes with a directory`);
+  const isPlain = /^(?:\/(?!\.{1,2}(?:\/|$))[^/]+){2,}$/.test(path);
+  const directory = path.slice(0, path.lastIndexOf('/'));
+  const isTooLong = new TextEncoder().encode(path).length > MAX_SOCKET_PATH_BYTES;
+  if (!isPlain || isTooLong || SHARED_DIRECTORY.test(directory)) {
+    const expected = `an absolute path of at most ${MAX_SOCKET_PATH_BYTES} bytes with a directory of its own, such as /run/canal/policy.sock`;
+    flags.problem('socket', path, expected);
   }
   return path;
 }
