@@ -5,6 +5,7 @@ import { connectNetns, createCapturedLogger, createTestNetns, type TestNetns, wa
 import { parseInterfaceAddress, parseInterfaceName, parseIp, parseMac, unwrap } from 'net-types';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { planRemoval, removeNetwork } from './remove-network.ts';
 import { TestAgent } from './testing/test-agent.ts';
 
 const LIMIT_MS = 1_000;
@@ -122,6 +123,15 @@ test('what the bridge answered for a pod goes with the pod, and nobody else’s'
   await agent.turn();
   const proxies = node.run(['ip', 'neigh', 'show', 'proxy']).trim().split('\n');
   expect(proxies.map((line) => line.split(' ')[0]).sort()).toEqual(['fd00:10:244:1::6', 'fd00::77']);
+});
+
+test('an uninstall takes away what the bridge answered for, on a bridge that stays', async () => {
+  agent.policed = true;
+  await agent.turn();
+  node.run(['ip', 'neigh', 'add', 'proxy', 'fd00::77', 'dev', 'cni0']);
+  const removals = await removeNetwork(agent.kernel, await planRemoval(agent.kernel, { pods: true }));
+  expect(removals.filter(({ problem }) => problem !== undefined)).toEqual([]);
+  expect(node.run(['ip', 'neigh', 'show', 'proxy']).trim()).toBe('fd00::77 dev cni0 proxy');
 });
 
 const PORT = 'cnl00000000005';
