@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import type { AgentAnswer } from '@canal/agent-protocol';
 import { NETWORK_POLICIES, PODS } from '@canal/store-port';
 import { waitFor } from '@canal/testing';
@@ -424,6 +425,25 @@ describe('what is told', () => {
     expect(agent.readyz().ok).toBe(true);
     await waitFor('the event', async () => (await cluster.events('KubeProxyIpvs')).length === 1);
   });
+
+  test.each(['the socket', 'the attachments'])(
+    'the host’s directory of %s was replaced: the agent ends',
+    async (which) => {
+      await using cluster = createTestCluster();
+      const { config } = cluster;
+      const point = which === 'the socket' ? dirname(config.socket) : `${config.cniStateDir}/attachments`;
+      const line = (root: string): string => `1 0 259:1 ${root} ${point} rw - ext4 /dev/x rw\n`;
+      cluster.mountinfo = line('/run/canal');
+      const started = await cluster.startReady();
+      cluster.mountinfo = line('/run/canal//deleted');
+      expect(String(await started.crash())).toContain(
+        `${point} is a mount of a directory of the host that was deleted`,
+      );
+      const [event] = await cluster.events('HostDirectoryReplaced');
+      expect(event?.['involvedObject']).toMatchObject({ kind: 'Node', name: 'node-a' });
+    },
+    20_000,
+  );
 
   test('status, endpoints and explain', async () => {
     await using cluster = createTestCluster();

@@ -1,10 +1,11 @@
 /** The agent over whatever world it is given: the real kernel and API server, or those of a test. */
 import { readdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { AgentStatusMessage } from '@canal/agent-protocol';
 import type { AnnotationKeys } from '@canal/api-schema';
 import type { PolicyAgentConfig } from '@canal/config';
 import type { PolicyKernel } from '@canal/kernel-port';
-import { createAttachmentStore, watchDirectoryOf } from '@canal/node-state';
+import { createAttachmentStore, watchDirectoryOf, watchMountedDirectories } from '@canal/node-state';
 import type { PolicyEngine } from '@canal/policy-compile';
 import type { Clock, Logger } from '@canal/runtime-port';
 import { createEventRecorder, nodeSubject } from '@canal/store-kube';
@@ -77,6 +78,7 @@ export function startAgent(
   const nodeEvents = recorder.about(nodeSubject(nodeName));
   const problems = new ProblemLog(log, nodeEvents);
   const attachments = createAttachmentStore(config.cniStateDir);
+  const attachmentsRoot = `${config.cniStateDir}/attachments`;
   const changed = (kind: string): void => {
     runner.changed(kind);
     reports.changed();
@@ -124,7 +126,7 @@ export function startAgent(
   );
   const attachmentWatch = new AttachmentWatch({
     attachments,
-    root: `${config.cniStateDir}/attachments`,
+    root: attachmentsRoot,
     listNetworks: (root) => readdirSync(root),
     endpoints,
     clock,
@@ -209,6 +211,11 @@ export function startAgent(
     reports: reports.run(signal),
     monitor: upkeep.monitor(signal),
     upkeep: upkeep.run(signal),
+    mounts: watchMountedDirectories(
+      [dirname(config.socket), config.cniStateDir, attachmentsRoot],
+      { readMountinfo: () => world.readFile('/proc/self/mountinfo'), clock, problems },
+      signal,
+    ),
   };
   return {
     healthz: agentStatus.healthz,

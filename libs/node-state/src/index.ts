@@ -13,6 +13,7 @@ export { type AtomicWriteOptions, removeTemporaryFiles, TEMPORARY_PREFIX, writeF
 export { readBootId } from './boot-id.ts';
 export { type CachedAttachment, type CniCache, createCniCache, DEFAULT_CNI_CACHE_DIR } from './cni-cache.ts';
 export { watchDirectoryOf } from './file-watch.ts';
+export { watchMountedDirectories } from './mounted-directories.ts';
 export {
   createNodeAddresses,
   type NodeAddresses,

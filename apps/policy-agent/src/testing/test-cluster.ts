@@ -31,6 +31,8 @@ export interface AgentUnderTest {
   readonly log: CapturedLogger;
   metrics(): Promise<string>;
   stop(): Promise<void>;
+  /** Why the agent ended by itself. */
+  crash(): Promise<unknown>;
 }
 
 export interface TestCluster extends AsyncDisposable {
@@ -39,6 +41,8 @@ export interface TestCluster extends AsyncDisposable {
   readonly config: PolicyAgentConfig;
   /** The API server cannot be reached by requests. */
   down: boolean;
+  /** Content of /proc/self/mountinfo. */
+  mountinfo: string;
   /** Events of these kinds wait. */
   readonly held: Set<string>;
   release(): void;
@@ -88,6 +92,7 @@ export function createTestCluster(argv: readonly string[] = []): TestCluster {
     kernel,
     config,
     down: false,
+    mountinfo: '',
     held,
     distort: (object) => object,
     release() {
@@ -162,7 +167,10 @@ export function createTestCluster(argv: readonly string[] = []): TestCluster {
       clock: createSystemClock(),
       timeMs: () => Date.now(),
       random: () => 0.5,
-      readFile: () => '{"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan", "Port": 9472}}',
+      readFile: (path: string) =>
+        path === '/proc/self/mountinfo'
+          ? cluster.mountinfo
+          : '{"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan", "Port": 9472}}',
       localAddresses: (): readonly Ip[] => [unwrap(parseIp('10.244.1.1'))],
       links,
       peerUid: () => 0,
@@ -171,7 +179,7 @@ export function createTestCluster(argv: readonly string[] = []): TestCluster {
     };
     const keys = unwrap(annotationKeys(DEFAULT_ANNOTATION_PREFIX));
     const agent = startAgent(world, config, NODE, keys, controller.signal);
-    return {
+    const started: AgentUnderTest = {
       agent,
       log,
       metrics: () => metrics.render(),
@@ -179,7 +187,14 @@ export function createTestCluster(argv: readonly string[] = []): TestCluster {
         controller.abort();
         await agent.done;
       },
+      async crash() {
+        running.delete(started);
+        const reason: unknown = await agent.done.catch((error: unknown) => error);
+        controller.abort();
+        return reason;
+      },
     };
+    return started;
   }
 
   function moodyStore(): Store {

@@ -1,7 +1,6 @@
-import type { Complaint } from '@canal/telemetry';
 import { createFakeClock } from '@canal/testing';
 import { expect, test } from 'vitest';
-import { mountRoots, watchMountedDirectories } from './mounted-directories.ts';
+import { type MountComplaint, mountRoots, watchMountedDirectories } from './mounted-directories.ts';
 
 const LINE = (root: string, point: string): string =>
   `1201 1190 259:1 ${root} ${point} rw,relatime master:1 - ext4 /dev/nvme0n1p1 rw\n`;
@@ -14,14 +13,14 @@ test('what each mount shows; the later of two on one point, blanks as they are',
 
 function watching(directories: readonly string[], before: string) {
   const clock = createFakeClock();
-  const told: Complaint[] = [];
+  const told: MountComplaint[] = [];
   const stop = new AbortController();
   const world = { mountinfo: before };
   let end: string | undefined;
   const deps = {
     clock,
     readMountinfo: () => world.mountinfo,
-    problems: { update: (_: string, complaints: readonly Complaint[]) => void told.push(...complaints) },
+    problems: { update: (_: string, complaints: readonly MountComplaint[]) => void told.push(...complaints) },
   };
   const done = watchMountedDirectories(directories, deps, stop.signal).then(
     () => (end = 'resolved'),

@@ -4,7 +4,6 @@
  * start of the container mounts the new one.
  */
 import type { Clock } from '@canal/runtime-port';
-import type { ProblemLog } from '@canal/telemetry';
 
 const POLL_MS = 3_000;
 /** The Event is on its way to the API server when the agent ends. */
@@ -14,7 +13,15 @@ export interface MountWatchDeps {
   /** Content of /proc/self/mountinfo. */
   readonly readMountinfo: () => string;
   readonly clock: Clock;
-  readonly problems: Pick<ProblemLog, 'update'>;
+  /** Telemetry's ProblemLog. */
+  readonly problems: { update(source: string, complaints: readonly MountComplaint[]): void };
+}
+
+export interface MountComplaint {
+  readonly key: string;
+  readonly severity: 'error';
+  readonly event: 'HostDirectoryReplaced';
+  readonly message: string;
 }
 
 /** Resolves when the signal aborts. Throws when one of the directories, a mount of its own, is not the host's any more. */
