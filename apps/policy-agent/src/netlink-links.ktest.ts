@@ -11,12 +11,13 @@ test('a device that took the name of one that went is not gone', async () => {
   const stop = new AbortController();
   const log = createCapturedLogger();
   const problems = new ProblemLog(log, { emit: () => undefined });
-  const watching = netns.within(() =>
-    watchLinks(
+  // Sockets are opened before the first wait, so in the namespace.
+  const started = netns.within(() => ({
+    watching: watchLinks(
       { events: netlinkLinks, onGone: (name) => gone.push(name), clock: createSystemClock(), log, problems },
       stop.signal,
     ),
-  );
+  }));
   // Nothing is heard of before all is done.
   netns.run(['ip', 'link', 'del', 'cnlone']);
   netns.run(['ip', 'link', 'add', 'cnlone', 'type', 'bridge']);
@@ -26,5 +27,5 @@ test('a device that took the name of one that went is not gone', async () => {
   netns.run(['ip', 'link', 'del', 'cnlone']);
   await waitFor('the end', () => gone.includes('cnlone'));
   stop.abort();
-  await watching;
+  await started.watching;
 });
