@@ -2,6 +2,7 @@
  * Random clusters: their rules in the kernel, their packets sent, and what arrived held against the words of the API.
  * CANAL_SEED repeats a run, CANAL_PACKETS makes it longer.
  */
+import type { PolicyRule } from '@canal/model';
 import { createPolicyEngine } from '@canal/policy-compile';
 import { judgeByTheWords, type PolicyCluster } from '@canal/policy-oracle';
 import { packetPlaces, Random, randomCluster, randomPacket } from '@canal/policy-oracle/testing';
@@ -248,8 +249,8 @@ function receivedByNode(): Set<string> {
 }
 
 /** `spoil`: what the kernel gets is made of another cluster. */
-async function run(packets: number, spoil: (cluster: PolicyCluster) => PolicyCluster): Promise<Tally> {
-  const random = new Random(SEED);
+async function run(seed: number, packets: number, spoil: (cluster: PolicyCluster) => PolicyCluster): Promise<Tally> {
+  const random = new Random(seed);
   const tally = { allowed: 0, denied: 0, differences: [] as string[] };
   const kernel = createPolicyKernel({ netns: world.node.path });
   for (let clusters = 0; tally.allowed + tally.denied < packets; clusters++) {
@@ -282,7 +283,7 @@ test(
   { timeout: 600_000 },
   async () => {
     const started = performance.now();
-    const { allowed, denied, differences } = await run(PACKETS, (cluster) => cluster);
+    const { allowed, denied, differences } = await run(SEED, PACKETS, (cluster) => cluster);
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     process.stdout.write(
       `seed ${SEED}: ${allowed + denied} packets in ${seconds} s, ${allowed} allowed, ${denied} denied, ${differences.length} differences\n`,
@@ -293,32 +294,32 @@ test(
   },
 );
 
+const withoutExceptions = (rule: PolicyRule): PolicyRule => ({
+  ...rule,
+  peers: rule.peers === 'any' ? 'any' : rule.peers.map((peer) => ('except' in peer ? { ...peer, except: [] } : peer)),
+});
+
+/** Clusters in which each of these shows. */
+const SPOILT_SEED = 1;
+
 /** What would be found if the rules said something else. */
 test.each<[string, (cluster: PolicyCluster) => PolicyCluster]>([
   ['policies', (cluster) => ({ ...cluster, policies: [] })],
   ['egress', (cluster) => ({ ...cluster, policies: cluster.policies.map(({ egress: _, ...rest }) => rest) })],
   [
-    'exceptions of ingress',
+    'exceptions',
     (cluster) => ({
       ...cluster,
       policies: cluster.policies.map((policy) => ({
         ...policy,
-        ...(policy.ingress && {
-          ingress: policy.ingress.map((rule) => ({
-            ...rule,
-            peers:
-              rule.peers === 'any'
-                ? rule.peers
-                : rule.peers.map((peer) => (peer.type === 'block' ? { ...peer, except: [] } : peer)),
-          })),
-        }),
+        ...(policy.ingress && { ingress: policy.ingress.map(withoutExceptions) }),
+        ...(policy.egress && { egress: policy.egress.map(withoutExceptions) }),
       })),
     }),
   ],
   ['a pod', (cluster) => ({ ...cluster, pods: cluster.pods.slice(1) })],
-])('rules that lack %s are found out', { timeout: 300_000 }, async (_, spoil) => {
-  let found = 0;
-  for (let packets = 400; found === 0 && packets <= 1600; packets *= 2)
-    found = (await run(packets, spoil)).differences.length;
-  expect(found).toBeGreaterThan(0);
+])('rules that lack %s are found out', { timeout: 300_000 }, async (name, spoil) => {
+  const { differences } = await run(SPOILT_SEED, 1000, spoil);
+  process.stdout.write(`without ${name}: ${differences.length} differences\n`);
+  expect(differences.length).toBeGreaterThan(0);
 });

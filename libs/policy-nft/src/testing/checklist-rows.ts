@@ -1,7 +1,7 @@
 /** The rows of the checklist of NetworkPolicy v1 semantics, each as objects of the API and ways that are open and closed. */
 import type { Step } from './checklist-world.ts';
 
-export interface RowCase {
+interface RowCase {
   /** Numbers of the rows that it shows. */
   readonly rows: readonly number[];
   readonly title: string;
@@ -9,7 +9,7 @@ export interface RowCase {
 }
 
 /** `a/name` with a spec. */
-export function policy(name: string, spec: object): object {
+function policy(name: string, spec: object): object {
   const [namespace = '', short = ''] = name.split('/');
   return {
     apiVersion: 'networking.k8s.io/v1',

@@ -24,9 +24,9 @@ import { type Place, PORTS, type Probe, readProbes, runProbes } from './checklis
 import { ip } from './rules.ts';
 import { setUpServices } from './services.ts';
 
-export type PodName = 'subject' | 'web' | 'b-web' | 'b-db' | 'far' | 'distant' | 'host-web';
+type PodName = 'subject' | 'web' | 'b-web' | 'b-db' | 'far' | 'distant' | 'host-web';
 
-export interface PodSpec {
+interface PodSpec {
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly containers?: readonly object[];
@@ -87,7 +87,7 @@ export interface ChecklistWorld extends AsyncDisposable {
   run(steps: readonly Step[], meanwhile?: () => Promise<void>): Promise<Outcome>;
 }
 
-export interface Outcome {
+interface Outcome {
   readonly differences: readonly string[];
   /** Packets asked about, those of the counter-proof not counted. */
   readonly probes: number;

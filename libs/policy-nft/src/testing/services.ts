@@ -7,8 +7,8 @@ import { NODE, OTHER_NODE, type PolicyWorld } from '@canal/testing';
 import { type Place, SERVICE_PORTS } from './checklist-probes.ts';
 
 /** Ports of the node that lead to port 80 of the place `subject`; the second without masquerade, as a hostPort does. */
-export const NODE_PORT = 30_080;
-export const HOST_PORT = 30_081;
+const NODE_PORT = 30_080;
+const HOST_PORT = 30_081;
 
 const PROTOCOLS = ['tcp', 'udp', 'sctp'] as const;
 const PODS = { ip4: '10.244.0.0/16', ip6: 'fd00:10:244::/48' } as const;
