@@ -26,16 +26,10 @@ type PodReference = NonNullable<PolicyEndpoint['pod']>;
 
 /** The plugin's caller waits behind it. */
 const FETCH_LIMIT_MS = 2_000;
-/** Of a static pod the runtime knows the kubelet's uid, the API server the mirror's; the kubelet notes its own here. */
-const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
 
 export class LocalPods implements StreamConsumer<PolicyPod> {
   readonly type = PODS;
-  readonly parse = (object: KubeObject): Parsed<PolicyPod> => {
-    const pod = parsePolicyPod(object);
-    const uid = object.metadata.annotations?.[MIRROR_ANNOTATION];
-    return pod.ok && uid !== undefined && uid !== '' ? { ok: true, value: { ...pod.value, uid } } : pod;
-  };
+  readonly parse = (object: KubeObject): Parsed<PolicyPod> => parsePolicyPod(object);
   readonly #deps: LocalPodsDeps;
   /** Uids by `namespace/name`. */
   readonly #uids = new Map<string, string>();
