@@ -19,9 +19,15 @@ beforeEach(() => {
   nodes = new NodeAddresses({ nodeName: 'a', keys: KEYS, tunnelPorts: [8472], allowSample: 0 });
 });
 
-function put(name: string, internalIp: string, annotations: Readonly<Record<string, string>> = {}): void {
+function put(
+  name: string,
+  internalIp: string,
+  annotations: Readonly<Record<string, string>> = {},
+  podCIDRs: readonly string[] = [],
+): void {
   const object = {
     metadata: { name, annotations },
+    spec: { podCIDR: podCIDRs[0], podCIDRs },
     status: { addresses: [{ type: 'InternalIP', address: internalIp }] },
   };
   const parsed = nodes.parse(object);
@@ -45,6 +51,17 @@ test('this node’s own are those of its object and of its devices', () => {
   nodes.setLocalAddresses(['192.0.2.1', '10.244.1.1'].map((text) => unwrap(parseIp(text))));
   expect(nodes.settle(engine)).toBe(true);
   expect(told).toEqual({ own: ['192.0.2.1', '10.244.1.1'], others: ['192.0.2.2'] });
+});
+
+test('another node’s tunnel address is a node’s, and may not send to the tunnel’s port', () => {
+  put('a', '192.0.2.1', {}, ['10.244.1.0/24']);
+  put('b', '192.0.2.2', {}, ['10.244.2.0/24', 'fd00:0:0:2::/64']);
+  expect(nodes.settle(engine)).toBe(true);
+  expect(told).toEqual({ own: ['192.0.2.1'], others: ['192.0.2.2', '10.244.2.0', 'fd00:0:0:2::'] });
+  expect(texts(nodes.guard().nodeAddresses)).toEqual(['192.0.2.1', '192.0.2.2']);
+  put('b', '192.0.2.2', {}, ['10.244.3.0/24']);
+  expect(nodes.settle(engine)).toBe(true);
+  expect(told?.others).toEqual(['192.0.2.2', '10.244.3.0']);
 });
 
 test('a kubelet’s report that says nothing new changes nothing', () => {

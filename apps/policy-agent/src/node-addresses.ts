@@ -14,11 +14,22 @@ export interface NodeAddressesOptions {
   readonly allowSample: number;
 }
 
-export class NodeAddresses implements StreamConsumer<readonly Ip[]> {
+/** What one Node object tells. */
+interface NodeParts {
+  /** From these it sends to the tunnels' ports. */
+  readonly addresses: readonly Ip[];
+  /**
+   * The first of each block of its pods: its tunnel device has it (flannel's rule), and pods of other nodes see the node
+   * by it. Not for the guard: it stands inside the tunnel's packets, never outside of them.
+   */
+  readonly tunnelAddresses: readonly Ip[];
+}
+
+export class NodeAddresses implements StreamConsumer<NodeParts> {
   readonly type = NODES;
-  readonly parse: (object: KubeObject) => Parsed<readonly Ip[]>;
+  readonly parse: (object: KubeObject) => Parsed<NodeParts>;
   readonly #options: NodeAddressesOptions;
-  readonly #nodes = new Map<string, readonly Ip[]>();
+  readonly #nodes = new Map<string, NodeParts>();
   #localAddresses: readonly Ip[] = [];
   #netConfPorts: readonly number[] = [];
   #changed = true;
@@ -32,16 +43,17 @@ export class NodeAddresses implements StreamConsumer<readonly Ip[]> {
     this.parse = (object) => {
       const node = parseNode(object, keep);
       if (!node.ok) return node;
-      const { internalIps, annotations } = node.value;
+      const { internalIps, annotations, podCidrs } = node.value;
       const texts = [...internalIps, ...published.map((key) => annotations[key])];
-      return { ok: true, value: addressesOf(texts) };
+      return { ok: true, value: { addresses: addressesOf(texts), tunnelAddresses: podCidrs.map(({ ip }) => ip) } };
     };
   }
 
-  put(addresses: readonly Ip[], key: string): void {
+  put(parts: NodeParts, key: string): void {
     // Kubelets write their nodes' status every few minutes, and say nothing new.
-    if (this.#nodes.get(key)?.join() === addresses.join()) return;
-    this.#nodes.set(key, addresses);
+    const before = this.#nodes.get(key);
+    if (before !== undefined && textOf(before) === textOf(parts)) return;
+    this.#nodes.set(key, parts);
     this.#changed = true;
   }
 
@@ -80,7 +92,9 @@ export class NodeAddresses implements StreamConsumer<readonly Ip[]> {
     this.#changed = false;
     const own = this.own();
     const isOwn = new Set(own);
-    const others = [...this.#nodes].flatMap(([name, addresses]) => (name === this.#options.nodeName ? [] : addresses));
+    const others = [...this.#nodes].flatMap(([name, { addresses, tunnelAddresses }]) =>
+      name === this.#options.nodeName ? [] : [...addresses, ...tunnelAddresses],
+    );
     engine.setNodeAddresses(
       own,
       others.filter((ip) => !isOwn.has(ip)),
@@ -89,17 +103,21 @@ export class NodeAddresses implements StreamConsumer<readonly Ip[]> {
   }
 
   own(): readonly Ip[] {
-    return [...new Set([...(this.#nodes.get(this.#options.nodeName) ?? []), ...this.#localAddresses])];
+    return [...new Set([...(this.#nodes.get(this.#options.nodeName)?.addresses ?? []), ...this.#localAddresses])];
   }
 
   guard(): PolicyGuard {
     const { tunnelPorts, allowSample } = this.#options;
     return {
-      nodeAddresses: [...new Set([...this.#nodes.values()].flat())],
+      nodeAddresses: [...new Set([...this.#nodes.values()].flatMap(({ addresses }) => addresses))],
       tunnelPorts: [...new Set([...tunnelPorts, ...this.#netConfPorts])],
       allowSample,
     };
   }
+}
+
+function textOf({ addresses, tunnelAddresses }: NodeParts): string {
+  return `${addresses.join()} ${tunnelAddresses.join()}`;
 }
 
 function addressesOf(texts: readonly (string | undefined)[]): readonly Ip[] {
