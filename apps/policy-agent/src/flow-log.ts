@@ -16,8 +16,11 @@ export interface FlowLogDeps {
   readonly capacity: number;
 }
 
-/** An explanation costs some ten microseconds, and a pod can make the kernel tell a thousand verdicts a second. */
-const JOINS_PER_SECOND = 500;
+/**
+ * Of each second: a pod can make the kernel tell a thousand verdicts a second, and an explanation costs ten microseconds
+ * with a few policies and a millisecond with a thousand.
+ */
+const JOIN_MS_PER_SECOND = 50;
 const RETRY_MS = 1_000;
 
 type Listener = (record: FlowRecord) => void;
@@ -28,7 +31,8 @@ export class FlowLog {
   readonly #listeners = new Set<Listener>();
   /** Where the next record goes once the ring is full. */
   #next = 0;
-  #tokens = JOINS_PER_SECOND;
+  /** What may still be spent on joins; the last one may have cost more than there was. */
+  #budgetMs = JOIN_MS_PER_SECOND;
   #filledMs: number;
 
   constructor(deps: FlowLogDeps) {
@@ -81,16 +85,24 @@ export class FlowLog {
     for (const listener of this.#listeners) listener(record);
   }
 
-  #explain({ source, destination, protocol, destinationPort }: VerdictRecord): Explanation | undefined {
-    const { engine, clock, metrics, log } = this.#deps;
-    const nowMs = clock.nowMs();
-    this.#tokens = Math.min(JOINS_PER_SECOND, this.#tokens + ((nowMs - this.#filledMs) / 1000) * JOINS_PER_SECOND);
-    this.#filledMs = nowMs;
-    if (this.#tokens < 1) {
+  /** Undefined too when the time for it is used up. */
+  #explain(verdict: VerdictRecord): Explanation | undefined {
+    const { clock, metrics } = this.#deps;
+    const startMs = clock.nowMs();
+    const earnedMs = ((startMs - this.#filledMs) / 1000) * JOIN_MS_PER_SECOND;
+    this.#budgetMs = Math.min(JOIN_MS_PER_SECOND, this.#budgetMs + earnedMs);
+    this.#filledMs = startMs;
+    if (this.#budgetMs <= 0) {
       metrics.verdictsLost.inc();
       return undefined;
     }
-    this.#tokens -= 1;
+    const explanation = this.#ask(verdict);
+    this.#budgetMs -= clock.nowMs() - startMs;
+    return explanation;
+  }
+
+  #ask({ source, destination, protocol, destinationPort }: VerdictRecord): Explanation | undefined {
+    const { engine, log } = this.#deps;
     const explained = engine.explain({
       source: formatIp(source),
       destination: formatIp(destination),
