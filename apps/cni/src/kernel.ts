@@ -2,13 +2,15 @@
 import { writeFileSync } from 'node:fs';
 import {
   connectUnixStream,
+  NETLINK_NETFILTER,
   netnsIdentity,
   type NetnsRef,
   openNetlinkConnection,
   type UnixStream,
   withNetns,
 } from '@canal/linux-ffi';
-import type { NetlinkConnection, NetlinkError, NetlinkRequest } from 'netlink-ts';
+import { POLICY_NFT_TABLE } from '@canal/model';
+import { findNftTable, type NetlinkConnection, type NetlinkError, type NetlinkRequest, NFPROTO } from 'netlink-ts';
 import type { InterfaceName, IpFamily } from 'net-types';
 
 export type Ipv6Sysctl = 'accept_dad' | 'accept_ra' | 'disable_ipv6' | 'ndisc_notify' | 'proxy_ndp';
@@ -25,6 +27,8 @@ export interface Kernel {
   writeProxyDelay(device: InterfaceName, family: IpFamily, value: number): boolean;
   /** As linux-ffi's: throws LinuxError. */
   connectUnixStream(path: string, timeoutMs: number): UnixStream;
+  /** Whether a policy agent has made its rules since the machine started: what is not known to them is closed. */
+  hasPolicyRules(): boolean;
 }
 
 export const LINUX_KERNEL: Kernel = {
@@ -32,6 +36,10 @@ export const LINUX_KERNEL: Kernel = {
   withNetns,
   netnsIdentity,
   connectUnixStream,
+  hasPolicyRules() {
+    using netlink = openNetlinkConnection({ protocol: NETLINK_NETFILTER });
+    return findNftTable(netlink, { family: NFPROTO.INET, name: POLICY_NFT_TABLE }) !== undefined;
+  },
   writeIpv6Sysctl: (device, name, value) => writeSwitch(`ipv6/conf/${device}/${name}`, value),
   writeProxyDelay: (device, family, value) => writeSwitch(`ipv${family}/neigh/${device}/proxy_delay`, value),
 };

@@ -21,6 +21,7 @@ const NO_KERNEL: Kernel = {
   writeIpv6Sysctl: () => never('writeIpv6Sysctl'),
   writeProxyDelay: () => never('writeProxyDelay'),
   connectUnixStream: () => never('connectUnixStream'),
+  hasPolicyRules: () => never('hasPolicyRules'),
 };
 
 function never(what: string): never {

@@ -74,10 +74,22 @@ function askUntilReady(kernel: Kernel, socket: string, request: AgentRequest): u
   }
 }
 
-/** For STATUS: code 50 unless an ADD would be answered. */
-export function requireReadyAgent({ kernel, config }: PluginRequest): void {
-  const { policySocket } = config;
-  if (policySocket === undefined) return;
+/**
+ * For STATUS: code 50 while no agent has been ready since the machine started. After that an agent that is away is
+ * replaced, and an ADD meanwhile is tried again: 50 would have the kubelet call the node, and with it the pods that run
+ * there, not ready for each restart of the agent.
+ */
+export function requireReadyAgent(request: PluginRequest): void {
+  const { kernel, config } = request;
+  if (config.policySocket === undefined) return;
+  try {
+    askWhetherReady(kernel, config.policySocket);
+  } catch (error) {
+    if (!(error instanceof PluginError) || !kernel.hasPolicyRules()) throw error;
+  }
+}
+
+function askWhetherReady(kernel: Kernel, policySocket: string): void {
   const outcome = ask(kernel, policySocket, { op: 'status' }, STATUS_TIMEOUT_MS);
   if (outcome.type !== 'answer' || !outcome.answer.ok) throw refusal(policySocket, outcome, CNI_ERROR.notAvailable);
   const status = readAgentStatus(outcome.answer.value);

@@ -176,6 +176,19 @@ describe('STATUS', () => {
     await call(node);
     expect(agent.requests).toEqual([{ op: 'status' }, { op: 'status' }]);
   });
+
+  test('an agent that is away, or not in sync again, is no matter once its rules are in the kernel', async () => {
+    using node = new PolicedNode();
+    node.run('nft', 'add', 'table', 'inet', 'canal-policy');
+    await call(node);
+    {
+      using agent = new FakePolicyAgent(node.socket, () => agentStatus(false, ['pods are not listed yet']));
+      await call(node);
+      expect(agent.requests).toEqual([{ op: 'status' }]);
+    }
+    node.run('nft', 'delete', 'table', 'inet', 'canal-policy');
+    await expect(call(node)).rejects.toMatchObject({ pluginCode: 50 });
+  });
 });
 
 test('CHECK asks nothing of the agent: the rules of a pod do not need it', async () => {
