@@ -19,6 +19,14 @@ export interface LocalPodsDeps {
   readonly onFetched: () => void;
 }
 
+/**
+ * Then nothing tells a pod from the one that had its name before (a StatefulSet's keep theirs), nor, when the agent starts
+ * anew, a sandbox that is left over from its successor: by name alone it would get the rules of another.
+ */
+export const NO_UID =
+  'the container runtime does not pass K8S_POD_UID in CNI_ARGS, and a name could be that of an earlier pod. ' +
+  'Update the runtime (containerd does so since 1.5.3), then delete the pod so that it is made anew';
+
 /** `known`, or why the endpoint stays isolated. */
 export type PodLookup = { readonly known: true } | { readonly known: false; readonly reason: string };
 
@@ -68,7 +76,7 @@ export class LocalPods implements StreamConsumer<PolicyPod> {
 
   /** Known, if need be by asking the API server, at most for two seconds; an answer that comes later is taken then. */
   async lookUp(pod: PolicyEndpoint['pod']): Promise<PodLookup> {
-    if (pod === undefined) return { known: false, reason: 'the runtime did not say which pod it is' };
+    if (pod === undefined) return { known: false, reason: NO_UID };
     if (this.isKnown(pod)) return { known: true };
     const key = `${keyOf(pod)} ${pod.uid}`;
     const running = this.#fetches.get(key) ?? this.#fetch(pod);

@@ -1,18 +1,21 @@
 /**
  * What of endpoints and policies people should hear of, as Events of the pod and of the policy. Looked at after changes,
- * a second later at the most: states that pass are not told.
+ * a second later at the most: states that pass are not told. A pod that nobody can name is the node's problem.
  */
 import type { PolicyEndpoint } from '@canal/model';
 import type { EndpointStatus, PolicyEngine, PolicyStatus } from '@canal/policy-compile';
 import type { Clock, Logger } from '@canal/runtime-port';
 import type { EventRecorder, EventSink } from '@canal/store-kube';
+import type { ProblemLog } from '@canal/telemetry';
 import type { AgentMetrics } from './agent-metrics.ts';
+import { NO_UID } from './local-pods.ts';
 
 export interface ReportsDeps {
   readonly engine: Pick<PolicyEngine, 'endpointStatuses' | 'policyStatuses'>;
   /** How many policies have problems: statuses of all are worked out only for those. */
   readonly invalidPolicies: () => number;
   readonly events: EventRecorder;
+  readonly problems: Pick<ProblemLog, 'update'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: AgentMetrics;
@@ -69,6 +72,7 @@ export class Reports {
     metrics.endpoints.set(statuses.length);
     metrics.failClosedEndpoints.set(isolated.length);
     for (const status of isolated) this.#tellIsolated(status);
+    this.#tellNameless(isolated);
     const keys = new Map(statuses.map((status) => [status.endpoint.key, status]));
     for (const key of this.#toldIsolated) {
       const status = keys.get(key);
@@ -85,13 +89,22 @@ export class Reports {
     const reason =
       state === 'address-taken'
         ? 'another pod of this node has one of its addresses'
-        : (this.#reasons.get(endpoint.key) ?? 'the API server has not told of the pod');
+        : (this.#reasons.get(endpoint.key) ??
+          (endpoint.pod === undefined ? NO_UID : 'the API server has not told of the pod'));
     this.#deps.log.warn({ endpoint: endpoint.key, pod: endpoint.pod, reason }, 'a pod is isolated');
     this.#about(endpoint)?.emit({
       type: 'Warning',
       reason: 'NetworkNotReady',
       message: `isolated in both directions: ${reason}. It is opened as soon as that is over`,
     });
+  }
+
+  /** These never open by themselves: an Event of the node says what to do. */
+  #tellNameless(isolated: readonly EndpointStatus[]): void {
+    const keys = isolated.flatMap(({ endpoint }) => (endpoint.pod === undefined ? [endpoint.key] : []));
+    const message = `pods that stay isolated: ${keys.length} (${keys[0] ?? ''} …), since ${NO_UID}`;
+    const complaint = { key: 'uid', severity: 'error', event: 'PodUidUnknown', message } as const;
+    this.#deps.problems.update('endpoints', keys.length === 0 ? [] : [complaint]);
   }
 
   #tellOpened({ endpoint }: EndpointStatus): void {

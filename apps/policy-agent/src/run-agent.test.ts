@@ -445,6 +445,30 @@ describe('what is told', () => {
     20_000,
   );
 
+  test('a runtime that gives no uid: isolated however well the name is known, and the node’s Event says what to do', async () => {
+    await using cluster = createTestCluster();
+    await cluster.createPod('web', { labels: { app: 'web' }, address: WEB });
+    cluster.record({ containerId: 'c1', address: WEB, pod: { name: 'web', uid: '' } });
+    const { agent } = await cluster.startReady();
+    await waitFor('the note', () => agent.readyz().text.includes('pods that stay isolated: 1 (c1/eth0'));
+    expect(chainsOf(cluster, 'c1')).toEqual([true, true]);
+    const answer = await cluster.ask(addRequest({ containerId: 'c2', address: CLIENT }));
+    expect(valueOf(answer)).toMatchObject({
+      state: 'isolated',
+      reason: expect.stringContaining('K8S_POD_UID') as string,
+    });
+    expect(chainsOf(cluster, 'c2')).toEqual([true, true]);
+    const [event] = await waitFor('the event', async () => {
+      const events = await cluster.events('PodUidUnknown');
+      return events.length > 0 && events;
+    });
+    expect(event?.['involvedObject']).toMatchObject({ kind: 'Node' });
+    expect(event?.['message']).toContain('containerd does so since 1.5.3');
+    cluster.removeRecord('c1');
+    await cluster.ask({ op: 'delete-endpoint', key: 'c2/eth0' });
+    await waitFor('the end of it', () => !agent.readyz().text.includes('that stay isolated'));
+  });
+
   test('status, endpoints and explain', async () => {
     await using cluster = createTestCluster();
     const { metrics } = await cluster.startReady();

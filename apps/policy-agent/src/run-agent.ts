@@ -89,7 +89,7 @@ export function startAgent(
   const endpoints = new Endpoints({ engine, log, bootId: world.bootId, onChange: () => changed('endpoint') });
   let nextFlushEventMs = Number.NEGATIVE_INFINITY;
   const invalidPolicies = (): number => policies.invalid;
-  const reports = new Reports({ engine, invalidPolicies, events: recorder, clock, log, metrics });
+  const reports = new Reports({ engine, invalidPolicies, events: recorder, problems, clock, log, metrics });
   const cutter = new FlowCutter({
     kernel,
     view: engine.view,
