@@ -11,17 +11,22 @@ export type AttributeNode = readonly [rawType: number, content: string | readonl
  */
 export function attributeTree(body: Uint8Array): readonly [header: string, attributes: readonly AttributeNode[]] {
   const source = new WireSource(body);
-  return [body.subarray(0, 4).toHex(), nest(source, 4, source.length)];
+  return [hex(body.subarray(0, 4)), nest(source, 4, source.length)];
 }
 
 function nest(source: WireSource, start: number, end: number): readonly AttributeNode[] {
   const nodes: AttributeNode[] = [];
   forEachAttribute(source, start, end, (rawType, from, to) => {
-    nodes.push([rawType, (rawType & NLA_F_NESTED) !== 0 ? nest(source, from, to) : source.copy(from, to).toHex()]);
+    nodes.push([rawType, (rawType & NLA_F_NESTED) !== 0 ? nest(source, from, to) : hex(source.copy(from, to))]);
   });
   return nodes.filter((node) => !isDefaultBitwiseOp(node)).sort(([a], [b]) => a - b);
 }
 
 function isDefaultBitwiseOp([rawType, content]: AttributeNode): boolean {
   return rawType === 6 && content === '00000000';
+}
+
+/** Uint8Array.toHex is not in every runtime that this package is built for. */
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
