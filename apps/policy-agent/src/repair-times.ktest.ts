@@ -143,7 +143,7 @@ test('a program that does it again as soon as it is repaired has it repaired aga
   for (let round = 0; round < 6; round++) {
     const ms = await repairOf(['flush ruleset']);
     fight.push(ms?.toFixed(0) ?? 'not repaired');
-    // Comparisons become rarer then, up to 900 ms apart.
+    // Comparisons become rarer then, up to 500 ms apart.
     expect(ms).toBeLessThan(3 * LIMIT_MS);
   }
   times.push(`again and again              ${fight.join(', ')} ms`);

@@ -7,9 +7,14 @@ const ROOT = resolve(import.meta.dirname, '../../..');
 const AGENT = join(ROOT, 'apps/policy-agent/src');
 const document = readFileSync(join(ROOT, 'docs/policy-agent.md'), 'utf8');
 
+/** Both agents watch the host's directories alike. */
+const SHARED = join(ROOT, 'libs/node-state/src/mounted-directories.ts');
+
 const agentSource = readdirSync(AGENT)
   .filter((name) => name.endsWith('.ts') && !name.includes('test'))
-  .map((name) => readFileSync(join(AGENT, name), 'utf8'))
+  .map((name) => join(AGENT, name))
+  .concat(SHARED)
+  .map((path) => readFileSync(path, 'utf8'))
   .join('\n');
 
 function section(title: string): string {
