@@ -1,5 +1,5 @@
 import type { RuleDelta, RuleEndpoint, RulePacket, RuleView } from '@canal/rules-ast';
-import { createPrometheusMetrics } from '@canal/telemetry';
+import { type Complaint, createPrometheusMetrics } from '@canal/telemetry';
 import { createCapturedLogger, createFakeClock } from '@canal/testing';
 import { formatIp, type Ip, parseInterfaceName, parseIp, parseMac, unwrap } from 'net-types';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -43,12 +43,15 @@ let running: Promise<void>;
 let failures: number;
 /** Time since the start of the test, and what was judged then. */
 let judged: string[];
+/** Events of the problems that are open. */
+let told: readonly (string | undefined)[];
 let allowed: ((packet: RulePacket) => boolean) | undefined;
 
 beforeEach(() => {
   stop = new AbortController();
   failures = 0;
   judged = [];
+  told = [];
 });
 
 afterEach(async () => {
@@ -68,7 +71,8 @@ function create(strict = true): FlowCutter {
   };
   const metrics = createAgentMetrics(createPrometheusMetrics(), 'test');
   const log = createCapturedLogger();
-  const cutter = new FlowCutter({ kernel, view, clock, log, metrics, ownAddresses: () => [], strict });
+  const problems = { update: (_: string, all: readonly Complaint[]) => void (told = all.map(({ event }) => event)) };
+  const cutter = new FlowCutter({ kernel, view, clock, log, metrics, problems, ownAddresses: () => [], strict });
   running = cutter.run(stop.signal);
   return cutter;
 }
@@ -151,6 +155,19 @@ test('a judgement that fails is made again', async () => {
   cutter.everything();
   await clock.advance(3_000);
   expect(judged).toEqual(['1050: 10.244.1.10 10.244.1.11']);
+});
+
+test('a judgement that fails time and again is a problem until one succeeds', async () => {
+  failures = 4;
+  const cutter = create();
+  cutter.everything();
+  await clock.advance(1_000);
+  expect(told).toEqual([]);
+  await clock.advance(500);
+  expect(told).toEqual(['FlowsNotJudged']);
+  await clock.advance(3_000);
+  expect(told).toEqual([]);
+  expect(judged).toHaveLength(1);
 });
 
 test('not strict: changes are not judged', async () => {

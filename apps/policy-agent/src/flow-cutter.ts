@@ -2,6 +2,7 @@
 import type { PolicyKernel } from '@canal/kernel-port';
 import { PacketJudge, type RuleDelta, type RuleEndpoint, type RuleView } from '@canal/rules-ast';
 import type { Clock, Logger } from '@canal/runtime-port';
+import type { Complaint, ProblemLog } from '@canal/telemetry';
 import type { Ip } from 'net-types';
 import type { AgentMetrics } from './agent-metrics.ts';
 
@@ -11,6 +12,7 @@ export interface FlowCutterDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: AgentMetrics;
+  readonly problems: Pick<ProblemLog, 'update'>;
   /** Addresses of this host, as the kernel has them now. */
   readonly ownAddresses: () => readonly Ip[];
   /** False: every flow is allowed to live on, and what an earlier agent has cut is mended. */
@@ -31,6 +33,8 @@ const LATEST_MS = 2_000;
  */
 const PAUSE_MS = 500;
 const RETRY_MS = 500;
+/** A single refusal is gone with the next try. */
+const FAILURES_TOLD = 3;
 
 export class FlowCutter {
   readonly #deps: FlowCutterDeps;
@@ -46,6 +50,7 @@ export class FlowCutter {
   /** The rest: when, and since when it waits. */
   #quietDueMs = Number.POSITIVE_INFINITY;
   #quietSinceMs = Number.POSITIVE_INFINITY;
+  #failures = 0;
   #wake: AbortController | undefined;
 
   constructor(deps: FlowCutterDeps) {
@@ -109,7 +114,7 @@ export class FlowCutter {
   }
 
   async #judgeDue(signal: AbortSignal): Promise<void> {
-    const { kernel, clock, log, metrics } = this.#deps;
+    const { kernel, clock, log, metrics, problems } = this.#deps;
     const addresses = this.#addresses;
     const gone = this.#gone;
     this.#addresses = new Set();
@@ -124,6 +129,8 @@ export class FlowCutter {
           judge === undefined ||
           (!gone.has(packet.source) && !gone.has(packet.destination) && judge.judge(packet) === 'allowed'),
       );
+      this.#failures = 0;
+      problems.update('flows', []);
       metrics.applySeconds.observe((clock.nowMs() - startedMs) / 1000, { operation: 'flows' });
       metrics.flowsCut.inc({}, cut);
       metrics.flowsMended.inc({}, mended);
@@ -132,6 +139,7 @@ export class FlowCutter {
     } catch (error) {
       metrics.errors.inc({ operation: 'flows' });
       log.warn({ error }, 'flows could not be judged, trying again');
+      if (++this.#failures >= FAILURES_TOLD) problems.update('flows', [notJudged(error)]);
       for (const ip of gone) this.#gone.add(ip);
       this.#concern(addresses, RETRY_MS);
     }
@@ -166,4 +174,11 @@ function addressesOf({ endpoints, removedEndpoints, members }: RuleDelta): reado
     ...[...endpoints, ...removedEndpoints].flatMap(({ addresses }) => addresses),
     ...changed.flatMap((member) => (member.kind === 'blocks' ? [] : [member.ip])),
   ];
+}
+
+function notJudged(error: unknown): Complaint {
+  const message =
+    `running flows cannot be judged by changed policies, so those that are denied now live on: ${error instanceof Error ? error.message : String(error)}. ` +
+    'Cure: a kernel with nf_conntrack_netlink, or --strict=false where flows may outlive a change';
+  return { key: 'refused', severity: 'error', event: 'FlowsNotJudged', message };
 }

@@ -96,6 +96,7 @@ export function startAgent(
     clock,
     log,
     metrics,
+    problems,
     ownAddresses: () => {
       nodes.setLocalAddresses(world.localAddresses());
       return nodes.own();
