@@ -16,7 +16,7 @@ import {
 } from '@canal/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createPolicyKernel } from './policy-nft-kernel.ts';
-import { chain, endpointOf, ip, viewOf } from './testing/rules.ts';
+import { addresses, chain, endpointOf, ip, viewOf } from './testing/rules.ts';
 
 const IN = 'in-00000000000a';
 const EG = 'eg-00000000000a';
@@ -27,12 +27,14 @@ let prober: Prober;
 let kernel: PolicyKernel;
 /** Isolated in both directions, and nothing is allowed. */
 let a: WorldPod;
+/** Not isolated; `a` lets it in where a test says so. */
+let b: WorldPod;
 
 describe.each(['routed', 'bridge'] as const)('pods %s', (mode: PodMode) => {
   beforeAll(() => {
-    world = createPolicyWorld(1, mode);
+    world = createPolicyWorld(2, mode);
     prober = createProber();
-    [a] = world.pods as [WorldPod];
+    [a, b] = world.pods as [WorldPod, WorldPod];
     // As most distributions have it: else Linux itself refuses some of these packets of IPv4.
     for (const name of ['all', 'default', 'eth0', a.hostInterface])
       world.node.run(['sysctl', '-qw', `net.ipv4.conf.${name}.rp_filter=0`]);
@@ -96,5 +98,21 @@ describe.each(['routed', 'bridge'] as const)('pods %s', (mode: PodMode) => {
       return { source: a[family], destination: a[family], protocol: 'udp', port: 5353 };
     });
     expect(await arrivals(world.far, forged, a.netns, ({ port }) => port === 5353)).toEqual([0, 2]);
+  });
+
+  test('the address of a pod of this node helps nobody from outside, and its owner is let in', async () => {
+    const friends = addresses('ad-00000000000f', b.ip4, b.ip6);
+    const letIn = chain(IN, { peer: { type: 'addresses', set: friends[0].id }, ports: 'any' });
+    const endpoints = [endpointOf(a, { mode, ingress: IN, egress: EG }), endpointOf(b, { mode })];
+    await kernel.resync(viewOf({ endpoints, chains: [letIn, chain(EG)], sets: [friends] }), GUARD);
+    const asFriend = (['ip4', 'ip6'] as const).map((family): CraftedPacket => {
+      return { source: b[family], destination: a[family], protocol: 'udp', port: 5354 };
+    });
+    const [own = []] = await prober.inject(
+      asFriend.map((packet) => ({ from: b.netns, packet })),
+      [a.netns],
+    );
+    expect(own.filter(({ port }) => port === 5354)).toHaveLength(2);
+    expect(await arrivals(world.far, asFriend, a.netns, ({ port }) => port === 5354)).toEqual([0, 2]);
   });
 });

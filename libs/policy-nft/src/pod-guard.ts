@@ -8,6 +8,7 @@ import {
   matchAddress,
   matchFamily,
   matchIcmpType,
+  matchInterface,
   matchProtocol,
   matchSet,
   NFT_FIELD,
@@ -15,8 +16,9 @@ import {
   type NftExpression,
   verdict,
 } from 'netlink-ts';
-import { HOST_VETH_PREFIX } from '@canal/model';
+import { BRIDGE_NAME, HOST_VETH_PREFIX } from '@canal/model';
 import { type Cidr, parseCidr, unwrap } from 'net-types';
+import { CHAIN } from './chain-names.ts';
 import type { RuleImage } from './table-image.ts';
 
 export const POD_INTERFACES = `${HOST_VETH_PREFIX}*`;
@@ -42,6 +44,18 @@ export const POD_GUARD_RULES: readonly RuleImage[] = [
   [...matchFamily(4), ...matchSet('owners4', [NFT_FIELD.iifname, NFT_FIELD.ipSaddr], true), goto('stranger')],
   [...matchFamily(6), ...matchSet('owners6', [NFT_FIELD.iifname, NFT_FIELD.ip6Saddr], true), goto('stranger')],
   [...matchSet('encapsulations', [NFT_FIELD.l4proto]), goto('tunnel')],
+];
+
+/**
+ * Who a packet is from is told by its address: so nobody but a pod's own interface brings the addresses of this node's
+ * pods. Pods of a bridge come by the bridge, whose ports have their own guard; what loops through `lo` (a transparent
+ * proxy) is the node's.
+ */
+export const GUARD_RULES: readonly RuleImage[] = [
+  [...matchInterface('iifname', POD_INTERFACES), goto(CHAIN.pod)],
+  ...['lo', BRIDGE_NAME].map((name) => [...matchInterface('iifname', name), verdict(NFT_VERDICT.ACCEPT)]),
+  [...matchFamily(4), ...matchSet('local4', [NFT_FIELD.ipSaddr]), goto('spoofed')],
+  [...matchFamily(6), ...matchSet('local6', [NFT_FIELD.ip6Saddr]), goto('spoofed')],
 ];
 
 /** No element of owners4 or owners6: is it the interface that nobody told of, or the address? */

@@ -11,7 +11,7 @@
  */
 import type { PolicyGuard } from '@canal/kernel-port';
 import { POLICY_NFT_TABLE } from '@canal/model';
-import { jump, matchInterface, NF_INET, NFPROTO } from 'netlink-ts';
+import { NF_INET, NFPROTO } from 'netlink-ts';
 import { ARP_TABLE } from './arp-table.ts';
 import { BRIDGE_TABLE } from './bridge-table.ts';
 import { CHAIN, DIRECTIONS, DROP_REASONS, POLICY_CHAIN } from './chain-names.ts';
@@ -24,7 +24,7 @@ import {
   SELF_RULES,
   tunnelInputRules,
 } from './judge-rules.ts';
-import { POD_GUARD_RULES, POD_INTERFACES, STRANGER_RULES } from './pod-guard.ts';
+import { GUARD_RULES, POD_GUARD_RULES, STRANGER_RULES } from './pod-guard.ts';
 import { reasonRules } from './reason-rules.ts';
 import { INET_SETS } from './static-sets.ts';
 import type { StaticTable } from './table-image.ts';
@@ -59,7 +59,7 @@ function inetTable(guard: PolicyGuard): StaticTable {
       {
         name: CHAIN.guard,
         hook: { number: NF_INET.PRE_ROUTING, priority: GUARD_PRIORITY },
-        rules: [[...matchInterface('iifname', POD_INTERFACES), jump(CHAIN.pod)]],
+        rules: GUARD_RULES,
       },
       { name: CHAIN.judge, hook: { number: NF_INET.POST_ROUTING, priority: JUDGE_PRIORITY }, rules: JUDGE_RULES },
       { name: CHAIN.input, hook: { number: NF_INET.LOCAL_IN, priority: INPUT_PRIORITY }, rules: INPUT_RULES },
