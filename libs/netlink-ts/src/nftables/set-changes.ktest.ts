@@ -283,12 +283,17 @@ describe('while others change', () => {
     let plans = 0;
     const updates = 150;
     for (let update = 0; update < updates; update++) {
-      updateNftables(connection, () => {
-        plans++;
-        const there = listNftElements(connection, set).length;
-        Bun.sleepSync(2);
-        return newNftElements(set, [numbered(there)]);
-      });
+      // About every other plan comes too late: the default of ten attempts would not do for 150 updates.
+      updateNftables(
+        connection,
+        () => {
+          plans++;
+          const there = listNftElements(connection, set).length;
+          Bun.sleepSync(2);
+          return newNftElements(set, [numbered(there)]);
+        },
+        1_000,
+      );
     }
     writeFileSync(stop, '');
     const added = Number(await new Response(nftLoop.stdout).text());
