@@ -94,7 +94,7 @@ describe.each(CASES)('$name', ({ name: _name, ...spec }) => {
       const { received, sent } = await iperf(client, server, ip, options);
       expect(sent).toBeGreaterThanOrEqual(1_000_000);
       // The server stops counting when the client says that it is done, and two busy cores may drop datagrams.
-      expect(received).toBeGreaterThan(100_000);
+      expect(received).toBeGreaterThan(10_000);
     }
   });
 
