@@ -76,6 +76,11 @@ describe('canal’s keys', () => {
     [{ policy: 'on' }, 7, 'policy: "on": expected "required" or "off"'],
     [{ policy: true }, 7, 'policy: true: expected a string'],
     [{ policySocket: 'p.sock' }, 7, 'policySocket: "p.sock": expected an absolute path'],
+    [
+      { mode: 'bridge', bridge: 'br7', policy: 'required' },
+      7,
+      'bridge: "br7": expected "cni0" where policy is required',
+    ],
     [{ ipMasq: true }, 2, 'unsupported field ipMasq: true'],
     [{ vlan: 7 }, 2, 'unsupported field vlan: 7'],
   ])('refuses %j with code %i', (keys, code, message) => {

@@ -83,12 +83,14 @@ export function parseCleanUpConfig(config: NetworkConfig): PluginConfig {
 function readConfig(fields: Fields): PluginConfig {
   const mode = fields.optionalString('mode') ?? 'routed';
   if (mode !== 'routed' && mode !== 'bridge') fields.fail('mode', '"routed" or "bridge"');
-  return {
+  const config = {
     mode,
     dataDir: readDirectory(fields, 'dataDir') ?? DEFAULT_DATA_DIR,
     ...readPlaces(fields),
     ...readBridge(fields, true),
-  };
+  } as const;
+  if (mode === 'bridge') requirePolicedBridge(fields, config);
+  return config;
 }
 
 /** flannel's `dataDir` is a cache of its own that canal has no use for; the IPAM part has the one of host-local. */
@@ -99,12 +101,24 @@ function readFlannelConfig(fields: Fields, delegate: Fields | undefined): Plugin
   const type = delegate?.optionalString('type') ?? 'bridge';
   if (type !== 'bridge') delegate?.fail('type', '"bridge"');
   for (const key of ['name', 'ipam']) if (delegate?.has(key) === true) delegate.fail(key, 'nothing: it is set here');
-  return {
+  const bridge = delegate ?? Fields.of({}, 'delegate');
+  const config = {
     mode: 'bridge',
     dataDir: (ipam && readDirectory(ipam, 'dataDir')) ?? DEFAULT_DATA_DIR,
     ...readPlaces(fields),
-    ...readBridge(delegate ?? Fields.of({}, 'delegate'), false),
-  };
+    ...readBridge(bridge, false),
+  } as const;
+  requirePolicedBridge(bridge, config);
+  return config;
+}
+
+/** The agents' rules, and what they keep of a bridge, are about this one. */
+function requirePolicedBridge(
+  fields: Fields,
+  { bridge, policySocket }: Pick<PluginConfig, 'bridge' | 'policySocket'>,
+): void {
+  if (policySocket === undefined || bridge === BRIDGE_NAME) return;
+  fields.fail('bridge', `"${BRIDGE_NAME}" where policy is required ("policy": "off" takes any)`);
 }
 
 function readPlaces(fields: Fields): Pick<PluginConfig, 'subnetFile' | 'stateDir' | 'policySocket'> {
