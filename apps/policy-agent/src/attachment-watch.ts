@@ -8,14 +8,14 @@ import type { Complaint, ProblemLog } from '@canal/telemetry';
 import type { Endpoints } from './endpoints.ts';
 
 export interface AttachmentWatchDeps {
-  readonly attachments: AttachmentStore;
+  readonly attachments: Pick<AttachmentStore, 'list' | 'directoryOf'>;
   /** Of the directories, one a network, that hold the records. */
   readonly root: string;
   readonly listNetworks: (root: string) => readonly string[];
   readonly endpoints: Pick<Endpoints, 'setRecorded'>;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly problems: ProblemLog;
+  readonly problems: Pick<ProblemLog, 'update'>;
 }
 
 /**
@@ -63,21 +63,20 @@ export class AttachmentWatch {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#deps;
-    let told = '';
+    const { clock, root, problems } = this.#deps;
+    let failed = false;
     while (!signal.aborted) {
       try {
         this.#watchDirectories(signal);
         this.#read();
         this.#wasRead.resolve(undefined);
-        told = '';
+        failed = false;
       } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        if (message !== told) log.error({ error }, 'records of pods cannot be read, trying again');
-        told = message;
+        problems.update('attachments', [unlisted(root, error)]);
+        failed = true;
         this.#changed = false;
       }
-      await this.#sleep(told === '' ? SWEEP_MS : RETRY_MS, signal);
+      await this.#sleep(failed ? RETRY_MS : SWEEP_MS, signal);
       // The time in which a burst comes to its end.
       if (this.#changed) await clock.sleep(SETTLED_MS, signal).catch(() => undefined);
     }
@@ -109,4 +108,12 @@ export class AttachmentWatch {
     await this.#deps.clock.sleep(delayMs, AbortSignal.any([signal, this.#wake.signal])).catch(() => undefined);
     this.#wake = undefined;
   }
+}
+
+function unlisted(root: string, error: unknown): Complaint {
+  const reason = error instanceof Error ? error.message : String(error);
+  const message =
+    `the records of this node's pods under ${root} cannot be listed: ${reason}. No rule is written before they are, ` +
+    'and pods that come or go are not seen. Cure: mount the directory where --cni-state-dir says, readable by root';
+  return { key: 'directory', severity: 'error', event: 'AttachmentUnreadable', message };
 }
