@@ -86,15 +86,16 @@ describe.each(CASES)('$name', ({ name: _name, ...spec }) => {
   );
 
   test.each([
-    ['tcp', []],
-    ['udp', ['-u', '-b', '200M', '-l', '1200']],
+    // More than a sender's socket holds: what is still on the way at the end is not counted.
+    ['tcp', ['-n', '16M']],
+    ['udp', ['-n', '1M', '-u', '-b', '200M', '-l', '1200']],
   ])('iperf3 carries %s', async (_protocol, options) => {
     const [client, server] = far();
     for (const ip of server.ips) {
       const { received, sent } = await iperf(client, server, ip, options);
       expect(sent).toBeGreaterThanOrEqual(1_000_000);
       // The server stops counting when the client says that it is done, and two busy cores may drop datagrams.
-      expect(received).toBeGreaterThan(10_000);
+      expect(received).toBeGreaterThan(100_000);
     }
   });
 
@@ -166,7 +167,7 @@ interface Transfer {
   readonly received: number;
 }
 
-/** A megabyte from client to server, as iperf3 counts it. */
+/** A megabyte or more from client to server, as iperf3 counts it. */
 async function iperf(client: PodRecord, server: PodRecord, to: Ip, options: readonly string[]): Promise<Transfer> {
   const listening = inNamespace(server.netns, () =>
     Bun.spawn(['iperf3', '-s', '-1', '-p', '5201', '--forceflush'], { stdout: 'pipe', stderr: 'ignore' }),
@@ -179,7 +180,7 @@ async function iperf(client: PodRecord, server: PodRecord, to: Ip, options: read
       seen += new TextDecoder().decode(value);
     }
     const child = inNamespace(client.netns, () =>
-      Bun.spawn(['iperf3', '-c', formatIp(to), '-p', '5201', '-n', '1M', '-J', ...options], { stdout: 'pipe' }),
+      Bun.spawn(['iperf3', '-c', formatIp(to), '-p', '5201', '-J', ...options], { stdout: 'pipe' }),
     );
     const report = JSON.parse(await new Response(child.stdout).text()) as IperfReport;
     const { sum_sent, sum_received, sum } = report.end ?? {};
