@@ -214,3 +214,26 @@ test('500 at once are answered', async () => {
   const answers = await Promise.all(clients.map(({ closed }) => closed));
   expect(answers.filter((answer) => answer.includes('"ok":true'))).toHaveLength(500);
 });
+
+test('a second agent does not take the socket of one that answers, and has it when that one ends', async () => {
+  await serve(echo);
+  const log = createCapturedLogger();
+  const second = new AbortController();
+  const handle: RequestHandler = (_, connection) => {
+    connection.send({ ok: true, value: 'second' });
+    return Promise.resolve();
+  };
+  const deps = { path, handle, peerUid: () => 0, clock, log, onRequest: () => undefined };
+  const running = serveSocket(deps, second.signal);
+  try {
+    await waitFor('its complaint', () => log.messages('error').length > 0);
+    expect(await connect(STATUS).closed).toContain('"status"');
+    stop.abort();
+    await serving;
+    await clock.advance(1_000);
+    expect(await connect(STATUS).closed).toContain('"second"');
+  } finally {
+    second.abort();
+    await running;
+  }
+});

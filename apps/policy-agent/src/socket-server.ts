@@ -10,6 +10,7 @@ import {
   LineBuffer,
   MAX_REQUEST_BYTES,
 } from '@canal/agent-protocol';
+import { connectUnixStream, LinuxError } from '@canal/linux-ffi';
 import type { Clock, Logger } from '@canal/runtime-port';
 
 /** One client's way back. */
@@ -44,10 +45,11 @@ const MAX_WAITING_BYTES = 1024 * 1024;
 /** Ten times the pods of a node. */
 const MAX_CONNECTIONS = 1_024;
 const RETRY_MS = 1_000;
+const CONNECT_LIMIT_MS = 200;
 
 type UnixSocket = Bun.Socket<Client>;
 
-/** Serves until the signal aborts; a path that cannot be bound is tried again. */
+/** Serves until the signal aborts; a path that cannot be bound, or that another program serves, is tried again. */
 export async function serveSocket(deps: SocketServerDeps, signal: AbortSignal): Promise<void> {
   const { path, log, clock } = deps;
   let told = '';
@@ -71,6 +73,9 @@ export async function serveSocket(deps: SocketServerDeps, signal: AbortSignal): 
  * there is no moment at which others could connect, and a killed agent's socket is replaced, not removed first.
  */
 function listen(deps: SocketServerDeps, signal: AbortSignal): Bun.UnixSocketListener<Client> {
+  // A second agent that took the name would leave the first without it for good.
+  if (isServed(deps.path))
+    throw new Error(`another policy agent answers on ${deps.path}: end it, or give this one another --socket`);
   const directory = dirname(deps.path);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   chmodSync(directory, 0o700);
@@ -112,6 +117,16 @@ function listen(deps: SocketServerDeps, signal: AbortSignal): Bun.UnixSocketList
     throw error;
   }
   return listener;
+}
+
+function isServed(path: string): boolean {
+  try {
+    connectUnixStream(path, CONNECT_LIMIT_MS)[Symbol.dispose]();
+    return true;
+  } catch (error) {
+    if (!(error instanceof LinuxError)) throw error;
+    return error.code === 'EAGAIN';
+  }
 }
 
 class Client {
