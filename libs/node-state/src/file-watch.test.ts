@@ -41,3 +41,11 @@ test('a directory that cannot be watched is no error', () => {
   watchDirectoryOf(join(directory, 'missing/file'), log, () => undefined, stop.signal);
   expect(log.messages()).toEqual([expect.stringContaining('not watched')]);
 });
+
+test('the end of the watch is no complaint', async () => {
+  const log = createCapturedLogger();
+  watchDirectoryOf(join(directory, 'file'), log, () => undefined, stop.signal);
+  stop.abort(new Error('SIGTERM'));
+  await Bun.sleep(20);
+  expect(log.messages('warn')).toEqual([]);
+});

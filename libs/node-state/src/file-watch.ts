@@ -13,6 +13,8 @@ const SETTLED_MS = 50;
  */
 export function watchDirectoryOf(path: string, log: Logger, onChange: () => void, signal: AbortSignal): void {
   const unwatched = (error: unknown): void => {
+    // The watcher ends with the signal's reason as its error.
+    if (signal.aborted) return;
     log.warn({ path, error, cure: CURE }, 'directory is not watched: changes are seen at the next resync');
   };
   let settled: NodeJS.Timeout | undefined;
