@@ -189,7 +189,7 @@ export class RuleRunner {
   async #write(compare: boolean): Promise<void> {
     const { engine, settle, guard, kernel, onFlushed, onApplied } = this.#deps;
     this.#guardDirty = settle() || this.#guardDirty;
-    const delta = engine.flush();
+    const delta = await this.#timed('compile', () => engine.flush());
     if (delta !== undefined) onFlushed(delta);
     if (!this.#stale) {
       try {
@@ -239,7 +239,7 @@ export class RuleRunner {
     for (const [kind, atMs] of changed) metrics.programmingDelay.observe((clock.nowMs() - atMs) / 1000, { kind });
   }
 
-  async #timed<T>(operation: string, work: () => Promise<T>): Promise<T> {
+  async #timed<T>(operation: string, work: () => T | Promise<T>): Promise<T> {
     const { clock, metrics } = this.#deps;
     const startedMs = clock.nowMs();
     try {
