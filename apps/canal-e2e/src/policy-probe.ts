@@ -15,25 +15,56 @@ const CONNECT_MS = 1_000;
 /** The API, the agents' watches and the rules; the limit of the suite, not of the agents. */
 const SETTLED_MS = 10_000;
 
-/** A refused connection has reached the pod: it counts. */
-export async function reaches({ from, host, port, protocol }: Omit<Probe, 'expected'>): Promise<boolean> {
-  const target = endpointText(host, port);
-  const { status, stderr, stdout } = await from.exec(
-    ['/agnhost', 'connect', target, `--protocol=${protocol}`, `--timeout=${CONNECT_MS}ms`],
-    { allowFailure: true },
+/** Asks for each argument, `PROTOCOL HOST:PORT`, at once; prints a line `INDEX STATUS WORDS` for each. */
+const ASK_ALL = `limit="$1"; shift; n=0
+for target; do
+  ( said=$(/agnhost connect "\${target#* }" --protocol="\${target%% *}" --timeout="$limit" 2>&1); echo "$n $? $said" ) &
+  n=$((n + 1))
+done
+wait`;
+
+type Question = Omit<Probe, 'from' | 'expected'>;
+
+/** In one exec: each costs more than what it asks. A refused connection has reached the pod: it counts. */
+async function reachesAll(from: Pod, questions: readonly Question[]): Promise<readonly boolean[]> {
+  const targets = questions.map(({ host, port, protocol }) => `${protocol} ${endpointText(host, port)}`);
+  const { stdout } = await from.exec(['/bin/sh', '-c', ASK_ALL, 'ask-all', `${CONNECT_MS}ms`, ...targets]);
+  const answers = new Map(
+    stdout.split('\n').flatMap((line) => {
+      const [, index, status, said] = /^(\d+) (\d+) ?(.*)$/.exec(line) ?? [];
+      return index === undefined ? [] : [[Number(index), { status: Number(status), said: said ?? '' }] as const];
+    }),
   );
-  const said = `${stdout}${stderr}`.trim();
-  if (status === 0 || said.includes('REFUSED')) return true;
-  if (said.includes('TIMEOUT')) return false;
-  throw new Error(`agnhost connect ${target} in ${from.name}: ${status} ${said}`);
+  return targets.map((target, index) => {
+    const answer = answers.get(index);
+    if (answer?.status === 0 || answer?.said.includes('REFUSED') === true) return true;
+    if (answer?.said.includes('TIMEOUT') === true) return false;
+    throw new Error(
+      `agnhost connect ${target} in ${from.name}: ${answer?.status ?? 'no answer'} ${answer?.said ?? stdout}`,
+    );
+  });
+}
+
+/** In the order of the probes. */
+async function ask(probes: readonly Probe[]): Promise<readonly boolean[]> {
+  const pods = [...new Set(probes.map(({ from }) => from))];
+  const answers = new Map<Probe, boolean>();
+  await Promise.all(
+    pods.map(async (pod) => {
+      const own = probes.filter(({ from }) => from === pod);
+      const reached = await reachesAll(pod, own);
+      for (const [index, probe] of own.entries()) answers.set(probe, reached[index] === true);
+    }),
+  );
+  return probes.map((probe) => answers.get(probe) === true);
 }
 
 /** Asks all at once, again until all are as expected; then once more, so that it was no moment on the way. */
 export async function expectProbes(what: string, probes: readonly Probe[]): Promise<void> {
   const wrong = async (): Promise<readonly string[]> => {
-    const answers = await Promise.all(probes.map(reaches));
+    const answers = await ask(probes);
     return probes
-      .filter(({ expected }, index) => (answers[index] === true) !== (expected === 'reaches'))
+      .filter(({ expected }, index) => answers[index] !== (expected === 'reaches'))
       .map(
         ({ from, host, port, protocol, expected }) =>
           `${from.namespace}/${from.name} to ${host} ${protocol} ${port}: not ${expected}`,

@@ -20,6 +20,8 @@ interface NodeImage {
   readonly command: readonly string[];
   /** With users, groups and /tmp. */
   readonly based: boolean;
+  /** With /bin/sh, as the published agnhost has one. */
+  readonly shell: boolean;
 }
 
 const BASE = {
@@ -55,9 +57,26 @@ function imagesOf({ path }: Programs): readonly NodeImage[] {
       arguments: ['sleep', '2147483647'],
       command: [],
       based: false,
+      shell: false,
     },
-    { name: IMAGES.agnhost, program: 'agnhost', file: path.agnhost, arguments: [], command: ['pause'], based: true },
-    { name: IMAGES.coredns, program: 'coredns', file: path.coredns, arguments: [], command: [], based: true },
+    {
+      name: IMAGES.agnhost,
+      program: 'agnhost',
+      file: path.agnhost,
+      arguments: [],
+      command: ['pause'],
+      based: true,
+      shell: true,
+    },
+    {
+      name: IMAGES.coredns,
+      program: 'coredns',
+      file: path.coredns,
+      arguments: [],
+      command: [],
+      based: true,
+      shell: false,
+    },
   ];
 }
 
@@ -67,10 +86,15 @@ function archiveOf(images: readonly NodeImage[]): Uint8Array {
     { type: 'directory', path: 'tmp', mode: 0o1777 },
     ...Object.entries(BASE).map(([path, text]) => file(path, 0o644, Buffer.from(text))),
   ];
+  const shell: readonly TarEntry[] = [
+    { type: 'directory', path: 'bin', mode: 0o755 },
+    // Busybox is the applet that it is called by.
+    file('bin/sh', 0o755, readFileSync(staticBusybox())),
+  ];
   const { chunks } = dockerArchive(
-    images.map(({ name, program, file: source, arguments: words, command, based }) => ({
+    images.map(({ name, program, file: source, arguments: words, command, based, shell: withShell }) => ({
       name,
-      layers: [...(based ? [base] : []), [file(program, 0o755, readFileSync(source))]],
+      layers: [...(based ? [base] : []), ...(withShell ? [shell] : []), [file(program, 0o755, readFileSync(source))]],
       config: (diffIds) => ({
         architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
         os: 'linux',
