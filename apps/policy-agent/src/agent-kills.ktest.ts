@@ -121,7 +121,8 @@ const WRITTEN = [
   RTNLGRP.IPV6_RULE,
 ];
 
-test(
+// Each on a node of its own, both at once: what they wait for is mostly time.
+test.concurrent(
   `killed ${HALF} times while all changes: no denied flow passes, no allowed one is lost`,
   async () => {
     await using node = await createAgentNode();
@@ -145,7 +146,7 @@ test(
   60_000 + HALF * 3 * LONGEST_LIFE_MS,
 );
 
-test(
+test.concurrent(
   `killed ${HALF} times while nothing changes: the same generation of rules, a silent monitor of routes`,
   async () => {
     await using node = await createAgentNode();

@@ -24,6 +24,7 @@ const SIZES: readonly Size[] = [
 ];
 const BURST = 110;
 const ROUNDS = 20;
+const START_LIMIT_MS = 120_000;
 const IDLE_MS = 10_000;
 const CREATED_AT_ONCE = 50;
 /** A Pod of a real cluster is 5 to 15 KB; most of it is of no use to the agent. */
@@ -110,7 +111,7 @@ async function measure(size: Size): Promise<Record<string, string>> {
   await fill(node.store, size);
   await node.store.create(NETWORK_POLICIES, ingressPolicy('web'));
   const startedMs = performance.now();
-  await node.start();
+  await node.start(START_LIMIT_MS);
   const readyMs = performance.now() - startedMs;
   const startCpu = cpuSeconds(node.pid);
   const startMetrics = node.probe('/metrics').body;
@@ -124,7 +125,7 @@ async function measure(size: Size): Promise<Record<string, string>> {
   const rss = residentBytes(node.pid);
   await node.kill();
   const restartedMs = performance.now();
-  await node.start();
+  await node.start(START_LIMIT_MS);
   const restartMs = performance.now() - restartedMs;
   return {
     pods: String(size.pods),

@@ -42,7 +42,7 @@ export interface AgentNode {
   /** Starts the program. */
   spawn(): void;
   /** Starts the program and waits until it is ready. */
-  start(): Promise<void>;
+  start(limitMs?: number): Promise<void>;
   kill(): Promise<void>;
   createPod(number: number, name: string, labels: Readonly<Record<string, string>>): Promise<Pod>;
   /** As the plugin does it: the record, then the announcement. */
@@ -93,9 +93,9 @@ export async function createAgentNode(program: readonly string[] = [process.exec
         Bun.spawn(command, { env, stdin: 'ignore', stdout: 'ignore', stderr: Bun.file(logFile) }),
       );
     },
-    async start() {
+    async start(limitMs = 20_000) {
       node.spawn();
-      await waitFor('readiness', () => node.probe('/readyz').status === '200', 20_000);
+      await waitFor('readiness', () => node.probe('/readyz').status === '200', limitMs);
     },
     async kill() {
       running?.kill('SIGKILL');
