@@ -47,6 +47,8 @@ export interface AgentNode {
   createPod(number: number, name: string, labels: Readonly<Record<string, string>>): Promise<Pod>;
   /** As the plugin does it: the record, then the announcement. */
   add(pod: Pod): Promise<AgentAnswer>;
+  /** The record alone: of a pod that was added while another agent ran. */
+  record(endpoint: EndpointMessage): void;
   ask(request: AgentRequest): Promise<AgentAnswer>;
   generation(): number;
   probe(path: string): { readonly status: string; readonly body: string };
@@ -107,8 +109,11 @@ export async function createAgentNode(program: readonly string[] = [process.exec
       others.push(pod);
       return pod;
     },
+    record(endpoint) {
+      recordEndpoint(`${directory}/state`, endpoint);
+    },
     async add({ request }) {
-      recordEndpoint(`${directory}/state`, request.endpoint);
+      node.record(request.endpoint);
       return await node.ask(request);
     },
     async ask(request) {
