@@ -1,7 +1,15 @@
 /** What others do to nf_tables, as far as it concerns our table or forwarding. */
 import type { TrafficEvent } from '@canal/kernel-port';
 import { NETLINK_NETFILTER, type NetnsRef, openNetlinkEventSocket, traceFromEnvironment } from '@canal/linux-ffi';
-import { createNetlinkMonitor, decodeNftEvent, type MessageFrame, NFNLGRP, NFPROTO, NFT_MSG } from 'netlink-ts';
+import {
+  NFNLGRP,
+  NFPROTO,
+  NFT_MSG,
+  type NftObjectEvent,
+  type NftTransactionReader,
+  nftTransactions,
+  tableOfNftEvent,
+} from 'netlink-ts';
 import { filtersForwarding, type TableKey, tableKeyText } from './nft-forward-chains.ts';
 
 export interface NftMonitorDeps {
@@ -13,96 +21,58 @@ export interface NftMonitorDeps {
 }
 
 export async function* monitorTraffic(
-  deps: NftMonitorDeps,
+  { netns, isOwnPort, forwardTables }: NftMonitorDeps,
   name: string,
   signal: AbortSignal,
 ): AsyncGenerator<TrafficEvent> {
-  const sorter = new TransactionSorter(name);
-  const monitor = createNetlinkMonitor<readonly TrafficEvent[]>(
-    () => openNetlinkEventSocket({ protocol: NETLINK_NETFILTER, netns: deps.netns, groups: [NFNLGRP.NFTABLES] }),
-    (frame) => (deps.isOwnPort(frame.portId) ? undefined : sorter.sort(frame)),
-    { signal, trace: traceFromEnvironment() },
+  const transactions = nftTransactions(
+    () => openNetlinkEventSocket({ protocol: NETLINK_NETFILTER, netns, groups: [NFNLGRP.NFTABLES] }),
+    new TransactionSorter(name, forwardTables),
+    { isOwnPort, signal, trace: traceFromEnvironment() },
   );
-  sorter.reset(deps.forwardTables());
-  yield { type: 'resync' };
-  for await (const events of monitor) {
-    if ('type' in events) {
-      sorter.reset(deps.forwardTables());
-      yield { type: 'resync' };
-    } else {
-      yield* events;
-    }
+  for await (const events of transactions) {
+    if ('type' in events) yield events;
+    else yield* events;
   }
 }
 
-/** Gathers the messages of a transaction, which come one behind the other and end with the new generation. */
-class TransactionSorter {
+class TransactionSorter implements NftTransactionReader<readonly TrafficEvent[]> {
   readonly #ownTable: string;
+  readonly #currentForwardTables: NftMonitorDeps['forwardTables'];
   readonly #forwardTables = new Set<string>();
   #changed = false;
   #forwardHook = false;
 
-  constructor(name: string) {
+  constructor(name: string, forwardTables: NftMonitorDeps['forwardTables']) {
     this.#ownTable = tableKeyText({ family: NFPROTO.INET, table: name });
+    this.#currentForwardTables = forwardTables;
   }
 
-  reset(forwardTables: Iterable<TableKey>): void {
+  begin(): void {
     this.#changed = false;
     this.#forwardHook = false;
     this.#forwardTables.clear();
-    for (const key of forwardTables) this.#forwardTables.add(tableKeyText(key));
+    for (const key of this.#currentForwardTables()) this.#forwardTables.add(tableKeyText(key));
     this.#forwardTables.delete(this.#ownTable);
   }
 
-  /** What the transaction means, once its last message is there. */
-  sort(frame: MessageFrame): readonly TrafficEvent[] | undefined {
-    // A new chain may make any table one that filters forwarding; all else is looked at in the tables known to do so.
-    const isNewChain = (frame.type & 0xff) === NFT_MSG.NEWCHAIN;
-    const event = decodeNftEvent(frame, isNewChain ? undefined : (family, table) => this.#concerns(family, table));
-    switch (event?.type) {
-      case undefined:
-        return undefined;
-      case 'generation':
-        return this.#finish();
-      case 'chain':
-        if (event.action === 'new' && filtersForwarding(event.chain)) {
-          this.#forwardTables.add(tableKeyText({ family: event.chain.family, table: event.chain.table ?? '' }));
-        }
-        this.#note(event.chain.family, event.chain.table);
-        return undefined;
-      case 'table':
-        this.#note(event.table.family, event.table.name);
-        return undefined;
-      case 'rule':
-        this.#note(event.rule.family, event.rule.table);
-        return undefined;
-      case 'set':
-        this.#note(event.set.family, event.set.table);
-        return undefined;
-      case 'elements':
-        this.#note(event.elements.family, event.elements.table);
-        return undefined;
-      case 'object':
-        this.#note(event.object.family, event.object.table);
-        return undefined;
-      case 'other':
-        this.#note(event.family, event.tableName);
-        return undefined;
-    }
+  /** A new chain may make any table one that filters forwarding; all else is looked at in the tables known to do so. */
+  concerns(family: number, table: string, message: number): boolean {
+    const key = tableKeyText({ family, table });
+    return message === NFT_MSG.NEWCHAIN || key === this.#ownTable || this.#forwardTables.has(key);
   }
 
-  #concerns(family: number, table: string): boolean {
+  take(event: NftObjectEvent): void {
+    const { family, table = '' } = tableOfNftEvent(event);
     const key = tableKeyText({ family, table });
-    return key === this.#ownTable || this.#forwardTables.has(key);
-  }
-
-  #note(family: number, table = ''): void {
-    const key = tableKeyText({ family, table });
+    if (event.type === 'chain' && event.action === 'new' && filtersForwarding(event.chain))
+      this.#forwardTables.add(key);
     if (key === this.#ownTable) this.#changed = true;
     else if (this.#forwardTables.has(key)) this.#forwardHook = true;
   }
 
-  #finish(): readonly TrafficEvent[] | undefined {
+  /** What the transaction means. */
+  end(): readonly TrafficEvent[] | undefined {
     const events: TrafficEvent[] = [];
     if (this.#changed) events.push({ type: 'changed' });
     if (this.#forwardHook) events.push({ type: 'forward-hook' });

@@ -8,8 +8,8 @@ import {
   type NetlinkConnection,
   NFPROTO,
   type NftChain,
+  nftRuleText,
 } from 'netlink-ts';
-import { ruleText } from './nft-rules.ts';
 import { hookImage, type TableImage } from './nft-table-image.ts';
 
 /** How often a reading that somebody's transaction came in between is begun anew. */
@@ -47,7 +47,7 @@ function readOnce(connection: NetlinkConnection, name: string, chainNames: reado
     chains: chains.map((chain: NftChain) => ({
       name: chain.name ?? '',
       hook: hookImage(chain),
-      rules: (rules.get(chain.name) ?? []).map(ruleText),
+      rules: (rules.get(chain.name) ?? []).map(nftRuleText),
     })),
   };
 }

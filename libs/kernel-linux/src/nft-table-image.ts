@@ -1,8 +1,8 @@
 /** One table as text and numbers, alike for what is wanted and for what the kernel has: to compare one with the other. */
 import type { TrafficChain, TrafficTable } from '@canal/model';
-import { NF_INET, NFT_VERDICT, type NftChain } from 'netlink-ts';
+import { NF_INET, NFT_VERDICT, type NftChain, nftRuleText } from 'netlink-ts';
 import { createHash } from 'node:crypto';
-import { nftRule, ruleText } from './nft-rules.ts';
+import { nftRule } from './nft-rules.ts';
 
 export interface TableImage {
   /** NFT_TABLE_F; none of ours has any. */
@@ -16,7 +16,7 @@ export interface ChainImage {
   readonly name: string;
   /** Undefined for a chain that no hook calls. */
   readonly hook: HookImage | undefined;
-  /** ruleText of each. */
+  /** nftRuleText of each. */
   readonly rules: readonly string[];
 }
 
@@ -42,7 +42,7 @@ function desiredChain(chain: TrafficChain): ChainImage {
   return {
     name: chain.name,
     hook: desiredHook(chain),
-    rules: chain.rules.map((rule) => ruleText(nftRule(rule))),
+    rules: chain.rules.map((rule) => nftRuleText(nftRule(rule))),
   };
 }
 

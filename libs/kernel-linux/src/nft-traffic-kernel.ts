@@ -7,19 +7,10 @@ import {
   type TrafficEvent,
   type TrafficKernel,
 } from '@canal/kernel-port';
-import { NETLINK_NETFILTER, type NetnsRef, openNetlinkSocket, traceFromEnvironment } from '@canal/linux-ffi';
+import { type KnownConnection, NETLINK_NETFILTER, type NetnsRef, openKnownConnection } from '@canal/linux-ffi';
 import type { TrafficTable } from '@canal/model';
 import type { Cidr } from 'net-types';
-import {
-  createNetlinkConnection,
-  isBusy,
-  isExists,
-  isNotFound,
-  listNftChains,
-  type NetlinkConnection,
-  type NetlinkTransport,
-  NFPROTO,
-} from 'netlink-ts';
+import { isBusy, isExists, isNotFound, listNftChains, type NetlinkConnection, NFPROTO } from 'netlink-ts';
 import { findLegacyForwardDrops } from './legacy-forward-drops.ts';
 import { findNftForwardDrops } from './nft-forward-drops.ts';
 import { filtersForwarding, type TableKey } from './nft-forward-chains.ts';
@@ -46,15 +37,15 @@ const APPLY_ATTEMPTS = 5;
 class NftTrafficKernel implements TrafficKernel {
   readonly #netns: NetnsRef | undefined;
   readonly #connection: NetlinkConnection;
-  /** A connection that broke down gets a new socket, with another port. */
-  readonly #ports = new Set<number>();
+  readonly #isOwnPort: KnownConnection['isOwnPort'];
   #closed = false;
 
   constructor(netns: NetnsRef | undefined) {
     this.#netns = netns;
-    this.#connection = asKernelError('open a netfilter socket', () =>
-      createNetlinkConnection(() => this.#open(), { trace: traceFromEnvironment() }),
-    );
+    const options = { protocol: NETLINK_NETFILTER, netns };
+    const { connection, isOwnPort } = asKernelError('open a netfilter socket', () => openKnownConnection(options));
+    this.#connection = connection;
+    this.#isOwnPort = isOwnPort;
   }
 
   compare(desired: TrafficTable): Promise<TrafficComparison> {
@@ -73,7 +64,7 @@ class NftTrafficKernel implements TrafficKernel {
     this.#checkOpen();
     const deps = {
       netns: this.#netns,
-      isOwnPort: (portId: number) => this.#ports.has(portId),
+      isOwnPort: this.#isOwnPort,
       forwardTables: () => this.#forwardTables(),
     };
     try {
@@ -121,12 +112,6 @@ class NftTrafficKernel implements TrafficKernel {
     return [NFPROTO.IPV4, NFPROTO.IPV6, NFPROTO.INET]
       .flatMap((family) => listNftChains(this.#connection, family))
       .flatMap((chain) => (filtersForwarding(chain) ? [{ family: chain.family, table: chain.table ?? '' }] : []));
-  }
-
-  #open(): NetlinkTransport {
-    const socket = openNetlinkSocket({ protocol: NETLINK_NETFILTER, netns: this.#netns });
-    this.#ports.add(socket.portId);
-    return socket;
   }
 
   /** The calls are synchronous: the kernel answers inside the system call. */

@@ -3,7 +3,13 @@ export { lockFile, tryLockFile } from './file-lock.ts';
 export { type LegacyHook, type LegacyTable, readLegacyTable } from './legacy-iptables.ts';
 export { isLinuxError, LinuxError } from './linux-error.ts';
 export { bindMount, MNT_DETACH, mount, MS, shareMount, unmount } from './mount.ts';
-export { openNetlinkConnection, openRtnetlinkMonitor, traceFromEnvironment } from './netlink-connection.ts';
+export {
+  type KnownConnection,
+  openKnownConnection,
+  openNetlinkConnection,
+  openRtnetlinkMonitor,
+  traceFromEnvironment,
+} from './netlink-connection.ts';
 export { openNetlinkEventSocket } from './netlink-event-socket.ts';
 export {
   NETLINK_GENERIC,

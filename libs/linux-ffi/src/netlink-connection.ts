@@ -6,6 +6,7 @@ import {
   formatWireDump,
   type NetlinkConnection,
   type NetlinkMonitor,
+  type NetlinkTransport,
   type RtnetlinkEvent,
   type WireTrace,
 } from 'netlink-ts';
@@ -15,6 +16,31 @@ import { type NetlinkSocketOptions, type NetlinkRequestSocketOptions, openNetlin
 /** A connection of the process's namespace, or of the one that `netns` names. Dispose of it to close the socket. */
 export function openNetlinkConnection(options: NetlinkRequestSocketOptions = {}): NetlinkConnection {
   return createNetlinkConnection(() => openNetlinkSocket(options), { trace: traceFromEnvironment() });
+}
+
+/** A connection whose own doings a monitor can tell from those of others. */
+export interface KnownConnection {
+  readonly connection: NetlinkConnection;
+  /** Whether a message with this port id was caused by the connection. */
+  readonly isOwnPort: (portId: number) => boolean;
+}
+
+/** Ports that count as our own: a port that was given up may soon be another program's. */
+const KNOWN_PORTS = 2;
+
+/**
+ * `openNetlinkConnection`, with the ports that it has had: a connection that breaks down gets a new socket, with another
+ * port, and events that the old one caused may still be on their way.
+ */
+export function openKnownConnection(options: NetlinkRequestSocketOptions = {}): KnownConnection {
+  let ports: readonly number[] = [];
+  const open = (): NetlinkTransport => {
+    const socket = openNetlinkSocket(options);
+    ports = [socket.portId, ...ports].slice(0, KNOWN_PORTS);
+    return socket;
+  };
+  const connection = createNetlinkConnection(open, { trace: traceFromEnvironment() });
+  return { connection, isOwnPort: (portId) => ports.includes(portId) };
 }
 
 /** Link, address, route, … events of the given groups (RTNLGRP), from this call on. */

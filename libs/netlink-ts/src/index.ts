@@ -140,6 +140,7 @@ export { NFT_FIELD, type NftField } from './nftables/field.ts';
 export type { NftGeneration } from './nftables/generation.ts';
 export { cidrRange, intervalElements, type NftKeyRange, portRange } from './nftables/interval.ts';
 export { elementKey, interfaceNameBytes, portBytes, verdictData } from './nftables/key.ts';
+export { matchEtherDestination, PACKET_TYPE, setEtherDestination, setPacketType } from './nftables/link-statements.ts';
 export { NFT_MSG } from './nftables/message-types.ts';
 export {
   appendNftRule,
@@ -163,6 +164,7 @@ export {
 } from './nftables/requests.ts';
 export type { NftObject } from './nftables/object.ts';
 export { type NftRule, ruleCodec as nftRuleCodec, type NftRuleInput } from './nftables/rule.ts';
+export { type NftRuleContent, nftRuleText } from './nftables/rule-text.ts';
 export { NFT_DATA_VERDICT, NFT_SET, type NftSet, type NftSetInput } from './nftables/set.ts';
 export { nftSet, type NftSetDefinition } from './nftables/set-definition.ts';
 export {
@@ -200,6 +202,7 @@ export {
   matchMark,
   matchPort,
   matchProtocol,
+  matchReversePath,
   matchTcpFlags,
   verdict,
 } from './nftables/statements.ts';
@@ -213,6 +216,13 @@ export {
   setCtMark,
   setMark,
 } from './nftables/traffic-statements.ts';
+export {
+  type NftObjectEvent,
+  type NftTransactionOptions,
+  type NftTransactionReader,
+  nftTransactions,
+  tableOfNftEvent,
+} from './nftables/transactions.ts';
 export { commentOf, commentUserData, setCommentOf } from './nftables/user-data.ts';
 
 export { RT_TABLE, RTM_F, RTN, RTNH_F, RTPROT } from './route/constants.ts';

@@ -83,6 +83,17 @@ describe('what is sent', () => {
     expect(body(sent[0]?.[0])).toBe('0000000a0800010001020304');
   });
 
+  test('a dry run has no end', () => {
+    const { transport, sent } = fakePeer([[3, 0]]);
+    runTransaction(createNetlinkConnection(transport), NFNL_SUBSYS.NFTABLES, REQUESTS, { dryRun: true });
+    expect((sent[0] ?? []).map(({ type, flags }) => [type, flags])).toEqual([
+      [16, 0x1],
+      [0x0a00, 0x401],
+      [0x0a01, 0x401],
+      [0x0a02, 0x405],
+    ]);
+  });
+
   test('an empty transaction is refused before anything is sent', () => {
     const { transport, sent } = fakePeer();
     expect(() => runTransaction(createNetlinkConnection(transport), NFNL_SUBSYS.NFTABLES, [])).toThrow(TypeError);

@@ -23,6 +23,8 @@ export interface TransactionOptions {
    * anything of the subsystem since.
    */
   readonly generation?: number;
+  /** The kernel prepares every request, says what it thinks of them, and commits nothing: there is no end message. */
+  readonly dryRun?: boolean;
 }
 
 /**
@@ -48,6 +50,7 @@ export function runTransaction(
         request.writeBody(writer);
         writer.endMessage(mark);
       }
+      if (options.dryRun === true) return;
       writeEnvelope(writer, NFNL_MSG_BATCH_END, nextSequence(), subsystem, undefined);
     },
     (frame) => state.onReply(frame),

@@ -1,5 +1,6 @@
 /** Each builder of statements beside nft's own words for it, both ways; nothing of ours makes nft -j give up. */
 import { createTestNetns, type TestNetns } from '@canal/testing';
+import { parseMac, unwrap } from 'net-types';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openTransport } from '../../examples/bun-transport.ts';
 import { createNetlinkConnection, type NetlinkConnection } from '../connection/connection.ts';
@@ -8,6 +9,7 @@ import { RTN } from '../route/constants.ts';
 import { NFT_VERDICT } from './expression/data.ts';
 import type { NftExpression } from './expression/expression.ts';
 import { NFT_FIELD as F } from './field.ts';
+import { matchEtherDestination, PACKET_TYPE, setEtherDestination, setPacketType } from './link-statements.ts';
 import { appendNftRule, changeNftables, flushNftRules, listNftRules } from './requests.ts';
 import { matchSet, updateSet, verdictMap } from './set-statements.ts';
 import {
@@ -25,12 +27,14 @@ import {
   matchInterfaceIndex,
   matchPort,
   matchProtocol,
+  matchReversePath,
   matchTcpFlags,
   verdict,
 } from './statements.ts';
 import { limitRate, logToGroup, sample, setCtMark, setMark } from './traffic-statements.ts';
 
 const NETLINK_NETFILTER = 12;
+const MAC = unwrap(parseMac('02:00:00:00:00:01'));
 const accept = verdict(NFT_VERDICT.ACCEPT);
 const drop = verdict(NFT_VERDICT.DROP);
 
@@ -179,6 +183,8 @@ const CASES: readonly Case[] = [
   { text: 'exthdr frag exists drop', expressions: [...matchFamily(6), ...matchExtensionHeader(44), drop] },
   { text: 'fib saddr type local accept', expressions: [...matchAddressType('saddr', RTN.LOCAL), accept] },
   { text: 'fib daddr type != local accept', expressions: [...matchAddressType('daddr', RTN.LOCAL, true), accept] },
+  { text: 'fib saddr . iif oif missing drop', expressions: [...matchReversePath(false), drop] },
+  { text: 'fib saddr . iif oif exists accept', expressions: [...matchReversePath(true), accept] },
   { text: 'goto a', expressions: [goto('a')] },
   { text: 'jump a', expressions: [jump('a')] },
   { text: 'return', expressions: [verdict(NFT_VERDICT.RETURN)] },
@@ -197,6 +203,16 @@ const CASES: readonly Case[] = [
     ],
   },
   { family: NFPROTO.BRIDGE, text: 'meta protocol ip6 drop', expressions: [...matchEtherType(0x86dd), drop] },
+  {
+    family: NFPROTO.BRIDGE,
+    text: 'ether daddr 02:00:00:00:00:01 accept',
+    expressions: [...matchEtherDestination(MAC), accept],
+  },
+  {
+    family: NFPROTO.BRIDGE,
+    text: 'ether daddr != 02:00:00:00:00:01 ether daddr set 02:00:00:00:00:01 meta pkttype set host',
+    expressions: [...matchEtherDestination(MAC, true), ...setEtherDestination(MAC), ...setPacketType(PACKET_TYPE.HOST)],
+  },
   {
     family: NFPROTO.ARP,
     text: 'iifname . arp saddr ether . arp saddr ip != @own4 drop',
@@ -271,6 +287,9 @@ function plain(expression: NftExpression): NftExpression {
       return { flags: 0, ...expression };
     case 'log':
       return { snapLength: 0, queueThreshold: 0, ...expression };
+    case 'payload':
+      if (expression.sreg === undefined) return expression;
+      return { checksumType: 0, checksumOffset: 0, checksumFlags: 0, ...expression };
     case 'dynset':
       return { timeout: 0n, flags: 0, ...expression };
     default:

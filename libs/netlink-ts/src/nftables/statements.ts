@@ -138,6 +138,12 @@ export function matchAddressType(side: 'saddr' | 'daddr', type: number, negated 
   return [{ type: 'fib', dreg: REG_1, result: NFT_FIB_RESULT.ADDRTYPE, flags }, equals(hostU32(type), negated)];
 }
 
+/** `fib saddr . iif oif exists|missing`: whether the way back to the sender is the one that the packet came by. */
+export function matchReversePath(exists: boolean): KnownNftExpression[] {
+  const flags = NFT_FIB_F.SADDR | NFT_FIB_F.IIF | NFT_FIB_F.PRESENT;
+  return [{ type: 'fib', dreg: REG_1, result: NFT_FIB_RESULT.OIF, flags }, equals(hostU32(exists ? 1 : 0))];
+}
+
 /** `counter`, from zero on. */
 export function counter(): KnownNftExpression {
   return { type: 'counter' };
