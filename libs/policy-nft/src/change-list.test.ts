@@ -46,6 +46,32 @@ test('elements alone are one transaction', () => {
   expect(operations(changes)).toHaveLength(1);
 });
 
+test('members of a set that stays come with the switch: a new one meets no old rules', () => {
+  const changes = new ChangeList();
+  changes.changeMembers(family, 'ad-000000000002-4', elements(1), elements(2));
+  changes.newChain(family, 'new', undefined, [[]]);
+  changes.deleteChain(family, 'old');
+  const [ahead, change, ...more] = operations(changes);
+  expect(ahead).toEqual(['new nft chain', 'append nft rule']);
+  expect(change).toEqual([
+    'delete nft elements of ad-000000000002-4',
+    'new nft elements of ad-000000000002-4',
+    'flush nft rules',
+    'delete nft chain',
+  ]);
+  expect(more).toEqual([]);
+});
+
+test('more of them than a transaction should hold go ahead, some thousand at a time', () => {
+  const changes = new ChangeList();
+  changes.changeMembers(family, 'ad-000000000002-4', [], elements(23_000));
+  changes.newChain(family, 'new', undefined, [[]]);
+  changes.deleteChain(family, 'old');
+  const transactions = operations(changes);
+  expect(transactions.length).toBeGreaterThanOrEqual(6);
+  expect(transactions.at(-1)).toEqual(['flush nft rules', 'delete nft chain']);
+});
+
 test('a large set is filled ahead, some thousand elements at a time, and the switch comes last', () => {
   const changes = new ChangeList();
   changes.addElements(family, 'ingress4', elements(1));

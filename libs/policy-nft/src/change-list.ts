@@ -1,8 +1,9 @@
 /**
  * Requests of a change in the order in which references hold, as transactions. What nothing refers to yet (new sets,
  * new chains) goes ahead: the kernel switches sets and chains one after the other, and a packet in between would find the
- * new chain empty. What goes ahead, and members of sets that stay, which are right at any time, come in transactions of
- * bounded size, so that others wait for the lock of nf_tables 20 ms at most; the rest is one transaction, the switch.
+ * new chain empty. What goes ahead comes in transactions of bounded size, so that others wait for the lock of nf_tables
+ * 20 ms at most; the rest is one transaction, the switch. Members of sets that stay are part of it, for a new member must
+ * not meet old rules; only more of them than a transaction should hold go ahead too.
  */
 import {
   appendNftRule,
@@ -31,9 +32,9 @@ const MAX_AHEAD = 5000;
 const PHASES = [
   'tables',
   'newSets',
-  'members',
   'newChains',
   'newRules',
+  'members',
   'flushRules',
   'delElements',
   'delChains',
@@ -47,7 +48,7 @@ const PHASES = [
 type Phase = (typeof PHASES)[number];
 
 /** Phases before the switch. */
-const AHEAD: ReadonlySet<Phase> = new Set<Phase>(['tables', 'newSets', 'members', 'newChains', 'newRules']);
+const AHEAD: ReadonlySet<Phase> = new Set<Phase>(['tables', 'newSets', 'newChains', 'newRules']);
 
 interface Weighted {
   readonly request: NetlinkRequest;
@@ -58,9 +59,9 @@ export class ChangeList {
   readonly #requests: Readonly<Record<Phase, Weighted[]>> = {
     tables: [],
     newSets: [],
-    members: [],
     newChains: [],
     newRules: [],
+    members: [],
     flushRules: [],
     delElements: [],
     delChains: [],
@@ -107,7 +108,7 @@ export class ChangeList {
     this.#add('delSets', delNftSet({ family, table: TABLE, name }));
   }
 
-  /** Members of a set that stays; right at any time. */
+  /** Members of a set that stays. */
   changeMembers(family: number, set: string, removed: Iterable<NftElement>, added: Iterable<NftElement>): void {
     this.#addElements('members', delNftElements, family, set, keys(removed));
     this.#addElements('members', newNftElements, family, set, added);
@@ -156,15 +157,14 @@ export class ChangeList {
 
   /** None when nothing changes. */
   transactions(): NetlinkRequest[][] {
-    const phases = PHASES.map((phase) => ({ ahead: AHEAD.has(phase), requests: this.#requests[phase] }));
-    const ahead = phases.filter(({ ahead }) => ahead).flatMap(({ requests }) => requests);
-    const atOnce = phases.filter(({ ahead }) => !ahead).flatMap(({ requests }) => requests);
-    if (this.#undivided) return nonEmpty([[...ahead, ...atOnce]]);
-    const total = [...ahead, ...atOnce].reduce((sum, { objects }) => sum + objects, 0);
+    const of = (phases: readonly Phase[]): Weighted[] => phases.flatMap((phase) => this.#requests[phase]);
+    if (this.#undivided) return nonEmpty([of(PHASES)]);
     // To a packet that is on its way through the rules when they change a new chain is still empty, and a new set too.
     const isNew = this.#requests.newChains.length > 0 || this.#requests.newSets.length > 0;
-    if (!isNew && total <= MAX_AHEAD) return nonEmpty([[...ahead, ...atOnce]]);
-    return nonEmpty([...bounded(ahead), atOnce]);
+    if (!isNew && weight(of(PHASES)) <= MAX_AHEAD) return nonEmpty([of(PHASES)]);
+    const atOnce = PHASES.filter((phase) => !AHEAD.has(phase));
+    if (weight(of(atOnce)) <= MAX_AHEAD) return nonEmpty([...bounded(of([...AHEAD])), of(atOnce)]);
+    return nonEmpty([...bounded(of([...AHEAD, 'members'])), of(atOnce.filter((phase) => phase !== 'members'))]);
   }
 
   #addRules(phase: Phase, family: number, chain: string, rules: readonly RuleImage[]): void {
@@ -207,6 +207,10 @@ function nonEmpty(transactions: readonly Weighted[][]): NetlinkRequest[][] {
   return transactions
     .filter(({ length }) => length > 0)
     .map((transaction) => transaction.map(({ request }) => request));
+}
+
+function weight(requests: readonly Weighted[]): number {
+  return requests.reduce((sum, { objects }) => sum + objects, 0);
 }
 
 function bounded(requests: readonly Weighted[]): Weighted[][] {
