@@ -16,6 +16,7 @@ export type {
   PolicyGuard,
   PolicyKernel,
   PolicyKernelEvent,
+  PolicyLimit,
   PolicyResync,
   VerdictReason,
   VerdictRecord,

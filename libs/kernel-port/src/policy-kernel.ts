@@ -25,6 +25,9 @@ export interface PolicyKernel {
   /** Writes what of the guard differs from what was last written. After a failure (KernelError) only `resync` is right. */
   setGuard(guard: PolicyGuard): Promise<void>;
 
+  /** What this kernel cannot do, as the last write found it; nothing on most. Pods are closed where that is needed. */
+  limits(): readonly PolicyLimit[];
+
   /**
    * True when the static rules are there, so that a pod's interface which nobody told of is isolated. Reads alone: asked
    * before the first `resync`, when what is in force is that of an agent before this one. Throws KernelError.
@@ -59,6 +62,18 @@ export interface PolicyResync {
   readonly writes: number;
   /** What was not so, for the log: at most 20 lines. */
   readonly differences: readonly string[];
+  /** Addresses that the kernel had as those of pods and the view has not: their flows may be open. Absent: none. */
+  readonly gone?: readonly Ip[];
+}
+
+export interface PolicyLimit {
+  readonly code:
+    /** The ARP of routed pods is not guarded. */
+    | 'arp-unguarded'
+    /** Pods on a bridge cannot be guarded, and are isolated. */
+    | 'bridge-isolated';
+  /** With what to do. */
+  readonly message: string;
 }
 
 export type PolicyKernelEvent = { readonly type: 'changed'; readonly what: string } | { readonly type: 'resync' };
@@ -98,7 +113,10 @@ export interface VerdictRecord {
   readonly protocol: number;
   readonly sourcePort?: number;
   readonly destinationPort?: number;
-  /** Names of the interfaces, when the hook knows them; of a bridge's port, that of the port. */
+  /**
+   * Names of the interfaces, when the hook knows them; of a bridge's port, that of the port. Packets of flows that were
+   * cut are told where they come in.
+   */
   readonly inInterface?: string;
   readonly outInterface?: string;
   /** Records lost since the one before this, by a full socket or because there were more than can be told. */

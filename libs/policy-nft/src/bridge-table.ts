@@ -1,14 +1,16 @@
 /**
  * Pods on a bridge: what the inet family cannot see of them. A pod sends from its own MAC and addresses (before the
- * bridge learns the MAC), and it sends to the bridge alone, so that the traffic of two pods of one node is routed and
- * judged as any other: the bridge answers for them (proxy_arp_pvlan, NDP entries). What then still goes from one pod's
- * port to another's is what br_netfilter, where it is on, has translated to the address of the other pod: it asks the
- * inet family on that way. No packet leaves by the port of a pod that it is not for.
+ * bridge learns the MAC), and all that it sends goes to the bridge, so that the traffic of two pods of one node is routed
+ * and judged as any other: the bridge answers for them (proxy_arp_pvlan, NDP entries), and gets what a pod sends to
+ * another's MAC, which it knows from before policy was switched on. What then still goes from one pod's port to another's
+ * is what br_netfilter, where it is on, has translated to the address of the other pod: it asks the inet family on that
+ * way. No packet leaves by the port of a pod that it is not for.
  */
 import {
   goto,
   jump,
   matchAddress,
+  matchEtherDestination,
   matchEtherType,
   matchIcmpType,
   matchInterface,
@@ -20,8 +22,12 @@ import {
   NFT_REG,
   NFT_VERDICT,
   type NftExpression,
+  PACKET_TYPE,
+  setEtherDestination,
+  setPacketType,
   verdict,
 } from 'netlink-ts';
+import type { Mac } from 'net-types';
 import { arpSenderUnspecified } from './arp-table.ts';
 import { CHAIN } from './chain-names.ts';
 import { ICMPV6, LINK_LOCAL, POD_INTERFACES, ROUTERS_WORDS, STRANGER_RULES, UNSPECIFIED } from './pod-guard.ts';
@@ -35,20 +41,22 @@ const PRIORITY = -310;
 
 const ETHERTYPE = { IPV4: 0x0800, ARP: 0x0806, IPV6: 0x86dd } as const;
 
+/** IEEE 802.1Q and 802.1ad. */
+const TAGGED = [0x8100, 0x88a8] as const;
+
 /** Types of ICMPv6. */
 const NEIGHBOUR_SOLICITATION = 135;
 const REDIRECT = 137;
-
-/** MACs that pods may send to. */
-export const GATEWAYS = 'gateways';
 
 const ACCEPT = verdict(NFT_VERDICT.ACCEPT);
 
 const DROP = verdict(NFT_VERDICT.DROP);
 
 const FROM_POD: readonly RuleImage[] = [
+  // A tag with number 0 is none to the node, but it hides the type of the frame from what asks for it here.
+  ...TAGGED.map((type) => [...matchFrameType(type), goto('spoofed')]),
   [...matchSet('macs', [NFT_FIELD.iifname, NFT_FIELD.etherSaddr], true), goto(CHAIN.stranger)],
-  [...matchGroupBit(0), ...matchSet(GATEWAYS, [NFT_FIELD.etherDaddr], true), DROP],
+  [...matchGroupBit(0), jump(CHAIN.toNode)],
   ...[ETHERTYPE.IPV4, ETHERTYPE.IPV6].map((type) => [
     ...matchEtherType(type),
     ...matchSet('encapsulations', [NFT_FIELD.l4proto]),
@@ -82,6 +90,23 @@ const FROM_POD: readonly RuleImage[] = [
   [...matchFrameType(ETHERTYPE.ARP), ...matchSet('owners4', [NFT_FIELD.iifname, NFT_FIELD.arpSaddrIp]), ACCEPT],
   [goto(CHAIN.stranger)],
 ];
+
+/** What a pod sends to the MAC of another becomes what it sends to the node, and is then looked at as that. */
+function toNodeRules(gateway: Mac | undefined): readonly RuleImage[] {
+  if (gateway === undefined) return [[DROP]];
+  return [
+    [...matchEtherDestination(gateway, true), ...setEtherDestination(gateway), ...setPacketType(PACKET_TYPE.HOST)],
+  ];
+}
+
+/** To the node no other port brings the address of a pod of ours. */
+function otherPortRules(gateway: Mac | undefined): readonly RuleImage[] {
+  if (gateway === undefined) return [];
+  return [
+    [...matchEtherType(ETHERTYPE.IPV4), ...matchSet('local4', [NFT_FIELD.ipSaddr])],
+    [...matchEtherType(ETHERTYPE.IPV6), ...matchSet('local6', [NFT_FIELD.ip6Saddr])],
+  ].map((isOfPod) => [...matchEtherDestination(gateway), ...isOfPod, goto('spoofed')]);
+}
 
 /** ARP and neighbour discovery go to every port; what is asked there is no secret. */
 const TO_POD: readonly RuleImage[] = [
@@ -126,39 +151,45 @@ function matchGroupBit(bit: 0 | 1): NftExpression[] {
   ];
 }
 
-export const BRIDGE_TABLE: StaticTable = {
-  family: NFPROTO.BRIDGE,
-  sets: [
-    { name: 'nd-types', key: 'icmpv6_type' },
-    { name: 'encapsulations', key: 'inet_proto' },
-    { name: 'pods', key: 'ifname' },
-    { name: GATEWAYS, key: 'ether_addr' },
-    { name: 'macs', key: ['ifname', 'ether_addr'] },
-    { name: 'owners4', key: ['ifname', 'ipv4_addr'] },
-    { name: 'owners6', key: ['ifname', 'ipv6_addr'] },
-  ],
-  chains: [
-    ...(['spoofed', 'tunnel', 'unknown-endpoint'] as const).map((reason) => ({
-      name: reason,
-      rules: reasonRules(reason),
-    })),
-    { name: CHAIN.stranger, rules: STRANGER_RULES },
-    { name: CHAIN.pod, rules: FROM_POD },
-    { name: CHAIN.toPod, rules: TO_POD },
-    {
-      name: CHAIN.guard,
-      hook: { number: NF_BR.PRE_ROUTING, priority: PRIORITY },
-      rules: [[...fromPods, jump(CHAIN.pod)]],
-    },
-    {
-      name: CHAIN.forward,
-      hook: { number: NF_BR.FORWARD, priority: PRIORITY },
-      rules: BETWEEN_PORTS,
-    },
-    {
-      name: CHAIN.output,
-      hook: { number: NF_BR.POST_ROUTING, priority: PRIORITY },
-      rules: [[...toPods, jump(CHAIN.toPod)]],
-    },
-  ],
-};
+/** `gateway`: MAC of the bridge, where there is one. */
+export function bridgeTable(gateway: Mac | undefined): StaticTable {
+  return {
+    family: NFPROTO.BRIDGE,
+    sets: [
+      { name: 'nd-types', key: 'icmpv6_type' },
+      { name: 'encapsulations', key: 'inet_proto' },
+      { name: 'pods', key: 'ifname' },
+      { name: 'macs', key: ['ifname', 'ether_addr'] },
+      { name: 'owners4', key: ['ifname', 'ipv4_addr'] },
+      { name: 'owners6', key: ['ifname', 'ipv6_addr'] },
+      { name: 'local4', key: 'ipv4_addr' },
+      { name: 'local6', key: 'ipv6_addr' },
+    ],
+    chains: [
+      ...(['spoofed', 'tunnel', 'unknown-endpoint'] as const).map((reason) => ({
+        name: reason,
+        rules: reasonRules(reason),
+      })),
+      { name: CHAIN.stranger, rules: STRANGER_RULES },
+      { name: CHAIN.toNode, rules: toNodeRules(gateway) },
+      { name: CHAIN.otherPort, rules: otherPortRules(gateway) },
+      { name: CHAIN.pod, rules: FROM_POD },
+      { name: CHAIN.toPod, rules: TO_POD },
+      {
+        name: CHAIN.guard,
+        hook: { number: NF_BR.PRE_ROUTING, priority: PRIORITY },
+        rules: [[...fromPods, goto(CHAIN.pod)], [jump(CHAIN.otherPort)]],
+      },
+      {
+        name: CHAIN.forward,
+        hook: { number: NF_BR.FORWARD, priority: PRIORITY },
+        rules: BETWEEN_PORTS,
+      },
+      {
+        name: CHAIN.output,
+        hook: { number: NF_BR.POST_ROUTING, priority: PRIORITY },
+        rules: [[...toPods, jump(CHAIN.toPod)]],
+      },
+    ],
+  };
+}

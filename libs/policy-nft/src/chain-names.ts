@@ -36,6 +36,11 @@ export const CHAIN = {
   guard: 'guard',
   pod: 'pod',
   stranger: 'stranger',
+  /** What comes by the bridge. */
+  fromBridge: 'from-bridge',
+  /** Where flows that were cut end: what comes in, and what the node sends. */
+  cutIncoming: 'cut-incoming',
+  cutOwn: 'cut-own',
   judge: 'judge',
   input: 'input',
   midstream: 'midstream',
@@ -45,5 +50,7 @@ export const CHAIN = {
   /** Of the bridge family. */
   forward: 'forward',
   output: 'output',
+  otherPort: 'other-port',
+  toNode: 'to-node',
   toPod: 'to-pod',
 } as const;

@@ -3,6 +3,7 @@ import type { RuleDelta, RuleEndpoint, RuleView, SetMember } from '@canal/rules-
 import { NFPROTO, type NftElement } from 'netlink-ts';
 import type { ChangeList } from './change-list.ts';
 import { endpointElements, type SetElement } from './endpoint-elements.ts';
+import type { KernelFamilies } from './kernel-families.ts';
 import { chainImage } from './rule-chain.ts';
 import { FAMILIES, memberElements, setDefinition, setName } from './rule-set.ts';
 import { elementText } from './table-image.ts';
@@ -12,6 +13,7 @@ export function planDelta(
   delta: RuleDelta,
   view: RuleView,
   before: ReadonlyMap<string, RuleEndpoint>,
+  families: KernelFamilies,
   changes: ChangeList,
 ): void {
   const family = NFPROTO.INET;
@@ -29,7 +31,7 @@ export function planDelta(
       changes.changeMembers(family, setName(id, ip), elementsOf(ip, removed), elementsOf(ip, added));
     }
   }
-  planEndpoints(delta, before, changes);
+  planEndpoints(delta, before, families, changes);
   for (const chain of delta.removedChains) changes.deleteChain(family, chain);
   for (const set of delta.removedSets) for (const ip of FAMILIES) changes.deleteSet(family, setName(set.id, ip));
 }
@@ -44,16 +46,17 @@ function elementsOf(ip: 4 | 6, members: readonly SetMember[]): Iterable<NftEleme
 function planEndpoints(
   { endpoints, removedEndpoints }: RuleDelta,
   before: ReadonlyMap<string, RuleEndpoint>,
+  families: KernelFamilies,
   changes: ChangeList,
 ): void {
   const gone = new Map<string, SetElement>();
   for (const { key } of [...removedEndpoints, ...endpoints]) {
     const old = before.get(key);
-    for (const item of old === undefined ? [] : endpointElements(old)) gone.set(itemText(item), item);
+    for (const item of old === undefined ? [] : endpointElements(old, families)) gone.set(itemText(item), item);
   }
   // Two endpoints may have one element in common: what one gives up and another has stays as it is.
   const come = new Map<string, SetElement>();
-  for (const item of endpoints.flatMap(endpointElements)) {
+  for (const item of endpoints.flatMap((endpoint) => endpointElements(endpoint, families))) {
     const text = itemText(item);
     if (!gone.delete(text)) come.set(text, item);
   }

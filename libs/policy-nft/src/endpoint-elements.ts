@@ -1,8 +1,9 @@
 /** What an endpoint is in the static sets and maps. Pods come and go by these elements alone. */
 import type { RuleEndpoint } from '@canal/rules-ast';
 import { elementKey, interfaceNameBytes, NFPROTO, NFT_VERDICT, type NftElement } from 'netlink-ts';
-import { ipFamily, ipToBytes, type Mac, macToBytes } from 'net-types';
+import { ipFamily, ipToBytes, macToBytes } from 'net-types';
 import { DIRECTIONS, isolatedSet } from './chain-names.ts';
+import type { KernelFamilies } from './kernel-families.ts';
 
 export interface SetElement {
   /** NFPROTO of the table. */
@@ -11,8 +12,10 @@ export interface SetElement {
   readonly element: NftElement;
 }
 
-export function endpointElements(endpoint: RuleEndpoint): SetElement[] {
-  return [...(endpoint.mode === 'routed' ? routedGuard(endpoint) : bridgeGuard(endpoint)), ...judged(endpoint)];
+export function endpointElements(endpoint: RuleEndpoint, { arp, bridge }: KernelFamilies): SetElement[] {
+  if (endpoint.mode === 'bridge') return bridge ? [...bridgeGuard(endpoint), ...judged(endpoint)] : isolated(endpoint);
+  const guard = routedGuard(endpoint).filter(({ family }) => arp || family !== NFPROTO.ARP);
+  return [...guard, ...judged(endpoint)];
 }
 
 function routedGuard({ hostInterface, addresses }: RuleEndpoint): SetElement[] {
@@ -37,9 +40,21 @@ function bridgeGuard({ hostInterface, mac, addresses }: RuleEndpoint): SetElemen
     // The node sends to a pod by its port itself, past the bridge; judge asks whether it is the pod's.
     ...addresses.flatMap((address) => {
       const owner = { set: `owners${ipFamily(address)}`, element: { key: elementKey(link, ipToBytes(address)) } };
-      return [family, NFPROTO.INET].map((each) => ({ family: each, ...owner }));
+      const local = { family, set: `local${ipFamily(address)}`, element: { key: ipToBytes(address) } };
+      return [local, ...[family, NFPROTO.INET].map((each) => ({ family: each, ...owner }))];
     }),
   ];
+}
+
+/** A pod that cannot be guarded: nobody knows what is from it, and to it nothing goes. */
+function isolated({ addresses }: RuleEndpoint): SetElement[] {
+  return addresses.flatMap((address) =>
+    DIRECTIONS.map((direction) => ({
+      family: NFPROTO.INET,
+      set: isolatedSet(direction, ipFamily(address)),
+      element: { key: ipToBytes(address) },
+    })),
+  );
 }
 
 /** By addresses, so alike in both modes. */
@@ -64,8 +79,4 @@ function judged(endpoint: RuleEndpoint): SetElement[] {
     }
   }
   return elements;
-}
-
-export function gatewayElements(mac: Mac | undefined): NftElement[] {
-  return mac === undefined ? [] : [{ key: macToBytes(mac) }];
 }

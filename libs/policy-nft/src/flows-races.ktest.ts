@@ -15,16 +15,21 @@ import {
   newConntrack,
   NFPROTO,
   NFT_VERDICT,
+  setConntrackMark,
   verdict,
 } from 'netlink-ts';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CUT_MARK } from './cut-mark.ts';
 import { judgeFlows } from './flows.ts';
 
-const barrier = vi.hoisted(() => ({ there: true }));
+const barrier = vi.hoisted(() => ({ there: true, meanwhile: (): void => undefined }));
 vi.mock('@canal/linux-ffi', async (original) => {
   const real = await original<typeof linuxFfi>();
-  return { ...real, awaitPacketsInFlight: () => !barrier.there || real.awaitPacketsInFlight() };
+  const awaitPacketsInFlight = (): boolean => {
+    barrier.meanwhile();
+    return !barrier.there || real.awaitPacketsInFlight();
+  };
+  return { ...real, awaitPacketsInFlight };
 });
 
 const ip = (text: string): Ip => unwrap(parseIp(text));
@@ -37,7 +42,7 @@ let netns: TestNetns;
 let connection: NetlinkConnection;
 
 beforeEach(() => {
-  barrier.there = true;
+  Object.assign(barrier, { there: true, meanwhile: () => undefined });
   netns = createTestNetns('races');
   connection = openNetlinkConnection({ protocol: NETLINK_NETFILTER, netns: netns.path });
 });
@@ -130,6 +135,16 @@ test('an entry that takes the place of a denied one meanwhile is not cut for it'
   expect(asked).toEqual([SERVER, BACKEND]);
   expect(judgement).toEqual({ seen: 1, cut: 0, mended: 0 });
   expect(printedMarks()).toEqual({ '1/0': 0 });
+});
+
+test('a mark that a packet which was past our rule has overwritten is written again', async () => {
+  add({ port: 1, mark: 0x4005 }, { port: 2 });
+  // As CONNMARK --set-mark 1 does it, without a mask.
+  barrier.meanwhile = () => {
+    for (const port of [1, 2]) connection.execute(setConntrackMark({ tuple: originalOf({ port }) }, 1, 0xffff_ffff));
+  };
+  expect(await judge(() => false)).toEqual({ seen: 2, cut: 2, mended: 0 });
+  expect(printedMarks()).toEqual({ '1/0': 1 + CUT_MARK, '2/0': 1 + CUT_MARK });
 });
 
 test("a failure of the rules is the caller's, and leaves no descriptor open", async () => {

@@ -1,6 +1,7 @@
 /**
  * Flows that were there before a change, judged again by the rules after it. The kernel's rules judge the first packet
- * of a flow alone; a flow that is denied now gets the CUT bit in its conntrack mark, and a rule drops what bears it.
+ * of a flow alone; a flow that is denied now gets the CUT bit in its conntrack mark, and a rule drops what bears it,
+ * before a rule of others can write to the mark.
  *
  * The entry is not deleted: the next packet of the server's side would make a new one, with client and server changed
  * about, which the rules may allow. A marked entry stays while either side sends, and goes when both are silent.
@@ -50,6 +51,9 @@ const FLIGHT_MS = 100;
  * ones, and then it has left the hook, and its entry is in the table, before we begin to read. An entry that goes while
  * we read or write needs no mark. One of the same tuple in its place was judged by the new rules: in case that it got
  * the mark, all marked flows are judged again at the end.
+ *
+ * A packet that was past the rule for marked flows when its flow was marked may yet come to a rule that writes the whole
+ * mark (`CONNMARK --set-mark` without a mask). So marks are written once more when all those packets are gone.
  */
 export async function judgeFlows(
   { netns }: JudgeFlowsOptions,
@@ -57,7 +61,7 @@ export async function judgeFlows(
   allowed: (packet: RulePacket) => boolean,
 ): Promise<FlowJudgement> {
   if (addresses.size === 0) return { seen: 0, cut: 0, mended: 0 };
-  if (!awaitPacketsInFlight()) await new Promise((resolve) => setTimeout(resolve, FLIGHT_MS));
+  await packetsInFlight();
   const isOwn = ownAddresses(netns);
   const mayPass = (packet: RulePacket): boolean =>
     // As the static rules have it: a pod may talk to itself, and the node to its pods.
@@ -77,12 +81,19 @@ export async function judgeFlows(
   const mended = await setMark(connection, pardoned, 0);
   const cut = await setMark(connection, denied, CUT_MARK);
   if (cut === 0) return { seen, cut, mended };
+  await packetsInFlight();
+  await setMark(connection, denied, CUT_MARK);
 
   const mistaken: ScannedKey[] = [];
   await forEachFlow(netns, { ...filter, mark: CUT_MARK, markMask: CUT_MARK }, addresses, (packet, entry) => {
     if (mayPass(packet)) mistaken.push(entry.key());
   });
   return { seen, cut: cut - (await setMark(connection, mistaken, 0)), mended };
+}
+
+/** Until packets that are under way have left the node's hooks. */
+async function packetsInFlight(): Promise<void> {
+  if (!awaitPacketsInFlight()) await new Promise((resolve) => setTimeout(resolve, FLIGHT_MS));
 }
 
 /** Reads the table once, and lets other work go in between. */

@@ -50,9 +50,14 @@ const DESTINATION = { 4: NFT_FIELD.ipDaddr, 6: NFT_FIELD.ip6Daddr } as const;
 
 const ACCEPT = verdict(NFT_VERDICT.ACCEPT);
 
-/** What need not be asked: flows that are known, and errors about them. A flow that was cut has no rights at all. */
+/**
+ * A flow that was cut has no rights at all. It is asked for where conntrack has just told the flow, before anybody's rule
+ * can write to the flow's mark: what others write (`CONNMARK --set-mark` without a mask) would take our bit away.
+ */
+export const CUT_RULES: readonly RuleImage[] = [[...matchCtMark(CUT_MARK, CUT_MARK), goto('cut')]];
+
+/** What need not be asked: flows that are known, and errors about them. */
 const KNOWN_FLOWS: readonly RuleImage[] = [
-  [...matchCtMark(CUT_MARK, CUT_MARK), goto('cut')],
   [...matchCtState(CT_STATE.ESTABLISHED), ACCEPT],
   // Of what conntrack calls related errors alone: a data channel that a helper expects is a flow of its own.
   ...[ICMP, ICMPV6].map((protocol) => [...matchCtState(CT_STATE.RELATED), ...matchProtocol(protocol), ACCEPT]),

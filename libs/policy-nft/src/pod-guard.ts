@@ -10,6 +10,7 @@ import {
   matchIcmpType,
   matchInterface,
   matchProtocol,
+  matchReversePath,
   matchSet,
   NFT_FIELD,
   NFT_VERDICT,
@@ -34,13 +35,7 @@ export const UNSPECIFIED: Cidr = unwrap(parseCidr('::/128'));
 
 export const POD_GUARD_RULES: readonly RuleImage[] = [
   ...ROUTERS_WORDS.map((type) => [...isIcmpv6(), ...matchIcmpType(type), goto('spoofed')]),
-  ...[LINK_LOCAL, UNSPECIFIED].map((source) => [
-    ...matchFamily(6),
-    ...matchAddress('saddr', source),
-    ...matchProtocol(ICMPV6),
-    ...matchSet('nd-types', [NFT_FIELD.icmpType]),
-    verdict(NFT_VERDICT.ACCEPT),
-  ]),
+  ...neighbourDiscovery(),
   [...matchFamily(4), ...matchSet('owners4', [NFT_FIELD.iifname, NFT_FIELD.ipSaddr], true), goto('stranger')],
   [...matchFamily(6), ...matchSet('owners6', [NFT_FIELD.iifname, NFT_FIELD.ip6Saddr], true), goto('stranger')],
   [...matchSet('encapsulations', [NFT_FIELD.l4proto]), goto('tunnel')],
@@ -51,11 +46,27 @@ export const POD_GUARD_RULES: readonly RuleImage[] = [
  * pods. Pods of a bridge come by the bridge, whose ports have their own guard; what loops through `lo` (a transparent
  * proxy) is the node's.
  */
-export const GUARD_RULES: readonly RuleImage[] = [
-  [...matchInterface('iifname', POD_INTERFACES), goto(CHAIN.pod)],
-  ...['lo', BRIDGE_NAME].map((name) => [...matchInterface('iifname', name), verdict(NFT_VERDICT.ACCEPT)]),
-  [...matchFamily(4), ...matchSet('local4', [NFT_FIELD.ipSaddr]), goto('spoofed')],
-  [...matchFamily(6), ...matchSet('local6', [NFT_FIELD.ip6Saddr]), goto('spoofed')],
+export function guardRules(isBridgeGuarded: boolean): readonly RuleImage[] {
+  return [
+    [...matchInterface('iifname', POD_INTERFACES), goto(CHAIN.pod)],
+    [...matchInterface('iifname', 'lo'), verdict(NFT_VERDICT.ACCEPT)],
+    // Where the ports cannot be guarded nobody knows who speaks.
+    [...matchInterface('iifname', BRIDGE_NAME), goto(isBridgeGuarded ? CHAIN.fromBridge : 'unknown-endpoint')],
+    [...matchFamily(4), ...matchSet('local4', [NFT_FIELD.ipSaddr]), goto('spoofed')],
+    [...matchFamily(6), ...matchSet('local6', [NFT_FIELD.ip6Saddr]), goto('spoofed')],
+  ];
+}
+
+/**
+ * That the addresses of our pods are brought by their own ports alone is seen to in the bridge family. Ports that are not
+ * ours (pods that another plugin attached) bring what is behind the bridge, and nothing of elsewhere.
+ */
+export const FROM_BRIDGE_RULES: readonly RuleImage[] = [
+  [...matchFamily(4), ...matchSet('local4', [NFT_FIELD.ipSaddr]), verdict(NFT_VERDICT.ACCEPT)],
+  [...matchFamily(6), ...matchSet('local6', [NFT_FIELD.ip6Saddr]), verdict(NFT_VERDICT.ACCEPT)],
+  ...neighbourDiscovery(),
+  [...matchReversePath(true), verdict(NFT_VERDICT.ACCEPT)],
+  [goto('spoofed')],
 ];
 
 /** No element of owners4 or owners6: is it the interface that nobody told of, or the address? */
@@ -63,6 +74,17 @@ export const STRANGER_RULES: readonly RuleImage[] = [
   [...matchSet('pods', [NFT_FIELD.iifname], true), goto('unknown-endpoint')],
   [goto('spoofed')],
 ];
+
+/** From addresses that are nobody's of their own. */
+function neighbourDiscovery(): RuleImage[] {
+  return [LINK_LOCAL, UNSPECIFIED].map((source) => [
+    ...matchFamily(6),
+    ...matchAddress('saddr', source),
+    ...matchProtocol(ICMPV6),
+    ...matchSet('nd-types', [NFT_FIELD.icmpType]),
+    verdict(NFT_VERDICT.ACCEPT),
+  ]);
+}
 
 function isIcmpv6(): NftExpression[] {
   return [...matchFamily(6), ...matchProtocol(ICMPV6)];

@@ -17,6 +17,7 @@ import {
 import { delConntrack, listConntrack } from 'netlink-ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createPolicyKernel } from './policy-nft-kernel.ts';
+import { SERVICE } from './testing/one-service.ts';
 import { chain, endpointOf, ip, viewOf } from './testing/rules.ts';
 
 const GUARD = { nodeAddresses: [], tunnelPorts: [8472], allowSample: 0 };
@@ -130,8 +131,8 @@ describe.each(['ip4', 'ip6'] as const)('%s', (family) => {
           record.protocol === protocol,
       );
     for (const protocol of [6, 17]) {
-      expect(ofCut(OUTSIDE[family], b[family], protocol)).toMatchObject({ outInterface: b.hostInterface });
-      expect(ofCut(b[family], a[family], protocol)).toMatchObject({ outInterface: a.hostInterface });
+      expect(ofCut(OUTSIDE[family], b[family], protocol)).toMatchObject({ inInterface: 'eth0' });
+      expect(ofCut(b[family], a[family], protocol)).toMatchObject({ inInterface: b.hostInterface });
     }
     abort.abort();
     await told;
@@ -144,6 +145,81 @@ describe.each(['ip4', 'ip6'] as const)('%s', (family) => {
       return heard.every(({ client, server }) => client > 0 && server > 0);
     });
   }, 30_000);
+
+  test.each(['PREROUTING', 'FORWARD', 'POSTROUTING'])(
+    'a program that writes the whole mark of flows (CONNMARK --set-mark in mangle %s) opens none that was cut',
+    async (hook) => {
+      const names = ['tcp', 'udp'] as const;
+      for (const [index, protocol] of names.entries()) {
+        await talkers.open(protocol, flow(a, b, protocol, 53 + index, family));
+        await talkers.speak(protocol, ['client', 'server']);
+      }
+      const iptables = family === 'ip4' ? 'iptables-nft' : 'ip6tables-nft';
+      world.node.run([iptables, '-t', 'mangle', '-A', hook, '-j', 'CONNMARK', '--set-mark', '1']);
+      await expectHeard(names, 300, true);
+      expect(await change(true)).toEqual({ cut: 2, mended: 0 });
+      await Bun.sleep(100);
+      await expectHeard(names, 1500, false);
+      // And again: what was cut is so still.
+      expect(await change(true)).toEqual({ cut: 0, mended: 0 });
+
+      // The counter-proof: asked where all else is judged, the bit is gone before it is asked for.
+      for (const name of ['cut-incoming', 'cut-own']) {
+        world.node.run(['nft', 'flush', 'chain', 'inet', 'canal-policy', name]);
+      }
+      const question = 'insert rule inet canal-policy judge ct mark and 0x20000000 == 0x20000000 goto cut';
+      world.node.run(['nft', ...question.split(' ')]);
+      await waitFor('the flows to go on', async () => {
+        const heard = await Promise.all(names.map((name) => talkers.hearFor(name, 200)));
+        return heard.every(({ client, server }) => client > 0 && server > 0);
+      });
+    },
+    30_000,
+  );
+
+  test('a flow of the pod to its node that was cut stays cut when the node speaks', async () => {
+    const toNode = flow(b, { netns: world.node, ...NODE }, 'udp', 53, family);
+    await talkers.open('udp', toNode);
+    await talkers.speak('udp', ['client', 'server']);
+    await expectHeard(['udp'], 300, true);
+    const EG = 'eg-00000000000a';
+    const view = viewOf({ endpoints: [endpointOf(a), endpointOf(b, { egress: EG })], chains: [chain(EG)] });
+    await kernel.resync(view, GUARD);
+    const judge = new PacketJudge(view, [NODE.ip4, NODE.ip6].map(ip));
+    const addresses = new Set([b.ip4, b.ip6].map(ip));
+    expect(await kernel.judgeFlows(addresses, (packet) => judge.judge(packet) === 'allowed')).toMatchObject({ cut: 1 });
+    await Bun.sleep(100);
+    await expectHeard(['udp'], 500, false);
+    await talkers.speak('udp', ['server']);
+    await expectHeard(['udp'], 500, false);
+    world.node.run(['nft', 'flush', 'chain', 'inet', 'canal-policy', 'cut-own']);
+    expect((await talkers.hearFor('udp', 500)).client).toBeGreaterThan(5);
+  });
+
+  test('a cut packet to a Service is told with the pod behind it', async () => {
+    const { ip4, ip6 } = SERVICE;
+    const iptables = family === 'ip4' ? 'iptables-nft' : 'ip6tables-nft';
+    const target = family === 'ip4' ? `${b.ip4}:53` : `[${b.ip6}]:53`;
+    const dnat = ['-d', { ip4, ip6 }[family], '-p', 'udp', '-j', 'DNAT', '--to-destination', target];
+    world.node.run([iptables, '-t', 'nat', '-A', 'PREROUTING', ...dnat]);
+    const toService = { ...flow(a, b, 'udp', 53, family), target: { ip4, ip6 }[family], targetPort: 80 };
+    await talkers.open('udp', toService);
+    await talkers.speak('udp', ['client', 'server']);
+    await expectHeard(['udp'], 300, true);
+    const abort = new AbortController();
+    const records: VerdictRecord[] = [];
+    const told = (async () => {
+      for await (const record of kernel.verdicts(abort.signal)) records.push(record);
+    })();
+    expect(await change(true)).toEqual({ cut: 1, mended: 0 });
+    const from = (pod: WorldPod): VerdictRecord | undefined =>
+      records.find(({ reason, source }) => reason === 'cut' && source === ip(pod[family]));
+    await waitFor('records', () => from(a) !== undefined && from(b) !== undefined);
+    expect(from(a)).toMatchObject({ destination: ip(b[family]), destinationPort: 53, inInterface: a.hostInterface });
+    expect(from(b)).toMatchObject({ destination: ip(a[family]), destinationPort: 4053, inInterface: b.hostInterface });
+    abort.abort();
+    await told;
+  });
 
   test('the counter-proof: a UDP flow whose entry is deleted is opened anew by its server', async () => {
     await talkers.open('udp', flow(a, b, 'udp', 53, family));

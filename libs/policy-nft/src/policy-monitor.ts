@@ -1,7 +1,13 @@
 /** What others do to the tables of policy. */
 import type { PolicyKernelEvent } from '@canal/kernel-port';
 import { NETLINK_NETFILTER, type NetnsRef, openNetlinkEventSocket, traceFromEnvironment } from '@canal/linux-ffi';
-import { createNetlinkMonitor, decodeNftEvent, type MessageFrame, NFNLGRP, type NftEvent } from 'netlink-ts';
+import {
+  NFNLGRP,
+  type NftGeneration,
+  type NftObjectEvent,
+  type NftTransactionReader,
+  nftTransactions,
+} from 'netlink-ts';
 import { POLICY_FAMILIES, TABLE } from './static-tables.ts';
 
 export interface PolicyMonitorDeps {
@@ -11,60 +17,46 @@ export interface PolicyMonitorDeps {
 }
 
 /** One event for each transaction of others that touched a table of ours. */
-export async function* monitorPolicy(
+export function monitorPolicy(
   { netns, isOwnPort }: PolicyMonitorDeps,
   signal: AbortSignal,
 ): AsyncGenerator<PolicyKernelEvent> {
-  const transaction = new Transaction();
-  const monitor = createNetlinkMonitor<PolicyKernelEvent>(
+  return nftTransactions<PolicyKernelEvent>(
     () => openNetlinkEventSocket({ protocol: NETLINK_NETFILTER, netns, groups: [NFNLGRP.NFTABLES] }),
-    (frame) => (isOwnPort(frame.portId) ? undefined : transaction.take(frame)),
-    { signal, trace: traceFromEnvironment() },
+    new Transaction(),
+    { isOwnPort, signal, trace: traceFromEnvironment() },
   );
-  yield { type: 'resync' };
-  for await (const event of monitor) {
-    if (event.type === 'resync') {
-      transaction.begin();
-      yield { type: 'resync' };
-    } else {
-      yield event;
-    }
-  }
 }
 
-/** Gathers the messages of a transaction, which come one behind the other and end with the new generation. */
-class Transaction {
+const MAX_PARTS = 5;
+
+class Transaction implements NftTransactionReader<PolicyKernelEvent> {
   readonly #counts = new Map<string, number>();
 
   begin(): void {
     this.#counts.clear();
   }
 
-  take(frame: MessageFrame): PolicyKernelEvent | undefined {
-    const event = decodeNftEvent(frame, isOurs);
-    if (event === undefined) return undefined;
-    if (event.type !== 'generation') {
-      const what = describe(event);
-      this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
-      return undefined;
-    }
+  concerns(family: number, table: string): boolean {
+    return table === TABLE && POLICY_FAMILIES.includes(family);
+  }
+
+  take(event: NftObjectEvent): void {
+    const what = describe(event);
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
+  }
+
+  end({ processName, processId }: NftGeneration): PolicyKernelEvent | undefined {
     if (this.#counts.size === 0) return undefined;
     const parts = [...this.#counts].map(([what, count]) => (count === 1 ? what : `${count} × ${what}`));
     this.begin();
-    const { processName, processId } = event.generation;
     const by = processName === undefined ? '' : ` by ${processName} (process ${processId ?? '?'})`;
     const more = parts.length > MAX_PARTS ? ` and ${parts.length - MAX_PARTS} more` : '';
     return { type: 'changed', what: `${parts.slice(0, MAX_PARTS).join(', ')}${more}${by}` };
   }
 }
 
-const MAX_PARTS = 5;
-
-function isOurs(family: number, table: string): boolean {
-  return table === TABLE && POLICY_FAMILIES.includes(family);
-}
-
-function describe(event: Exclude<NftEvent, { type: 'generation' }>): string {
+function describe(event: NftObjectEvent): string {
   switch (event.type) {
     case 'table':
       return `${event.action} table`;

@@ -5,35 +5,37 @@ import {
   type PolicyGuard,
   type PolicyKernel,
   type PolicyKernelEvent,
+  type PolicyLimit,
   type PolicyResync,
   type VerdictRecord,
 } from '@canal/kernel-port';
-import { NETLINK_NETFILTER, type NetnsRef, openNetlinkSocket, traceFromEnvironment } from '@canal/linux-ffi';
+import { type KnownConnection, NETLINK_NETFILTER, type NetnsRef, openKnownConnection } from '@canal/linux-ffi';
 import type { RuleDelta, RuleEndpoint, RulePacket, RuleView } from '@canal/rules-ast';
 import {
   changeNftables,
-  createNetlinkConnection,
   delNftTable,
   isBusy,
   isExists,
   isNotFound,
   type NetlinkConnection,
   type NetlinkRequest,
-  type NetlinkTransport,
 } from 'netlink-ts';
-import type { Ip, Mac } from 'net-types';
+import { type Ip, ipFromBytes } from 'net-types';
 import { ChangeList } from './change-list.ts';
 import { planDelta } from './delta-changes.ts';
 import { desiredTables } from './desired-tables.ts';
 import { readGatewayMac } from './gateway-mac.ts';
-import { planGateway, planGuard } from './guard-changes.ts';
 import { isClosed } from './is-closed.ts';
 import { judgeFlows } from './flows.ts';
+import { probeFamilies } from './kernel-families.ts';
 import { asKernelError, policyKernelError } from './policy-kernel-error.ts';
+import { policyLimits } from './policy-limits.ts';
 import { monitorPolicy } from './policy-monitor.ts';
 import { readTable } from './read-table.ts';
-import { POLICY_FAMILIES, TABLE } from './static-tables.ts';
-import { planTable, replaceTable } from './table-plan.ts';
+import { FAMILIES } from './rule-set.ts';
+import { planStatic } from './static-changes.ts';
+import { POLICY_FAMILIES, type StaticInputs, TABLE } from './static-tables.ts';
+import { type ActualTable, planTable, replaceTable } from './table-plan.ts';
 import { readVerdicts } from './verdicts.ts';
 
 export interface PolicyNftKernelOptions {
@@ -62,24 +64,24 @@ const SEND_BUFFER_BYTES = 64 * 1024 * 1024;
 /** What the kernel has of ours, as far as changes need to know it. */
 interface Written {
   readonly endpoints: Map<string, RuleEndpoint>;
-  readonly guard: PolicyGuard;
-  readonly gateway: Mac | undefined;
+  readonly inputs: StaticInputs;
 }
 
 class PolicyNftKernel implements PolicyKernel {
   readonly #netns: NetnsRef | undefined;
   readonly #connection: NetlinkConnection;
-  /** A connection that broke down gets a new socket, with another port. */
-  readonly #ports = new Set<number>();
+  readonly #isOwnPort: KnownConnection['isOwnPort'];
   #closed = false;
   /** Undefined before the first resync and after a failure. */
   #written: Written | undefined;
+  #limits: readonly PolicyLimit[] = [];
 
   constructor(netns: NetnsRef | undefined) {
     this.#netns = netns;
-    this.#connection = asKernelError('open a netfilter socket', () =>
-      createNetlinkConnection(() => this.#open(), { trace: traceFromEnvironment() }),
-    );
+    const options = { protocol: NETLINK_NETFILTER, netns, sendBufferBytes: SEND_BUFFER_BYTES };
+    const { connection, isOwnPort } = asKernelError('open a netfilter socket', () => openKnownConnection(options));
+    this.#connection = connection;
+    this.#isOwnPort = isOwnPort;
   }
 
   resync(view: RuleView, guard: PolicyGuard): Promise<PolicyResync> {
@@ -88,16 +90,17 @@ class PolicyNftKernel implements PolicyKernel {
 
   apply(delta: RuleDelta, view: RuleView): Promise<void> {
     return this.#ask('apply', () => {
-      this.#change(({ endpoints, guard, gateway: before }, changes) => {
-        planDelta(delta, view, endpoints, changes);
+      this.#change(({ endpoints, inputs: before }, changes) => {
+        planDelta(delta, view, endpoints, before.families, changes);
         // The first pod of a node comes with its bridge.
         const hasBridge = delta.endpoints.some(({ mode }) => mode === 'bridge');
-        const gateway = hasBridge ? readGatewayMac(this.#netns) : before;
-        planGateway(before, gateway, changes);
+        const gateway = hasBridge ? readGatewayMac(this.#netns) : before.gateway;
+        const inputs = { ...before, gateway };
+        if (gateway !== before.gateway) planStatic(before, inputs, changes);
         return () => {
           for (const { key } of delta.removedEndpoints) endpoints.delete(key);
           for (const endpoint of delta.endpoints) endpoints.set(endpoint.key, endpoint);
-          return { endpoints, guard, gateway };
+          return { endpoints, inputs };
         };
       });
     });
@@ -105,21 +108,29 @@ class PolicyNftKernel implements PolicyKernel {
 
   setGuard(guard: PolicyGuard): Promise<void> {
     return this.#ask('set guard', () => {
-      this.#change((written, changes) => {
-        planGuard(written.guard, guard, changes);
-        return () => ({ ...written, guard });
+      this.#change(({ endpoints, inputs: before }, changes) => {
+        const inputs = { ...before, guard };
+        planStatic(before, inputs, changes);
+        return () => ({ endpoints, inputs });
       });
     });
   }
 
   isClosed(): Promise<boolean> {
-    return this.#ask('read', () => isClosed(this.#connection));
+    return this.#ask('read', () => {
+      const families = probeFamilies(this.#connection);
+      return isClosed(this.#connection, { gateway: readGatewayMac(this.#netns), families });
+    });
+  }
+
+  limits(): readonly PolicyLimit[] {
+    return this.#limits;
   }
 
   async *monitor(signal: AbortSignal): AsyncGenerator<PolicyKernelEvent> {
     this.#checkOpen();
     try {
-      yield* monitorPolicy({ netns: this.#netns, isOwnPort: (port) => this.#ports.has(port) }, signal);
+      yield* monitorPolicy({ netns: this.#netns, isOwnPort: this.#isOwnPort }, signal);
     } catch (error) {
       throw policyKernelError('watch', error);
     }
@@ -164,8 +175,10 @@ class PolicyNftKernel implements PolicyKernel {
   #resync(view: RuleView, guard: PolicyGuard): PolicyResync {
     this.#written = undefined;
     const gateway = readGatewayMac(this.#netns);
-    const desired = desiredTables(view, guard, gateway);
+    const inputs: StaticInputs = { guard, gateway, families: probeFamilies(this.#connection) };
+    const desired = desiredTables(view, inputs);
     const differences: string[] = [];
+    const gone = new Set<Ip>();
     let writes = 0;
     for (let attempt = 1; ; attempt++) {
       const changes = new ChangeList();
@@ -174,6 +187,7 @@ class PolicyNftKernel implements PolicyKernel {
       };
       for (const table of desired) {
         const actual = readTable(this.#connection, table.family);
+        if (attempt === 1 && actual !== undefined) for (const ip of podAddresses(actual)) gone.add(ip);
         if (attempt >= REPLACE_FROM && actual !== undefined) replaceTable(table, changes);
         else planTable(table, actual, changes, note);
       }
@@ -187,8 +201,9 @@ class PolicyNftKernel implements PolicyKernel {
       }
     }
     const endpoints = new Map([...view.endpoints()].map((endpoint) => [endpoint.key, endpoint]));
-    this.#written = { endpoints, guard, gateway };
-    return { writes, differences };
+    this.#note({ endpoints, inputs });
+    for (const { addresses } of endpoints.values()) for (const ip of addresses) gone.delete(ip);
+    return { writes, differences, ...(gone.size > 0 && { gone: [...gone] }) };
   }
 
   /** `plan` gives what is written once the kernel has taken it. */
@@ -201,7 +216,12 @@ class PolicyNftKernel implements PolicyKernel {
     const changes = new ChangeList();
     const done = plan(written, changes);
     this.#write(changes);
-    this.#written = done();
+    this.#note(done());
+  }
+
+  #note(written: Written): void {
+    this.#written = written;
+    this.#limits = policyLimits(written.inputs, written.endpoints.values());
   }
 
   #write(changes: ChangeList): void {
@@ -220,13 +240,6 @@ class PolicyNftKernel implements PolicyKernel {
     }
   }
 
-  #open(): NetlinkTransport {
-    const options = { protocol: NETLINK_NETFILTER, netns: this.#netns, sendBufferBytes: SEND_BUFFER_BYTES };
-    const socket = openNetlinkSocket(options);
-    this.#ports.add(socket.portId);
-    return socket;
-  }
-
   /** The calls are synchronous: the kernel answers inside the system call. */
   #ask<T>(operation: string, question: () => T): Promise<T> {
     return Promise.try(() => {
@@ -238,4 +251,11 @@ class PolicyNftKernel implements PolicyKernel {
   #checkOpen(): void {
     if (this.#closed) throw new KernelError('closed', 'the kernel was closed');
   }
+}
+
+/** What the table has as addresses of this node's pods; only that of the inet family has such sets. */
+function podAddresses(table: ActualTable): readonly Ip[] {
+  const names = FAMILIES.map((family) => `local${family}`).filter((name) => table.sets.has(name));
+  const keys = names.flatMap((name) => table.elements(name).map(({ key }) => key));
+  return keys.map((key) => key && ipFromBytes(key)).filter((ip) => ip !== undefined);
 }

@@ -1,7 +1,14 @@
 /** From what the kernel has of one table to what it shall have. */
-import { type NftChain, type NftElement, type NftRule, type NftSet, NFT_SET, NFT_SET_ELEM } from 'netlink-ts';
+import {
+  type NftChain,
+  type NftElement,
+  type NftRule,
+  nftRuleText,
+  type NftSet,
+  NFT_SET,
+  NFT_SET_ELEM,
+} from 'netlink-ts';
 import type { ChangeList } from './change-list.ts';
-import { ruleText } from './rule-text.ts';
 import {
   actualHookText,
   actualSetText,
@@ -159,6 +166,9 @@ function planChains(
 export function isSame({ rules }: ChainImage, actual: readonly NftRule[]): boolean {
   return (
     rules.length === actual.length &&
-    rules.every((rule, index) => ruleText(rule) === ruleText(actual[index]?.expressions ?? []))
+    rules.every(
+      (expressions, index) =>
+        nftRuleText({ expressions }) === nftRuleText({ expressions: actual[index]?.expressions ?? [] }),
+    )
   );
 }

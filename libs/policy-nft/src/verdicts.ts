@@ -1,6 +1,13 @@
 import type { VerdictRecord } from '@canal/kernel-port';
-import { NETLINK_NETFILTER, type NetnsRef, openNetlinkEventSocket, traceFromEnvironment } from '@canal/linux-ffi';
-import { createNflogMonitor, type NflogTransport } from 'netlink-ts';
+import {
+  NETLINK_NETFILTER,
+  type NetnsRef,
+  openNetlinkConnection,
+  openNetlinkEventSocket,
+  traceFromEnvironment,
+} from '@canal/linux-ffi';
+import { createNflogMonitor, findConntrack, type NflogTransport } from 'netlink-ts';
+import { withTrueEnds } from './cut-record.ts';
 import { flowKernelError } from './flow-kernel-error.ts';
 import { InterfaceNames } from './interface-names.ts';
 import { NFLOG_GROUP, NFLOG_SNAP_BYTES } from './nflog-group.ts';
@@ -34,6 +41,7 @@ const SLICE_MS = 5;
 export async function* readVerdicts({ netns }: VerdictOptions, signal: AbortSignal): AsyncGenerator<VerdictRecord> {
   const bucket = new TokenBucket(TOLD);
   using names = new InterfaceNames(netns);
+  using connection = openNetlinkConnection({ protocol: NETLINK_NETFILTER, netns });
   const open = (): NflogTransport =>
     inSlices(
       openNetlinkEventSocket({
@@ -62,7 +70,7 @@ export async function* readVerdicts({ netns }: VerdictOptions, signal: AbortSign
       const record = verdictRecord(packet, { nowMs, lost: unsaid, nameOf });
       if (record === undefined) continue;
       unsaid = 0;
-      yield record;
+      yield record.reason === 'cut' ? withTrueEnds(record, (tuple) => findConntrack(connection, { tuple })) : record;
     }
   } catch (error) {
     throw flowKernelError(error);

@@ -1,0 +1,99 @@
+/** A port of the bridge that is nobody's of ours: a pod that another plugin attached. It speaks for itself alone. */
+import {
+  connectNetns,
+  createPolicyWorld,
+  createProber,
+  createTestNetns,
+  type Injection,
+  OUTSIDE,
+  type PolicyWorld,
+  type Prober,
+  REMOTE_POD,
+  type TestNetns,
+  type WorldPod,
+} from '@canal/testing';
+import type { PolicyKernel } from '@canal/kernel-port';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createPolicyKernel } from './policy-nft-kernel.ts';
+import { addresses, chain, endpointOf, viewOf } from './testing/rules.ts';
+
+const GUARD = { nodeAddresses: [], tunnelPorts: [8472], allowSample: 0 };
+const IN = 'in-00000000000a';
+const FAMILIES = ['ip4', 'ip6'] as const;
+const OWN = { ip4: '10.244.1.50', ip6: 'fd00:10:244:1::50' } as const;
+const MAC = '02:00:00:00:05:00';
+
+let world: PolicyWorld;
+let other: TestNetns;
+let prober: Prober;
+let kernel: PolicyKernel;
+let a: WorldPod;
+let b: WorldPod;
+
+beforeEach(async () => {
+  world = createPolicyWorld(2, 'bridge');
+  other = createTestNetns('other');
+  const [first, second] = world.pods;
+  if (first === undefined || second === undefined) throw new Error('2');
+  [a, b] = [first, second];
+  connectNetns(
+    { netns: world.node, name: 'veth5' },
+    { netns: other, name: 'eth0', addresses: [`${OWN.ip4}/24`, `${OWN.ip6}/64`] },
+  );
+  other.run(['ip', 'link', 'set', 'eth0', 'address', MAC]);
+  world.node.run(['ip', 'link', 'set', 'veth5', 'master', 'cni0']);
+  other.run(['ip', 'route', 'add', 'default', 'via', '10.244.1.1']);
+  other.run(['ip', '-6', 'route', 'add', 'default', 'via', 'fd00:10:244:1::1']);
+  prober = createProber();
+  for (const family of FAMILIES) await prober.listen(world.far, OUTSIDE[family], { tcp: [80] });
+  kernel = createPolicyKernel({ netns: world.node.path });
+});
+
+afterEach(async () => {
+  kernel.close();
+  await prober[Symbol.asyncDispose]();
+  other[Symbol.dispose]();
+  world[Symbol.dispose]();
+});
+
+/** Pod b takes what the first pod sends, and a pod of another node. */
+const RULES = () =>
+  viewOf({
+    endpoints: [endpointOf(a, { mode: 'bridge' }), endpointOf(b, { mode: 'bridge', ingress: IN })],
+    chains: [chain(IN, { peer: { type: 'addresses', set: 'ad-00000000000a' }, ports: 'any' })],
+    sets: [addresses('ad-00000000000a', a.ip4, a.ip6, REMOTE_POD.ip4, REMOTE_POD.ip6)],
+  });
+
+test.each([
+  ['a pod of this node', () => a],
+  ['a pod of another node', () => REMOTE_POD],
+])('it has not the address of %s', async (_, victim) => {
+  // Nothing but the rules refuses it.
+  world.node.run(['sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.cni0.rp_filter=0']);
+  const forged = FAMILIES.map((family): Injection => ({
+    from: other,
+    device: 'eth0',
+    sourceMac: MAC,
+    destinationMac: a.hostMac,
+    packet: { source: victim()[family], destination: b[family], protocol: 'udp', sourcePort: 7, port: 99 },
+  }));
+  const arrived = async (): Promise<number> => {
+    const [seen = []] = await prober.inject(forged, [b.netns]);
+    return seen.filter(({ port }) => port === 99).length;
+  };
+  await kernel.resync(RULES(), GUARD);
+  expect(await arrived()).toBe(0);
+  // The counter-proof: as if any port of the bridge could be trusted.
+  world.node.run(['nft', 'insert', 'rule', 'inet', 'canal-policy', 'from-bridge', 'accept']);
+  world.node.run(['nft', 'flush', 'chain', 'bridge', 'canal-policy', 'other-port']);
+  world.node.run(['conntrack', '-F']);
+  expect(await arrived()).toBe(2);
+});
+
+test('it has its own', async () => {
+  await kernel.resync(RULES(), GUARD);
+  const questions = FAMILIES.map((family) => {
+    return { from: other, source: OWN[family], target: OUTSIDE[family], protocol: 'tcp', port: 80 } as const;
+  });
+  expect(await prober.probe(questions, 1000)).toEqual(['open', 'open']);
+});
