@@ -1,19 +1,16 @@
-/** All metrics of the node agent, registered here alone. Labels never hold an address, a pod or a node. */
+/** All metrics of the node agent, registered here alone beside those that agents have in common. Labels never hold an address, a pod or a node. */
 import type { Counter, Gauge, Histogram, Metrics } from '@canal/runtime-port';
+import { type CommonMetrics, createCommonMetrics } from '@canal/telemetry';
 
-export interface AgentMetrics {
+export interface AgentMetrics extends CommonMetrics {
   readonly applySeconds: Histogram;
   readonly operationErrors: Counter;
-  readonly driftRepairs: Counter;
-  readonly lastSync: Gauge;
   readonly peers: Gauge;
   readonly peersReachable: Gauge;
   readonly peerRttSeconds: Histogram;
-  readonly problems: Gauge;
   readonly leaseInfo: Gauge;
   readonly leaseChanges: Counter;
   readonly podMtuBytes: Gauge;
-  readonly netlinkOverruns: Counter;
   readonly apiConnected: Gauge;
   readonly apiReconnects: Counter;
   readonly foreignDrops: Gauge;
@@ -23,9 +20,8 @@ export interface AgentMetrics {
 }
 
 export function createAgentMetrics(metrics: Metrics, version: string): AgentMetrics {
-  const info = { name: 'canal_build_info', help: 'Always 1; the labels tell what runs.', labelNames: ['version'] };
-  metrics.gauge(info).set(1, { version });
   return {
+    ...createCommonMetrics(metrics, version),
     applySeconds: metrics.histogram({
       name: 'canal_dataplane_apply_seconds',
       help: 'Time of one turn: read the kernel, compare, write the differences.',
@@ -35,15 +31,6 @@ export function createAgentMetrics(metrics: Metrics, version: string): AgentMetr
       name: 'canal_dataplane_errors_total',
       help: 'Changes that the kernel refused, by kind of object.',
       labelNames: ['kind'],
-    }),
-    driftRepairs: metrics.counter({
-      name: 'canal_dataplane_drift_repairs_total',
-      help: 'Changes made by others that were undone, by kind of object.',
-      labelNames: ['kind'],
-    }),
-    lastSync: metrics.gauge({
-      name: 'canal_last_successful_sync_timestamp_seconds',
-      help: 'When the kernel was last found or made to be as wanted.',
     }),
     peers: metrics.gauge({
       name: 'canal_peers',
@@ -60,11 +47,6 @@ export function createAgentMetrics(metrics: Metrics, version: string): AgentMetr
       help: 'Round trip of pings to peers, by the way that pods take.',
       buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
     }),
-    problems: metrics.gauge({
-      name: 'canal_problems',
-      help: 'Open problems; the log and the events of the node name them.',
-      labelNames: ['severity'],
-    }),
     leaseInfo: metrics.gauge({
       name: 'canal_lease_info',
       help: 'Always 1 while this node has its pod subnets.',
@@ -75,10 +57,6 @@ export function createAgentMetrics(metrics: Metrics, version: string): AgentMetr
       help: "Changes of this node's own pod subnets or public addresses.",
     }),
     podMtuBytes: metrics.gauge({ name: 'canal_pod_mtu_bytes', help: 'MTU given to pods.' }),
-    netlinkOverruns: metrics.counter({
-      name: 'canal_netlink_overruns_total',
-      help: 'Times that kernel events were lost; everything is read again then.',
-    }),
     apiConnected: metrics.gauge({
       name: 'canal_apiserver_connected',
       help: '1 while the watch of nodes is connected.',

@@ -244,12 +244,8 @@ export class NodeAgent {
   }
 
   #afterTurn(failures: ReadonlyMap<AgentItem, Error>, localUp: boolean): void {
-    const { nodes, publisher, metrics, timeMs, problems, log } = this.#deps;
+    const { nodes, publisher, metrics, timeMs, log } = this.#deps;
     const { own, compiled } = this.#network ?? {};
-    const open = problems.open();
-    for (const severity of ['error', 'warning'] as const) {
-      metrics.problems.set(open.filter((complaint) => complaint.severity === severity).length, { severity });
-    }
     if (own === undefined || compiled === undefined) return;
     if (failures.size === 0) metrics.lastSync.set(timeMs() / 1000);
     if (!localUp) return;

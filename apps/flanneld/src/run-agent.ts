@@ -68,7 +68,7 @@ export function startAgent(
   const events = createEventRecorder({ store, clock, log, component: 'canal-flanneld', nodeName, timeMs }).about(
     nodeSubject(nodeName),
   );
-  const problems = new ProblemLog(log, events);
+  const problems = new ProblemLog(log, events, metrics.problems);
   const attachments = createAttachmentStore(config.cniStateDir);
   const cniConf = config.cniConf && new CniConfFile(config.cniConf, clock);
   const netConf = new NetConfSource(config.netConfPath, world.readFile);

@@ -1,13 +1,12 @@
-/** All metrics of the policy agent, registered here alone. Labels never hold an address, a pod, a policy or a node. */
+/** All metrics of the policy agent, registered here alone beside those that agents have in common. Labels never hold an address, a pod, a policy or a node. */
 import type { Counter, Gauge, Histogram, Metrics } from '@canal/runtime-port';
+import { type CommonMetrics, createCommonMetrics } from '@canal/telemetry';
 
-export interface AgentMetrics {
+export interface AgentMetrics extends CommonMetrics {
   readonly programmingDelay: Histogram;
   readonly endpointReady: Histogram;
   readonly applySeconds: Histogram;
   readonly errors: Counter;
-  readonly driftRepairs: Counter;
-  readonly lastSync: Gauge;
   readonly denied: Counter;
   readonly verdictsLost: Counter;
   readonly endpoints: Gauge;
@@ -17,8 +16,6 @@ export interface AgentMetrics {
   readonly flowsCut: Counter;
   readonly flowsMended: Counter;
   readonly socketRequests: Counter;
-  readonly problems: Gauge;
-  readonly eventsLost: Counter;
   readonly apiConnected: Gauge;
   readonly apiReconnects: Counter;
 }
@@ -29,9 +26,8 @@ const DELAY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 
 const READY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export function createAgentMetrics(metrics: Metrics, version: string): AgentMetrics {
-  const info = { name: 'canal_build_info', help: 'Always 1; the labels tell what runs.', labelNames: ['version'] };
-  metrics.gauge(info).set(1, { version });
   return {
+    ...createCommonMetrics(metrics, version),
     programmingDelay: metrics.histogram({
       name: 'canal_policy_programming_delay_seconds',
       help: 'From the arrival of a changed object until the rules that follow from it are in the kernel, by kind.',
@@ -53,15 +49,6 @@ export function createAgentMetrics(metrics: Metrics, version: string): AgentMetr
       name: 'canal_dataplane_errors_total',
       help: 'Failures of the kernel, by what was asked of it.',
       labelNames: ['operation'],
-    }),
-    driftRepairs: metrics.counter({
-      name: 'canal_dataplane_drift_repairs_total',
-      help: 'Changes made by others that were undone, by kind of object.',
-      labelNames: ['kind'],
-    }),
-    lastSync: metrics.gauge({
-      name: 'canal_last_successful_sync_timestamp_seconds',
-      help: 'When the kernel was last found or made to be as wanted.',
     }),
     denied: metrics.counter({
       name: 'canal_denied_packets_total',
@@ -102,15 +89,6 @@ export function createAgentMetrics(metrics: Metrics, version: string): AgentMetr
       name: 'canal_policy_requests_total',
       help: 'Requests on the unix socket by operation and outcome (ok, or the code of the error).',
       labelNames: ['op', 'outcome'],
-    }),
-    problems: metrics.gauge({
-      name: 'canal_problems',
-      help: 'Open problems; the log and the events of the node name them.',
-      labelNames: ['severity'],
-    }),
-    eventsLost: metrics.counter({
-      name: 'canal_netlink_overruns_total',
-      help: 'Times that kernel events were lost; everything is read again then.',
     }),
     apiConnected: metrics.gauge({
       name: 'canal_apiserver_connected',

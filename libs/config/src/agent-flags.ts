@@ -47,6 +47,18 @@ export function readHealth(flags: AgentFlags): { readonly ip: Ip; readonly port:
   return ip === undefined || port === 0 ? undefined : { ip, port };
 }
 
+/** A directory that must not depend on where the program was started. */
+export function readDirectory<Name extends string>(
+  flags: Pick<AgentFlags, 'problem'> & { text(name: Name): string },
+  name: Name,
+): string {
+  const path = flags.text(name);
+  if (!path.startsWith('/') || /(?:^|\/)\.{1,2}(?:\/|$)/.test(path)) {
+    flags.problem(name, path, 'an absolute path without "." and ".."');
+  }
+  return path;
+}
+
 /** The parsed value of a flag; undefined when it is empty or wrong. */
 export function readParsed<T, Name extends string>(
   flags: Pick<AgentFlags, 'problem'> & { text(name: Name): string },

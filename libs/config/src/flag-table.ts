@@ -2,6 +2,7 @@
  * Every flag flanneld has had, and canal's own. The environment name is FLANNELD_ + upper case, dashes as underscores.
  * Names, kinds and defaults are flannel's (v0.28); its manifests and those of k3s, RKE2 and canal pass them.
  */
+import { API_SERVER_FLAGS, CNI_STATE_DIR_FLAG, PROGRAM_FLAGS, VERBOSITY_FLAG } from './common-flags.ts';
 import type { FlagSpec, Reaction } from './flag-spec.ts';
 
 const ETCD: Reaction = { type: 'later', needs: 'the etcd store' };
@@ -39,8 +40,7 @@ export const FLAGS = [
     initial: 'false',
     help: 'take the pod subnet from the Node object (the only store supported yet)',
   },
-  { name: 'kube-api-url', kind: 'text', initial: '', help: 'Kubernetes API server, else kubeconfig or in-cluster' },
-  { name: 'kubeconfig-file', kind: 'text', initial: '', help: 'kubeconfig file, else in-cluster configuration' },
+  ...API_SERVER_FLAGS,
   {
     name: 'kube-annotation-prefix',
     kind: 'text',
@@ -88,7 +88,7 @@ export const FLAGS = [
   },
   { name: 'healthz-ip', kind: 'text', initial: '0.0.0.0', help: 'address of /healthz, /readyz and /metrics' },
   { name: 'healthz-port', kind: 'integer', initial: '0', help: 'port of /healthz, /readyz and /metrics; 0 is off' },
-  { name: 'v', kind: 'integer', initial: '0', help: 'log verbosity; 4 and above also log each single change' },
+  VERBOSITY_FLAG,
   {
     name: 'vmodule',
     kind: 'text',
@@ -117,7 +117,7 @@ export const FLAGS = [
     help: 'several networks in one daemon',
     reaction: { type: 'removed', reason: 'flannel has dropped it in 2017; run one daemon for each network' },
   },
-  { name: 'cni-state-dir', kind: 'text', initial: '/var/lib/canal', help: "directory of the CNI plugin's records" },
+  CNI_STATE_DIR_FLAG,
   {
     name: 'cni-data-dir',
     kind: 'text',
@@ -155,8 +155,7 @@ export const FLAGS = [
     initial: '/proc/sys/net',
     help: 'where /proc/sys/net is writable; containers that are not privileged have it elsewhere or nowhere',
   },
-  { name: 'help', kind: 'switch', initial: 'false', help: 'print this text' },
-  { name: 'version', kind: 'switch', initial: 'false', help: 'print the version' },
+  ...PROGRAM_FLAGS,
 ] as const satisfies readonly FlagSpec[];
 
 /** Flags of `flanneld cleanup` beside those of the daemon, which it takes too: one set of arguments serves both. */

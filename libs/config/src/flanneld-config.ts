@@ -2,7 +2,7 @@
 import type { NodeIdentity } from '@canal/model';
 import { type Ip, type Ipv4, type Ipv6, parseIp, parseIpv4, parseIpv6 } from 'net-types';
 import { parseCommandLine } from './command-line.ts';
-import { isGiven, readApiServer, readHealth, readNodeIdentity, readParsed } from './agent-flags.ts';
+import { isGiven, readApiServer, readDirectory, readHealth, readNodeIdentity, readParsed } from './agent-flags.ts';
 import { CLEANUP_FLAGS, ENVIRONMENT_PREFIX, FLAGS, type FlanneldFlag } from './flag-table.ts';
 import { type Environment, FlagValues } from './flag-values.ts';
 import { parseGoRegExp } from './go-regexp.ts';
@@ -122,9 +122,9 @@ function readConfig(flags: FlanneldFlags, environment: Environment): FlanneldCon
     resyncSeconds: flags.integer('iptables-resync', 1, 24 * 3600),
     ...(health !== undefined && { health }),
     logLevel: flags.integer('v', 0, 100) >= 4 ? 'debug' : 'info',
-    cniStateDir: flags.text('cni-state-dir'),
-    cniDataDir: flags.text('cni-data-dir'),
-    cniCacheDir: flags.text('cni-cache-dir'),
+    cniStateDir: readDirectory(flags, 'cni-state-dir'),
+    cniDataDir: readDirectory(flags, 'cni-data-dir'),
+    cniCacheDir: readDirectory(flags, 'cni-cache-dir'),
     ...(cniConf !== undefined && { cniConf }),
     ...(policySocket !== undefined && { policySocket }),
     sysctlNetDir: readSysctlNetDir(flags),

@@ -56,6 +56,8 @@ describe('policy-agent flags', () => {
     { argv: ['--socket=/run/canal/../policy.sock'], names: ['a directory of its own'] },
     { argv: ['--socket=/policy.sock'], names: ['--socket', 'with a directory'] },
     { argv: [`--socket=/run/${'x'.repeat(110)}`], names: ['107 bytes'] },
+    { argv: ['--cni-state-dir=state'], names: ['--cni-state-dir', '"state"', 'an absolute path'] },
+    { argv: ['--cni-state-dir=/var/../etc'], names: ['--cni-state-dir', 'without "." and ".."'] },
     { argv: ['--strikt'], names: ['did you mean --strict?'] },
   ])('$argv is refused', ({ argv, names }) => {
     const [problem = ''] = problemsOf(argv);

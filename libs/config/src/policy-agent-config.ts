@@ -1,7 +1,7 @@
 /** The policy agent's typed configuration: flags first, then CANAL_POLICY_ variables, then the defaults. */
 import type { NodeIdentity } from '@canal/model';
 import { type Ip, parsePort } from 'net-types';
-import { readApiServer, readHealth, readNodeIdentity } from './agent-flags.ts';
+import { readApiServer, readDirectory, readHealth, readNodeIdentity } from './agent-flags.ts';
 import { parseCommandLine } from './command-line.ts';
 import { type Environment, FlagValues } from './flag-values.ts';
 import { POLICY_AGENT_FLAGS, type PolicyAgentFlag } from './policy-agent-flags.ts';
@@ -64,7 +64,7 @@ function readConfig(flags: FlagValues<PolicyAgentFlag>, environment: Environment
     annotationPrefix: flags.text('kube-annotation-prefix'),
     netConfPath: flags.text('net-config-path'),
     socket: readSocket(flags),
-    cniStateDir: flags.text('cni-state-dir'),
+    cniStateDir: readDirectory(flags, 'cni-state-dir'),
     strict: flags.switch('strict'),
     tunnelPorts: readTunnelPorts(flags),
     allowSample: flags.integer('allow-sample', 0, 1_000_000),

@@ -1,8 +1,8 @@
+import { API_SERVER_FLAGS, CNI_STATE_DIR_FLAG, PROGRAM_FLAGS, VERBOSITY_FLAG } from './common-flags.ts';
 import type { FlagSpec } from './flag-spec.ts';
 
 export const POLICY_AGENT_FLAGS = [
-  { name: 'kube-api-url', kind: 'text', initial: '', help: 'Kubernetes API server, else kubeconfig or in-cluster' },
-  { name: 'kubeconfig-file', kind: 'text', initial: '', help: 'kubeconfig file, else in-cluster configuration' },
+  ...API_SERVER_FLAGS,
   {
     name: 'kube-annotation-prefix',
     kind: 'text',
@@ -21,7 +21,7 @@ export const POLICY_AGENT_FLAGS = [
     initial: '/run/canal/policy.sock',
     help: 'unix socket for the CNI plugin and the command line',
   },
-  { name: 'cni-state-dir', kind: 'text', initial: '/var/lib/canal', help: "directory of the CNI plugin's records" },
+  CNI_STATE_DIR_FLAG,
   {
     name: 'strict',
     kind: 'switch',
@@ -49,9 +49,8 @@ export const POLICY_AGENT_FLAGS = [
   },
   { name: 'healthz-ip', kind: 'text', initial: '127.0.0.1', help: 'address of /livez, /readyz and /metrics' },
   { name: 'healthz-port', kind: 'integer', initial: '9097', help: 'port of /livez, /readyz and /metrics; 0 is off' },
-  { name: 'v', kind: 'integer', initial: '0', help: 'log verbosity; 4 and above also log each single change' },
-  { name: 'help', kind: 'switch', initial: 'false', help: 'print this text' },
-  { name: 'version', kind: 'switch', initial: 'false', help: 'print the version' },
+  VERBOSITY_FLAG,
+  ...PROGRAM_FLAGS,
 ] as const satisfies readonly FlagSpec[];
 
 export type PolicyAgentFlag = (typeof POLICY_AGENT_FLAGS)[number];

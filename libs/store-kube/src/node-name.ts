@@ -9,14 +9,15 @@ export interface NodeNameDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Told why it is not known yet. */
-  readonly onProblem?: (problem: string) => void;
+  /** Told what is waited for, as a sentence. */
+  readonly waitsFor?: (what: string) => void;
 }
 
 /** Asks until it is known. Rejects with the signal's reason when aborted. */
 export async function findNodeName(identity: NodeIdentity, deps: NodeNameDeps, signal: AbortSignal): Promise<string> {
   if (identity.type === 'name') return identity.name;
   const { name, namespace } = identity;
+  deps.waitsFor?.('finding out the name of this node');
   for (let told = ''; ;) {
     const problem = await deps.store.get(PODS, name, namespace).then(
       (pod) => (pod === undefined ? `there is no pod ${namespace}/${name}` : nodeNameOf(pod)),
@@ -25,7 +26,7 @@ export async function findNodeName(identity: NodeIdentity, deps: NodeNameDeps, s
     if (typeof problem !== 'string') return problem.nodeName;
     if (problem !== told) deps.log.warn({ problem }, 'the name of this node is not known yet; NODE_NAME would tell it');
     told = problem;
-    deps.onProblem?.(problem);
+    deps.waitsFor?.(`the name of this node is not known yet: ${problem}`);
     await deps.clock.sleep(RETRY_MS, signal);
   }
 }

@@ -1,3 +1,4 @@
+import type { Gauge } from '@canal/runtime-port';
 import { createCapturedLogger } from '@canal/testing';
 import { describe, expect, test } from 'vitest';
 import { type Complaint, type ProblemEvents, ProblemLog } from './problem-log.ts';
@@ -22,6 +23,21 @@ describe('problem log', () => {
     problems.update('network', [bad]);
     expect(log.messages()).toEqual(['problem', 'problem ended', 'problem']);
     expect(events).toHaveLength(2);
+  });
+
+  test('those that are open are counted, from the beginning', () => {
+    const counts: Record<string, number> = {};
+    const gauge: Gauge = {
+      set: (value, labels) => void (counts[labels?.['severity'] ?? ''] = value),
+      remove: () => undefined,
+    };
+    const problems = new ProblemLog(createCapturedLogger(), { emit: () => undefined }, gauge);
+    expect(counts).toEqual({ error: 0, warning: 0 });
+    problems.update('network', [bad, { ...bad, key: 'l', severity: 'warning' }]);
+    problems.update('rules', [bad]);
+    expect(counts).toEqual({ error: 2, warning: 1 });
+    problems.update('network', []);
+    expect(counts).toEqual({ error: 1, warning: 0 });
   });
 
   test('one source does not end the complaints of another', () => {

@@ -1,5 +1,5 @@
 /** What is wrong, told when it begins and when it ends; what lasts is told once. */
-import type { Logger } from '@canal/runtime-port';
+import type { Gauge, Logger } from '@canal/runtime-port';
 
 /** Where what operators shall see with kubectl is told: an event sink of store-kube, in the agents. */
 export interface ProblemEvents {
@@ -18,11 +18,15 @@ export interface Complaint {
 export class ProblemLog {
   readonly #log: Logger;
   readonly #events: ProblemEvents;
+  readonly #count: Gauge | undefined;
   readonly #open = new Map<string, Complaint>();
 
-  constructor(log: Logger, events: ProblemEvents) {
+  /** `count`: of those that are open, by severity. */
+  constructor(log: Logger, events: ProblemEvents, count?: Gauge) {
     this.#log = log;
     this.#events = events;
+    this.#count = count;
+    this.#countOpen();
   }
 
   /** All complaints of one source as they are now; those that are missing have ended. */
@@ -37,10 +41,18 @@ export class ProblemLog {
       this.#open.delete(key);
       this.#log.info({ problem: complaint.message }, 'problem ended');
     }
+    this.#countOpen();
   }
 
   open(): readonly Complaint[] {
     return [...this.#open.values()];
+  }
+
+  #countOpen(): void {
+    for (const severity of ['error', 'warning'] as const) {
+      const open = [...this.#open.values()].filter((complaint) => complaint.severity === severity);
+      this.#count?.set(open.length, { severity });
+    }
   }
 
   #begin({ severity, message, event }: Complaint): void {
