@@ -2,7 +2,7 @@ import type { RuleDelta, RuleEndpoint, RulePacket, RuleView } from '@canal/rules
 import { type Complaint, createPrometheusMetrics } from '@canal/telemetry';
 import { createCapturedLogger, createFakeClock } from '@canal/testing';
 import { formatIp, type Ip, parseInterfaceName, parseIp, parseMac, unwrap } from 'net-types';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createAgentMetrics } from './agent-metrics.ts';
 import { FlowCutter } from './flow-cutter.ts';
 
@@ -41,6 +41,8 @@ const clock = createFakeClock();
 let stop: AbortController;
 let running: Promise<void>;
 let failures: number;
+/** What a judgement waits for. */
+let gate: Promise<unknown>;
 /** Time since the start of the test, and what was judged then. */
 let judged: string[];
 /** Events of the problems that are open. */
@@ -50,6 +52,7 @@ let allowed: ((packet: RulePacket) => boolean) | undefined;
 beforeEach(() => {
   stop = new AbortController();
   failures = 0;
+  gate = Promise.resolve();
   judged = [];
   told = [];
 });
@@ -62,11 +65,13 @@ afterEach(async () => {
 function create(strict = true): FlowCutter {
   const startMs = clock.nowMs();
   const kernel = {
-    judgeFlows(addresses: ReadonlySet<Ip>, mayPass: (packet: RulePacket) => boolean) {
-      if (failures-- > 0) return Promise.reject(new Error('planned'));
+    async judgeFlows(addresses: ReadonlySet<Ip>, mayPass: (packet: RulePacket) => boolean) {
+      const begunMs = clock.nowMs() - startMs;
+      await gate;
+      if (failures-- > 0) throw new Error('planned');
       allowed = mayPass;
-      judged.push(`${clock.nowMs() - startMs}: ${[...addresses].map(formatIp).sort().join(' ')}`);
-      return Promise.resolve({ seen: 0, cut: 0, mended: 0 });
+      judged.push(`${begunMs}: ${[...addresses].map(formatIp).sort().join(' ')}`);
+      return { seen: 0, cut: 0, mended: 0 };
     },
   };
   const metrics = createAgentMetrics(createPrometheusMetrics(), 'test');
@@ -152,7 +157,7 @@ test('a burst of pods is judged when it is over, or every two seconds', async ()
 test('a judgement that fails is made again', async () => {
   failures = 2;
   const cutter = create();
-  cutter.everything();
+  cutter.everything([]);
   await clock.advance(3_000);
   expect(judged).toEqual(['1050: 10.244.1.10 10.244.1.11']);
 });
@@ -160,7 +165,7 @@ test('a judgement that fails is made again', async () => {
 test('a judgement that fails time and again is a problem until one succeeds', async () => {
   failures = 4;
   const cutter = create();
-  cutter.everything();
+  cutter.everything([]);
   await clock.advance(1_000);
   expect(told).toEqual([]);
   await clock.advance(500);
@@ -175,7 +180,172 @@ test('not strict: changes are not judged', async () => {
   cutter.applied(members({ removed: '10.244.2.2' }));
   await clock.advance(2_000);
   expect(judged).toEqual([]);
-  cutter.everything();
+  cutter.everything([]);
   await clock.advance(1_000);
   expect(judged).toHaveLength(1);
+});
+
+test('a pod that becomes known is only opened: that can wait', async () => {
+  const cutter = create();
+  const chains = (['ingress', 'egress'] as const).map((direction) => ({
+    id: `${direction}-none`,
+    direction,
+    rules: [],
+  }));
+  const unknown = { ...WEB, ingress: 'ingress-none', egress: 'egress-none' };
+  cutter.applied({ ...NOTHING, newChains: chains, endpoints: [unknown] });
+  cutter.applied({ ...NOTHING, endpoints: [WEB] });
+  await clock.advance(1_100);
+  expect(judged).toEqual(['500: 10.244.1.10']);
+  // From no rules to some is another matter, and so is a pod that was closed one way alone.
+  cutter.applied({ ...NOTHING, endpoints: [unknown] });
+  await clock.advance(600);
+  cutter.applied({ ...NOTHING, endpoints: [{ ...WEB, ingress: 'ingress-none' }] });
+  await clock.advance(1_100);
+  cutter.applied({ ...NOTHING, endpoints: [{ ...WEB, ingress: 'in-1' }] });
+  await clock.advance(100);
+  expect(judged.slice(1)).toEqual(['1150: 10.244.1.10', '2200: 10.244.1.10', '2850: 10.244.1.10']);
+});
+
+describe('who waits for the flows of an earlier owner', () => {
+  const toWeb: RulePacket = { source: ip('10.244.2.1'), destination: ip('10.244.1.10'), protocol: 17 };
+  const heir = endpoint('heir', '10.244.1.10');
+
+  /** Whether the owner of the address may be told to begin. */
+  function ready(cutter: FlowCutter): () => boolean {
+    let isReady = false;
+    void cutter.settled(heir.addresses).then(() => (isReady = true));
+    return () => isReady;
+  }
+
+  test('nobody whose address is fresh, or of whose address all flows have been judged', async () => {
+    const cutter = create();
+    cutter.applied({ ...NOTHING, endpoints: [heir] });
+    const fresh = ready(cutter);
+    await clock.advance(0);
+    expect([fresh(), judged]).toEqual([true, []]);
+    cutter.applied({ ...NOTHING, removedEndpoints: [heir] });
+    await clock.advance(1_000);
+    expect(allowed?.(toWeb)).toBe(false);
+    cutter.applied({ ...NOTHING, endpoints: [WEB] });
+    const second = ready(cutter);
+    await clock.advance(0);
+    expect(second()).toBe(true);
+  });
+
+  test('whose address was another’s a moment ago: until its own rules have judged, which begins at once', async () => {
+    const cutter = create();
+    cutter.everything([]);
+    await clock.advance(60);
+    const held = Promise.withResolvers<undefined>();
+    gate = held.promise;
+    cutter.applied({ ...NOTHING, removedEndpoints: [WEB] });
+    cutter.applied({ ...NOTHING, endpoints: [heir] });
+    const isReady = ready(cutter);
+    // Neither the pause after the last one nor the wait for more changes holds it up.
+    await clock.advance(0);
+    held.resolve(undefined);
+    expect(isReady()).toBe(false);
+    await clock.advance(0);
+    expect(isReady()).toBe(true);
+    expect(judged.slice(1)).toEqual(['60: 10.244.1.10']);
+    expect(allowed?.(toWeb)).toBe(true);
+  });
+
+  test('also while those flows are judged as nobody’s: that is no word of its own rules', async () => {
+    const cutter = create();
+    cutter.applied({ ...NOTHING, endpoints: [WEB] });
+    await clock.advance(1_100);
+    const held = Promise.withResolvers<undefined>();
+    gate = held.promise;
+    cutter.applied({ ...NOTHING, removedEndpoints: [WEB] });
+    await clock.advance(600);
+    cutter.applied({ ...NOTHING, endpoints: [heir] });
+    const isReady = ready(cutter);
+    gate = Promise.resolve();
+    held.resolve(undefined);
+    await clock.advance(0);
+    expect(judged.slice(1)).toEqual(['1600: 10.244.1.10', '1700: 10.244.1.10']);
+    expect([isReady(), allowed?.(toWeb)]).toEqual([true, true]);
+  });
+
+  test('while judgements fail; and its flows are not denied as nobody’s afterwards', async () => {
+    const cutter = create();
+    cutter.applied({ ...NOTHING, endpoints: [WEB] });
+    await clock.advance(1_100);
+    failures = 4;
+    cutter.applied({ ...NOTHING, removedEndpoints: [WEB] });
+    await clock.advance(600);
+    cutter.applied({ ...NOTHING, endpoints: [heir] });
+    const isReady = ready(cutter);
+    await clock.advance(1_300);
+    // Who waits does not hasten them.
+    expect([isReady(), failures]).toEqual([false, 1]);
+    await clock.advance(1_000);
+    expect([isReady(), allowed?.(toWeb)]).toEqual([true, true]);
+    // The next judgement does not take them for the flows of nobody either.
+    cutter.applied(members({ removed: '10.244.2.2' }));
+    await clock.advance(1_000);
+    expect(allowed?.(toWeb)).toBe(true);
+  });
+
+  test('who is gone again does not wait for ever', async () => {
+    const cutter = create();
+    failures = 1_000;
+    cutter.applied({ ...NOTHING, removedEndpoints: [WEB] });
+    cutter.applied({ ...NOTHING, endpoints: [heir] });
+    const isReady = ready(cutter);
+    await clock.advance(2_000);
+    expect(isReady()).toBe(false);
+    cutter.applied({ ...NOTHING, removedEndpoints: [heir] });
+    await clock.advance(1_000);
+    expect(isReady()).toBe(true);
+  });
+
+  test('of a pod that went while no agent ran, or whose end the kernel did not take at once', async () => {
+    const cutter = create();
+    cutter.everything([ip('10.244.1.20')]);
+    await clock.advance(1_000);
+    expect(judged).toEqual(['50: 10.244.1.10 10.244.1.11 10.244.1.20']);
+    expect(allowed?.({ ...toWeb, destination: ip('10.244.1.20') })).toBe(false);
+    expect(allowed?.(toWeb)).toBe(true);
+    // The change is not in the kernel; a comparison brings it there, with the next owner.
+    cutter.follow({ ...NOTHING, removedEndpoints: [endpoint('before', '10.244.1.10')] });
+    cutter.everything([]);
+    const held = Promise.withResolvers<undefined>();
+    gate = held.promise;
+    const isReady = ready(cutter);
+    await clock.advance(0);
+    expect(isReady()).toBe(false);
+    held.resolve(undefined);
+    await clock.advance(0);
+    expect(isReady()).toBe(true);
+  });
+
+  test('of an endpoint that lost one of its addresses to another', async () => {
+    const cutter = create();
+    const two = { ...WEB, addresses: [...WEB.addresses, ip('10.244.1.20')] };
+    cutter.applied({ ...NOTHING, endpoints: [two] });
+    await clock.advance(1_100);
+    cutter.applied({ ...NOTHING, endpoints: [{ ...two, addresses: [ip('10.244.1.20')] }, heir] });
+    const isReady = ready(cutter);
+    await clock.advance(0);
+    expect(judged.at(-1)).toBe('1100: 10.244.1.10 10.244.1.20');
+    await clock.advance(0);
+    expect(isReady()).toBe(true);
+    // And of one that nobody has now.
+    cutter.applied({ ...NOTHING, endpoints: [{ ...heir, addresses: [] }] });
+    await clock.advance(1_000);
+    expect([judged.at(-1), allowed?.(toWeb)]).toEqual(['1600: 10.244.1.10', false]);
+  });
+
+  test('nobody where flows may outlive a change', async () => {
+    const cutter = create(false);
+    cutter.applied({ ...NOTHING, endpoints: [WEB] });
+    cutter.applied({ ...NOTHING, removedEndpoints: [WEB] });
+    cutter.applied({ ...NOTHING, endpoints: [heir] });
+    const isReady = ready(cutter);
+    await clock.advance(0);
+    expect([isReady(), judged]).toEqual([true, []]);
+  });
 });

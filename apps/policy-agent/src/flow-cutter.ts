@@ -1,6 +1,9 @@
-/** Strict mode: flows that a change denies are cut within a second, and those it allows again are mended. */
+/**
+ * Strict mode: flows that a change denies are cut within a second, and those it allows again are mended. Who gets an
+ * address that another endpoint had is not ready before the other's flows are judged by its rules.
+ */
 import type { PolicyKernel } from '@canal/kernel-port';
-import { PacketJudge, type RuleDelta, type RuleEndpoint, type RuleView } from '@canal/rules-ast';
+import { type ChainId, PacketJudge, type RuleDelta, type RuleEndpoint, type RuleView } from '@canal/rules-ast';
 import type { Clock, Logger } from '@canal/runtime-port';
 import type { Complaint, ProblemLog } from '@canal/telemetry';
 import type { Ip } from 'net-types';
@@ -40,16 +43,31 @@ export class FlowCutter {
   readonly #deps: FlowCutterDeps;
   #judge: PacketJudge | undefined;
   #judgeOwn = '';
-  /** Keys of those that are in the kernel: what is told of another one lets nothing through that passed before. */
-  #endpoints = new Set<string>();
+  /** Those that are in the kernel. */
+  #endpoints = new Map<string, RuleEndpoint>();
+  /** Chains that allow nothing. */
+  #closed = new Set<ChainId>();
   #addresses = new Set<Ip>();
+  /** Of endpoints that left the view; the kernel may have their rules still. */
+  #leaving = new Set<Ip>();
   /** Addresses of endpoints that went, whose flows have not been judged since: the next owner must not inherit them. */
   #gone = new Set<Ip>();
+  /** As it was when the judgement began that is under way. */
+  #goneBefore: ReadonlySet<Ip> = new Set();
+  /** Addresses with a new owner, by whose rules their flows have not been judged, and when they got it (a count). */
+  readonly #inherited = new Map<Ip, number>();
+  #inheritances = 0;
+  /** Of the next judgement, or its failure. */
+  #judged = Promise.withResolvers<undefined>();
   /** What may have let something through. */
   #dueMs = Number.POSITIVE_INFINITY;
   /** The rest: when, and since when it waits. */
   #quietDueMs = Number.POSITIVE_INFINITY;
   #quietSinceMs = Number.POSITIVE_INFINITY;
+  /** Somebody waits for it. */
+  #urgent = false;
+  #pauseEndMs = 0;
+  #retryMs = 0;
   #failures = 0;
   #wake: AbortController | undefined;
 
@@ -60,42 +78,93 @@ export class FlowCutter {
   /** To be called with every change of the view, when it has just changed. */
   follow(delta: RuleDelta): void {
     this.#judge?.update(delta);
+    for (const ip of this.#lostBy(delta)) this.#leaving.add(ip);
   }
 
   /** The change is in the kernel: what it concerns is judged soon. */
   applied(delta: RuleDelta): void {
-    const isNew = (endpoint: RuleEndpoint): boolean => !this.#endpoints.has(endpoint.key);
-    for (const { addresses } of delta.removedEndpoints) for (const ip of addresses) this.#gone.add(ip);
-    const inherits = ({ addresses }: RuleEndpoint): boolean => addresses.some((ip) => this.#gone.has(ip));
+    const lost = [...this.#leaving, ...this.#lostBy(delta)];
+    for (const ip of lost) {
+      this.#gone.add(ip);
+      this.#inherited.delete(ip);
+    }
+    this.#leaving.clear();
+    const heirs = delta.endpoints.flatMap(({ addresses }) => addresses).filter((ip) => this.#wasAnothers(ip));
+    for (const ip of heirs) this.#inherit(ip);
     const tightens =
-      !delta.endpoints.every((endpoint) => isNew(endpoint) && !inherits(endpoint)) ||
+      heirs.length > 0 ||
+      delta.endpoints.some(({ key }) => this.#passesSomething(this.#endpoints.get(key))) ||
       [...delta.members.values()].some(({ removed }) => removed.length > 0);
-    for (const { addresses } of delta.endpoints) for (const ip of addresses) this.#gone.delete(ip);
     for (const { key } of delta.removedEndpoints) this.#endpoints.delete(key);
-    for (const { key } of delta.endpoints) this.#endpoints.add(key);
-    if (!this.#deps.strict) return;
-    const addresses = addressesOf(delta);
+    for (const endpoint of delta.endpoints) this.#endpoints.set(endpoint.key, endpoint);
+    for (const { id, rules } of delta.newChains) if (rules.length === 0) this.#closed.add(id);
+    for (const id of delta.removedChains) this.#closed.delete(id);
+    if (!this.#deps.strict) {
+      this.#gone.clear();
+      this.#inherited.clear();
+      return;
+    }
+    const addresses = [...addressesOf(delta), ...lost];
     if (tightens) this.#concern(addresses, SOON_MS);
     else if (addresses.length > 0) this.#concernQuietly(addresses);
   }
 
-  /** Nobody knows what was let through: every flow of this node's pods. */
-  everything(): void {
-    const endpoints = [...this.#deps.view.endpoints()];
-    this.#endpoints = new Set(endpoints.map(({ key }) => key));
-    this.#concern(
-      endpoints.flatMap(({ addresses }) => addresses),
-      SOON_MS,
-    );
+  /**
+   * Nobody knows what was let through: every flow of this node's pods. `gone`: addresses of pods that the kernel had and
+   * that are nobody's now.
+   */
+  everything(gone: readonly Ip[]): void {
+    const { view } = this.#deps;
+    this.#endpoints = new Map([...view.endpoints()].map((endpoint) => [endpoint.key, endpoint]));
+    this.#closed = new Set([...view.chains()].flatMap(({ id, rules }) => (rules.length === 0 ? [id] : [])));
+    const owned = new Set([...this.#endpoints.values()].flatMap(({ addresses }) => addresses));
+    for (const ip of [...gone, ...this.#leaving]) this.#gone.add(ip);
+    this.#leaving.clear();
+    for (const ip of owned) if (this.#wasAnothers(ip)) this.#inherit(ip);
+    this.#concern([...owned, ...this.#gone], SOON_MS);
+  }
+
+  /** Resolves when no flow of an earlier owner of these addresses goes on that the rules of the new one deny. */
+  async settled(addresses: readonly Ip[]): Promise<void> {
+    while (this.#deps.strict && addresses.some((ip) => this.#inherited.has(ip))) {
+      this.#urgent = true;
+      this.#wake?.abort();
+      await this.#judged.promise;
+    }
   }
 
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#deps;
     while (!signal.aborted) {
-      const delayMs = Math.min(this.#dueMs, this.#quietDueMs) - clock.nowMs();
+      const dueMs = Math.min(this.#dueMs, this.#quietDueMs);
+      const startMs = this.#urgent ? this.#retryMs : Math.max(dueMs, this.#pauseEndMs, this.#retryMs);
+      const delayMs = Number.isFinite(dueMs) ? startMs - clock.nowMs() : Number.POSITIVE_INFINITY;
       if (delayMs > 0) await this.#sleep(delayMs, signal);
-      else await this.#judgeDue(signal);
+      else await this.#judgeDue();
     }
+  }
+
+  /** Addresses that endpoints have no more, those that went and those that changed. */
+  #lostBy({ removedEndpoints, endpoints }: RuleDelta): readonly Ip[] {
+    const changed = endpoints.flatMap(({ key, addresses }) =>
+      (this.#endpoints.get(key)?.addresses ?? []).filter((ip) => !addresses.includes(ip)),
+    );
+    return [...removedEndpoints.flatMap(({ addresses }) => addresses), ...changed];
+  }
+
+  #wasAnothers(ip: Ip): boolean {
+    return this.#gone.has(ip) || this.#goneBefore.has(ip);
+  }
+
+  #inherit(ip: Ip): void {
+    this.#gone.delete(ip);
+    this.#inherited.set(ip, ++this.#inheritances);
+  }
+
+  /** One that is closed both ways, as that of a pod which is not known yet, can only be opened. */
+  #passesSomething(endpoint: RuleEndpoint | undefined): boolean {
+    if (endpoint === undefined) return false;
+    return [endpoint.ingress, endpoint.egress].some((chain) => chain === undefined || !this.#closed.has(chain));
   }
 
   #concern(addresses: Iterable<Ip>, delayMs: number): void {
@@ -113,12 +182,15 @@ export class FlowCutter {
     this.#wake?.abort();
   }
 
-  async #judgeDue(signal: AbortSignal): Promise<void> {
+  async #judgeDue(): Promise<void> {
     const { kernel, clock, log, metrics, problems } = this.#deps;
     const addresses = this.#addresses;
     const gone = this.#gone;
+    const inheritances = this.#inheritances;
     this.#addresses = new Set();
     this.#gone = new Set();
+    this.#goneBefore = gone;
+    this.#urgent = false;
     this.#dueMs = this.#quietDueMs = this.#quietSinceMs = Number.POSITIVE_INFINITY;
     const startedMs = clock.nowMs();
     try {
@@ -129,20 +201,25 @@ export class FlowCutter {
           judge === undefined ||
           (!gone.has(packet.source) && !gone.has(packet.destination) && judge.judge(packet) === 'allowed'),
       );
+      for (const [ip, count] of this.#inherited) if (count <= inheritances) this.#inherited.delete(ip);
       this.#failures = 0;
       problems.update('flows', []);
       metrics.applySeconds.observe((clock.nowMs() - startedMs) / 1000, { operation: 'flows' });
       metrics.flowsCut.inc({}, cut);
       metrics.flowsMended.inc({}, mended);
       if (cut > 0 || mended > 0) log.info({ seen, cut, mended }, 'flows judged anew');
-      await clock.sleep(PAUSE_MS, signal).catch(() => undefined);
+      this.#pauseEndMs = clock.nowMs() + PAUSE_MS;
     } catch (error) {
       metrics.errors.inc({ operation: 'flows' });
       log.warn({ error }, 'flows could not be judged, trying again');
       if (++this.#failures >= FAILURES_TOLD) problems.update('flows', [notJudged(error)]);
-      for (const ip of gone) this.#gone.add(ip);
+      for (const ip of gone) if (!this.#inherited.has(ip)) this.#gone.add(ip);
       this.#concern(addresses, RETRY_MS);
+      this.#retryMs = clock.nowMs() + RETRY_MS;
     }
+    this.#goneBefore = new Set();
+    this.#judged.resolve(undefined);
+    this.#judged = Promise.withResolvers();
   }
 
   /** The node's own addresses come and go with its devices; the sets that a judge has read are worth keeping. */
@@ -168,10 +245,10 @@ export class FlowCutter {
 }
 
 /** A member that comes or goes concerns the flows that have it at an end; an endpoint with another chain, all of its own. */
-function addressesOf({ endpoints, removedEndpoints, members }: RuleDelta): readonly Ip[] {
+function addressesOf({ endpoints, members }: RuleDelta): readonly Ip[] {
   const changed = [...members.values()].flatMap(({ added, removed }) => [...added, ...removed]);
   return [
-    ...[...endpoints, ...removedEndpoints].flatMap(({ addresses }) => addresses),
+    ...endpoints.flatMap(({ addresses }) => addresses),
     ...changed.flatMap((member) => (member.kind === 'blocks' ? [] : [member.ip])),
   ];
 }

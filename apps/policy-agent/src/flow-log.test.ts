@@ -1,6 +1,7 @@
-import type { VerdictRecord } from '@canal/kernel-port';
-import { createPrometheusMetrics } from '@canal/telemetry';
-import { createCapturedLogger } from '@canal/testing';
+import { KernelError, type VerdictRecord } from '@canal/kernel-port';
+import type { Explanation } from '@canal/policy-compile';
+import { createPrometheusMetrics, ProblemLog } from '@canal/telemetry';
+import { createCapturedLogger, createFakeClock } from '@canal/testing';
 import { ok, parseIp, unwrap } from 'net-types';
 import { expect, test } from 'vitest';
 import { createAgentMetrics } from './agent-metrics.ts';
@@ -46,6 +47,7 @@ async function flood(perSecond: number, seconds: number, joinMs: number) {
     clock: { nowMs: () => nowMs, sleep: () => Promise.resolve() },
     log: createCapturedLogger(),
     metrics: createAgentMetrics(prometheus, 'test'),
+    problems: { update: () => undefined },
     capacity: count,
   });
   await flows.run(stop.signal);
@@ -66,4 +68,39 @@ test('with a thousand policies joins take a twentieth of a core; the other recor
   // The first second has the budget of one before it.
   expect(spentMs).toBeLessThanOrEqual(11 * 50 + 1);
   expect(joined).toBeGreaterThan(500);
+});
+
+test('verdicts that cannot be heard are a problem by name, until they can', async () => {
+  const clock = createFakeClock();
+  const stop = new AbortController();
+  const told: string[] = [];
+  const problems = new ProblemLog(createCapturedLogger(), { emit: ({ reason }) => told.push(reason) });
+  const prometheus = createPrometheusMetrics();
+  const group = { isTaken: true };
+  const flows = new FlowLog({
+    kernel: {
+      async *verdicts(signal) {
+        if (group.isTaken) throw new KernelError('io', 'NFLOG group 20 has another listener');
+        await clock.sleep(1e9, signal).catch(() => undefined);
+      },
+    },
+    engine: { explain: () => ok({} as Explanation) },
+    clock,
+    log: createCapturedLogger(),
+    metrics: createAgentMetrics(prometheus, 'test'),
+    problems,
+    capacity: 10,
+  });
+  const running = flows.run(stop.signal);
+  await clock.advance(10_000);
+  expect(told).toEqual(['VerdictsNotHeard']);
+  expect(problems.open()).toMatchObject([{ message: expect.stringContaining('another listener') as string }]);
+  expect(await prometheus.render()).toMatch(/canal_dataplane_errors_total\{operation="verdicts"\} 1\d/);
+  group.isTaken = false;
+  await clock.advance(5_000);
+  expect(problems.open()).toHaveLength(1);
+  await clock.advance(2_000);
+  expect(problems.open()).toEqual([]);
+  stop.abort();
+  await running;
 });

@@ -4,8 +4,10 @@ import type { PolicyKernel, VerdictReason, VerdictRecord } from '@canal/kernel-p
 import type { EndVerdict, Explanation, FlowEnd, PolicyEngine } from '@canal/policy-compile';
 import { PROTOCOL_NUMBER } from '@canal/rules-ast';
 import type { Clock, Logger } from '@canal/runtime-port';
+import type { Complaint, ProblemLog } from '@canal/telemetry';
 import { formatIp, type Ip } from 'net-types';
 import type { AgentMetrics } from './agent-metrics.ts';
+import { followKernel, type KernelStream } from './kernel-stream.ts';
 
 export interface FlowLogDeps {
   readonly kernel: Pick<PolicyKernel, 'verdicts'>;
@@ -13,6 +15,7 @@ export interface FlowLogDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: AgentMetrics;
+  readonly problems: Pick<ProblemLog, 'update'>;
   readonly capacity: number;
 }
 
@@ -21,7 +24,6 @@ export interface FlowLogDeps {
  * with a few policies and a millisecond with a thousand.
  */
 const JOIN_MS_PER_SECOND = 50;
-const RETRY_MS = 1_000;
 
 type Listener = (record: FlowRecord) => void;
 
@@ -41,18 +43,14 @@ export class FlowLog {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { kernel, log, clock } = this.#deps;
-    let told = '';
-    while (!signal.aborted) {
-      try {
-        for await (const record of kernel.verdicts(signal)) this.#take(record);
-      } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        if (message !== told) log.warn({ error }, 'verdicts broke off, listening again');
-        told = message;
-      }
-      await clock.sleep(RETRY_MS, signal).catch(() => undefined);
-    }
+    const { kernel } = this.#deps;
+    const stream: KernelStream<VerdictRecord> = {
+      name: 'verdicts',
+      events: (until) => kernel.verdicts(until),
+      onEvent: (record) => this.#take(record),
+      complaint: notTold,
+    };
+    await followKernel(stream, this.#deps, signal);
   }
 
   /** The newest, oldest first. */
@@ -113,6 +111,13 @@ export class FlowLog {
     log.debug({ problem: explained.error.message }, 'a verdict could not be explained');
     return undefined;
   }
+}
+
+function notTold(reason: string): Complaint {
+  const message =
+    `verdicts of the kernel are not heard, so there are no flow records and no canal_denied_packets_total; the rules are in force: ${reason}. ` +
+    'Cure: a kernel with nfnetlink_log, and no other program on NFLOG group 20 of this node';
+  return { key: 'broken', severity: 'warning', event: 'VerdictsNotHeard', message };
 }
 
 const DIRECTION: Partial<Record<VerdictReason, 'ingress' | 'egress'>> = {

@@ -116,3 +116,51 @@ test('a runtime that did not say which pod it is', async () => {
   expect(!lookup.known && lookup.reason).toContain('Update the runtime');
   expect(gets).toBe(0);
 });
+
+test.each<[string, () => void, PolicyPod['uid'] | undefined]>([
+  ['a later pod of that name', () => watched('u2', '12'), 'u2'],
+  ['its end', () => pods.delete(KEY), undefined],
+])('what the watch tells during a fetch is newer than the answer: %s', async (_what, tell, known) => {
+  watched('u0', '5');
+  const late = Promise.withResolvers<KubeObject>();
+  answer = () => late.promise;
+  const lookup = pods.lookUp(WEB);
+  tell();
+  late.resolve(object('u1', '9'));
+  expect(await lookup).toMatchObject({ known: false, reason: expect.stringContaining('changed') as string });
+  expect(engine.get(KEY)?.uid).toBe(known);
+});
+
+test('what the watch tells during a fetch is older than the answer', async () => {
+  const late = Promise.withResolvers<KubeObject>();
+  answer = () => late.promise;
+  const lookup = pods.lookUp(WEB);
+  watched('u0', '7');
+  late.resolve(object('u1', '9'));
+  expect(await lookup).toEqual({ known: true });
+  expect(engine.get(KEY)?.uid).toBe('u1');
+});
+
+test('a fetched pod that ended before the watch told of it does not stay', async () => {
+  const stop = new AbortController();
+  const running = pods.run(stop.signal);
+  answer = () => Promise.resolve(object('u1', '9'));
+  await pods.lookUp(WEB);
+  await clock.advance(61_000);
+  expect([engine.get(KEY)?.uid, fetched]).toEqual(['u1', 1]);
+  answer = () => Promise.reject(new StoreError('unavailable', 'connection refused'));
+  await clock.advance(60_000);
+  expect(engine.get(KEY)?.uid).toBe('u1');
+  answer = () => Promise.resolve(undefined);
+  await clock.advance(30_000);
+  expect([engine.size, fetched]).toEqual([0, 2]);
+  // What the watch has told of is its own.
+  answer = () => Promise.resolve(object('u1', '9'));
+  await pods.lookUp(WEB);
+  watched('u1', '9');
+  const asked = gets;
+  await clock.advance(60_000);
+  expect([gets, engine.get(KEY)?.uid]).toEqual([asked, 'u1']);
+  stop.abort();
+  await running;
+});

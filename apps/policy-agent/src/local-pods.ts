@@ -34,6 +34,14 @@ type PodReference = NonNullable<PolicyEndpoint['pod']>;
 
 /** The plugin's caller waits behind it. */
 const FETCH_LIMIT_MS = 2_000;
+/** The watch is seldom so far behind. */
+const CONFIRM_MS = 30_000;
+
+/** What the watch told of a pod while it was fetched. */
+interface Meanwhile {
+  version?: string;
+  wasDeleted?: boolean;
+}
 
 export class LocalPods implements StreamConsumer<PolicyPod> {
   readonly type = PODS;
@@ -42,6 +50,8 @@ export class LocalPods implements StreamConsumer<PolicyPod> {
   /** Uids by `namespace/name`. */
   readonly #uids = new Map<string, string>();
   readonly #fetches = new Map<string, Promise<PodLookup>>();
+  /** By key: of each fetch that is under way. */
+  readonly #meanwhile = new Map<string, Set<Meanwhile>>();
   /** Versions of pods that were fetched: what the watch tells that is older says nothing. */
   readonly #fetched = new Map<string, string>();
 
@@ -49,7 +59,43 @@ export class LocalPods implements StreamConsumer<PolicyPod> {
     this.#deps = deps;
   }
 
+  /**
+   * A pod that was fetched, and was deleted before the watch told of it, is never told of: those that the watch has not
+   * confirmed are asked for again. Until the signal aborts.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#deps.clock.sleep(CONFIRM_MS, signal).catch(() => undefined);
+      await this.#confirmAll(signal);
+    }
+  }
+
+  async #confirmAll(signal: AbortSignal): Promise<void> {
+    for (const [key, version] of [...this.#fetched]) {
+      if (signal.aborted) return;
+      await this.#confirm(key, version);
+    }
+  }
+
+  async #confirm(key: string, version: string): Promise<void> {
+    const { store, onFetched } = this.#deps;
+    const [namespace = '', name = ''] = key.split('/');
+    let object: KubeObject | undefined;
+    try {
+      object = await store.get(PODS, name, namespace);
+    } catch {
+      // The next time.
+      return;
+    }
+    const parsed = object && this.parse(object);
+    const isSame = parsed?.ok === true && parsed.value.uid === this.#uids.get(key);
+    if (isSame || this.#fetched.get(key) !== version) return;
+    this.delete(key);
+    onFetched();
+  }
+
   put(pod: PolicyPod, key: string, resourceVersion: string): void {
+    for (const seen of this.#meanwhile.get(key) ?? []) seen.version = resourceVersion;
     const fetched = this.#fetched.get(key);
     if (fetched !== undefined) {
       if ((compareResourceVersions(resourceVersion, fetched) ?? 0) < 0) return;
@@ -64,6 +110,7 @@ export class LocalPods implements StreamConsumer<PolicyPod> {
   }
 
   delete(key: string): void {
+    for (const seen of this.#meanwhile.get(key) ?? []) seen.wasDeleted = true;
     this.#fetched.delete(key);
     this.#uids.delete(key);
     const slash = key.indexOf('/');
@@ -103,14 +150,23 @@ export class LocalPods implements StreamConsumer<PolicyPod> {
   }
 
   async #fetch(pod: PodReference): Promise<PodLookup> {
-    const { store, log } = this.#deps;
-    let object: KubeObject | undefined;
+    const key = keyOf(pod);
+    const seen: Meanwhile = {};
+    const all = this.#meanwhile.get(key) ?? new Set();
+    this.#meanwhile.set(key, all.add(seen));
     try {
-      object = await store.get(PODS, pod.name, pod.namespace);
+      return this.#taken(pod, await this.#deps.store.get(PODS, pod.name, pod.namespace), seen);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       return { known: false, reason: `the API server cannot be asked: ${message}` };
+    } finally {
+      all.delete(seen);
+      if (all.size === 0) this.#meanwhile.delete(key);
     }
+  }
+
+  #taken(pod: PodReference, object: KubeObject | undefined, seen: Meanwhile): PodLookup {
+    const { log, onFetched } = this.#deps;
     // The watch was faster.
     if (this.isKnown(pod)) return { known: true };
     if (object === undefined) return { known: false, reason: 'the API server knows no such pod' };
@@ -119,11 +175,16 @@ export class LocalPods implements StreamConsumer<PolicyPod> {
     if (parsed.value.uid !== pod.uid) {
       return { known: false, reason: `the pod of that name is another one (uid ${parsed.value.uid})` };
     }
-    log.debug({ pod: keyOf(pod) }, 'pod fetched: the watch does not know it yet');
-    const version = object.metadata.resourceVersion;
-    if (version !== undefined) this.#fetched.set(keyOf(pod), version);
-    this.#take(parsed.value, keyOf(pod));
-    this.#deps.onFetched();
+    const version = object.metadata.resourceVersion ?? '';
+    const isOlder = seen.version !== undefined && (compareResourceVersions(version, seen.version) ?? -1) < 0;
+    if (isOlder || seen.wasDeleted === true) {
+      return { known: false, reason: 'the pod was changed while it was looked up' };
+    }
+    const key = keyOf(pod);
+    log.debug({ pod: key }, 'pod fetched: the watch does not know it yet');
+    this.#fetched.set(key, version);
+    this.#take(parsed.value, key);
+    onFetched();
     return { known: true };
   }
 

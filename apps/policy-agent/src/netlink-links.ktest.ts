@@ -1,6 +1,7 @@
-import { createSystemClock, ProblemLog } from '@canal/telemetry';
+import { createPrometheusMetrics, createSystemClock, ProblemLog } from '@canal/telemetry';
 import { createCapturedLogger, createTestNetns, waitFor } from '@canal/testing';
 import { expect, test } from 'vitest';
+import { createAgentMetrics } from './agent-metrics.ts';
 import { watchLinks } from './link-watch.ts';
 import { netlinkLinks } from './netlink-links.ts';
 
@@ -11,10 +12,11 @@ test('a device that took the name of one that went is not gone', async () => {
   const stop = new AbortController();
   const log = createCapturedLogger();
   const problems = new ProblemLog(log, { emit: () => undefined });
+  const metrics = createAgentMetrics(createPrometheusMetrics(), 'test');
   // Sockets are opened before the first wait, so in the namespace.
   const started = netns.within(() => ({
     watching: watchLinks(
-      { events: netlinkLinks, onGone: (name) => gone.push(name), clock: createSystemClock(), log, problems },
+      { events: netlinkLinks, onGone: (name) => gone.push(name), clock: createSystemClock(), log, metrics, problems },
       stop.signal,
     ),
   }));

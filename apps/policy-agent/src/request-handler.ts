@@ -15,6 +15,7 @@ import type { Clock, Logger } from '@canal/runtime-port';
 import { formatIp } from 'net-types';
 import type { AgentMetrics } from './agent-metrics.ts';
 import { endpointOfMessage, type Endpoints } from './endpoints.ts';
+import type { FlowCutter } from './flow-cutter.ts';
 import type { FlowLog } from './flow-log.ts';
 import type { LocalPods } from './local-pods.ts';
 import type { RuleRunner } from './rule-runner.ts';
@@ -22,12 +23,15 @@ import type { RequestConnection, RequestHandler } from './socket-server.ts';
 
 export interface RequestHandlerDeps {
   readonly engine: Pick<PolicyEngine, 'explain' | 'endpointStatuses' | 'policyStatuses'>;
-  readonly kernel: Pick<PolicyKernel, 'isClosed'>;
+  readonly kernel: Pick<PolicyKernel, 'isClosed' | 'judgeFlows' | 'limits'>;
   readonly runner: Pick<RuleRunner, 'isOpen' | 'applied' | 'opened'>;
+  readonly cutter: Pick<FlowCutter, 'settled'>;
   readonly endpoints: Endpoints;
   readonly pods: Pick<LocalPods, 'lookUp'>;
   readonly flows: FlowLog;
   readonly status: () => AgentStatusMessage;
+  /** As FlowCutter's. */
+  readonly strict: boolean;
   /** An endpoint stays isolated, for this reason. */
   readonly onIsolated: (endpoint: PolicyEndpoint, reason: string) => void;
   readonly clock: Clock;
@@ -73,40 +77,61 @@ async function answerTo(
 }
 
 async function addEndpoint(deps: RequestHandlerDeps, message: EndpointMessage): Promise<AgentAnswer> {
-  const { clock, endpoints, pods, runner, metrics, onIsolated } = deps;
+  const { clock, endpoints, kernel, pods, runner, cutter, metrics, onIsolated } = deps;
   const startedMs = clock.nowMs();
   const endpoint = endpointOfMessage(message);
   endpoints.announce(endpoint);
   if (!runner.isOpen && !(await within(clock, OPEN_LIMIT_MS, runner.opened))) return await addUnjudged(deps, endpoint);
   // A pod that is not known is isolated by its endpoint alone: looking it up may take its time.
   const lookup = await pods.lookUp(endpoint.pod);
+  const progress = { isWritten: false };
+  const admitted = runner.applied().then(() => {
+    progress.isWritten = true;
+    return cutter.settled(endpoint.addresses);
+  });
   try {
-    if (!(await within(clock, APPLIED_LIMIT_MS, runner.applied()))) {
-      return { ok: false, code: 'kernel', message: 'the kernel did not take the rules in time' };
+    if (!(await within(clock, APPLIED_LIMIT_MS, admitted))) {
+      return {
+        ok: false,
+        code: 'kernel',
+        message: progress.isWritten ? unsettled(message) : 'the kernel did not take the rules in time',
+      };
     }
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
     return { ok: false, code: 'kernel', message: error.message };
   }
+  // It would stay isolated for ever: who asked for it is told, and may make it elsewhere.
+  const limit = kernel.limits().find(({ code }) => code === 'bridge-isolated');
+  if (endpoint.mode === 'bridge' && limit !== undefined) return { ok: false, code: 'kernel', message: limit.message };
   metrics.endpointReady.observe((clock.nowMs() - startedMs) / 1000);
   if (lookup.known) return added({ state: 'policed' });
   onIsolated(endpoint, lookup.reason);
   return added({ state: 'isolated', reason: lookup.reason });
 }
 
+function unsettled({ addresses }: EndpointMessage): string {
+  return (
+    `flows of the pod that had ${addresses.join(', ')} before could not be judged in time, and the new one must not have them; ` +
+    'the status of the policy agent says why'
+  );
+}
+
 /**
  * The cluster is not known yet. Where the rules of an agent before this one are in force, they isolate an interface that
- * nobody told of; where there are none, nothing would.
+ * nobody told of; where there are none, nothing would. Flows that are open at its addresses are of a pod that had them
+ * before: an isolated one has none.
  */
 async function addUnjudged(deps: RequestHandlerDeps, endpoint: PolicyEndpoint): Promise<AgentAnswer> {
   const reason = ['not all objects of the API server are known yet', ...deps.status().notes].join('; ');
   let isClosed: boolean;
   try {
     isClosed = await deps.kernel.isClosed();
+    if (isClosed && deps.strict) await deps.kernel.judgeFlows(new Set(endpoint.addresses), () => false);
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
     isClosed = false;
-    deps.log.warn({ error }, 'the kernel cannot be asked whether unknown pods are isolated');
+    deps.log.warn({ error }, 'whether a pod that is not known is isolated cannot be told');
   }
   if (!isClosed) {
     deps.endpoints.withdraw(endpoint.key);

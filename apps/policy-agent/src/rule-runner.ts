@@ -9,6 +9,7 @@ import { createReconciler, type Reconciler } from '@canal/reconcile';
 import type { RuleDelta } from '@canal/rules-ast';
 import type { Clock, Logger } from '@canal/runtime-port';
 import { withoutProgress } from '@canal/telemetry';
+import type { Ip } from 'net-types';
 import type { AgentMetrics } from './agent-metrics.ts';
 
 export interface RuleRunnerDeps {
@@ -26,8 +27,11 @@ export interface RuleRunnerDeps {
   readonly onFlushed: (delta: RuleDelta) => void;
   /** The change is in the kernel. */
   readonly onApplied: (delta: RuleDelta) => void;
-  /** All of the view is in the kernel: after the start, or after changes of others (then what differed). */
-  readonly onResynced: (repaired: readonly string[]) => void;
+  /**
+   * All of the view is in the kernel: after the start, or after changes of others (then what differed). `gone`: as in
+   * PolicyResync.
+   */
+  readonly onResynced: (repaired: readonly string[], gone: readonly Ip[]) => void;
 }
 
 export interface RuleRunnerOptions {
@@ -213,13 +217,13 @@ export class RuleRunner {
   async #resync(): Promise<void> {
     const { engine, kernel, guard, log, metrics, onResynced } = this.#deps;
     const wasStale = this.#stale;
-    const { writes, differences } = await this.#timed('resync', () => kernel.resync(engine.view, guard()));
+    const { writes, differences, gone = [] } = await this.#timed('resync', () => kernel.resync(engine.view, guard()));
     this.#lastResyncMs = this.#deps.clock.nowMs();
     this.#stale = false;
     this.#guardDirty = false;
     if (wasStale) {
       log.info({ writes }, this.#everSynced ? 'rules compared with the kernel' : 'first full sync done');
-      onResynced([]);
+      onResynced([], gone);
     } else if (writes > 0) {
       const { first, longest } = REPAIR_INTERVAL_MS;
       const isFight = this.#lastResyncMs - this.#lastRepairMs < PEACE_MS;
@@ -227,7 +231,8 @@ export class RuleRunner {
       this.#lastRepairMs = this.#lastResyncMs;
       metrics.driftRepairs.inc({ kind: 'policy-rule' });
       log.warn({ writes, differences }, 'policy rules repaired: others had changed them');
-      onResynced(differences);
+      // What others have put there is no pod's.
+      onResynced(differences, []);
     }
     this.#everSynced = true;
   }

@@ -233,8 +233,13 @@ describe('endpoints over the socket', () => {
     const { writes } = cluster.kernel;
     const second = cluster.start();
     await waitFor('the socket', () => second.log.messages().includes('answering the CNI plugin'));
+    const earlier = { source: ip(CLIENT), destination: ip(WEB), protocol: 17 };
+    const others = { ...earlier, destination: ip('10.244.1.99') };
+    cluster.kernel.flows.add(earlier).add(others);
     expect(valueOf(await cluster.ask(request))).toMatchObject({ state: 'isolated' });
     expect(cluster.kernel.writes).toBe(writes);
+    // Those of who had the address before.
+    expect([...cluster.kernel.cut]).toEqual([earlier]);
     cluster.release();
     await waitFor('the endpoint', () => chainsOf(cluster, 'c1')?.every((isolated) => isolated));
   }, 20_000);
@@ -338,6 +343,53 @@ describe('flows', () => {
     expect(cluster.kernel.cut.has(fromNode)).toBe(false);
     await cluster.store.mergePatch(PODS, 'client', { metadata: { labels: { may: 'web' } } }, { namespace: 'default' });
     await waitFor('the mending', () => !cluster.kernel.cut.has(allowed), 2_000);
+  });
+
+  test('an address that another pod had a moment ago: ADD ends when its flows are judged; a fresh one waits for nothing', async () => {
+    await using cluster = createTestCluster();
+    await withOpenFlows(cluster);
+    // Nothing is pending.
+    await Bun.sleep(1_200);
+    const isolated = await cluster.createPod('isolated', { labels: { app: 'isolated' } });
+    await cluster.store.create(NETWORK_POLICIES, ingressPolicy('isolated'));
+    await waitFor('the policy', async () => (valueOf(await cluster.ask({ op: 'policies' })) as unknown[]).length === 1);
+    const pod = { name: 'isolated', uid: isolated };
+    const { judgements } = cluster.kernel;
+    expect(await cluster.ask(addRequest({ containerId: 'c2', address: '10.244.1.77', pod }))).toMatchObject({
+      ok: true,
+    });
+    expect(cluster.kernel.judgements).toBe(judgements);
+    await cluster.ask({ op: 'delete-endpoint', key: 'c2/eth0' });
+    await cluster.ask({ op: 'delete-endpoint', key: 'c1/eth0' });
+    expect(valueOf(await cluster.ask(addRequest({ containerId: 'c3', address: WEB, pod })))).toEqual({
+      state: 'policed',
+    });
+    expect(cluster.kernel.cut.has(allowed)).toBe(true);
+  });
+
+  test('an address whose flows cannot be judged is not given to another pod, and it is said why', async () => {
+    await using cluster = createTestCluster();
+    const { agent } = await withOpenFlows(cluster);
+    const uid = await cluster.createPod('next');
+    cluster.kernel.failures.judgeFlows = 1_000;
+    await cluster.ask({ op: 'delete-endpoint', key: 'c1/eth0' });
+    const request = addRequest({ containerId: 'c2', address: WEB, pod: { name: 'next', uid } });
+    expect(await cluster.ask(request)).toMatchObject({
+      ok: false,
+      code: 'kernel',
+      message: expect.stringContaining(`flows of the pod that had ${WEB} before could not be judged`) as string,
+    });
+    expect(agent.status().notes).toEqual([expect.stringContaining('running flows cannot be judged')]);
+    cluster.kernel.failures.judgeFlows = 0;
+    expect(valueOf(await cluster.ask(request))).toEqual({ state: 'policed' });
+  }, 20_000);
+
+  test('a pod that went while no agent ran leaves no flows to who gets its address', async () => {
+    await using cluster = createTestCluster();
+    const first = await withOpenFlows(cluster);
+    await first.stop();
+    await cluster.startReady();
+    await waitFor('the cut', () => cluster.kernel.cut.has(allowed), 1_000);
   });
 
   test('not strict: flows live on, and those that a strict agent has cut are mended', async () => {

@@ -76,7 +76,7 @@ export function startAgent(
   const metrics = createAgentMetrics(world.metrics, world.version);
   const recorder = createEventRecorder({ store, clock, log, component: 'canal-policy-agent', nodeName, timeMs });
   const nodeEvents = recorder.about(nodeSubject(nodeName));
-  const problems = new ProblemLog(log, nodeEvents);
+  const problems = new ProblemLog(log, nodeEvents, metrics.problems);
   const attachments = createAttachmentStore(config.cniStateDir);
   const attachmentsRoot = `${config.cniStateDir}/attachments`;
   const changed = (kind: string): void => {
@@ -115,8 +115,8 @@ export function startAgent(
       guard: () => nodes.guard(),
       onFlushed: (delta) => cutter.follow(delta),
       onApplied: (delta) => cutter.applied(delta),
-      onResynced: (repaired) => {
-        cutter.everything();
+      onResynced: (repaired, gone) => {
+        cutter.everything(gone);
         if (repaired.length === 0 || clock.nowMs() < nextFlushEventMs) return;
         nextFlushEventMs = clock.nowMs() + FLUSH_EVENT_INTERVAL_MS;
         const message = `policy rules were changed by others and are repaired: ${repaired.join('; ')}`;
@@ -148,7 +148,7 @@ export function startAgent(
   watch.add(namespaceConsumer(engine));
   watch.add(policies);
   watch.add(pods);
-  const flows = new FlowLog({ kernel, engine, clock, log, metrics, capacity: config.flowRecords });
+  const flows = new FlowLog({ kernel, engine, clock, log, metrics, problems, capacity: config.flowRecords });
   const agentStatus = createAgentStatus({
     watch,
     runner,
@@ -164,10 +164,12 @@ export function startAgent(
     engine,
     kernel,
     runner,
+    cutter,
     endpoints,
     pods,
     flows,
     status: agentStatus.status,
+    strict: config.strict,
     onIsolated: (endpoint, reason) => reports.isolatedFor(endpoint, reason),
     clock,
     log,
@@ -190,10 +192,11 @@ export function startAgent(
   watchDirectoryOf(config.netConfPath, log, () => upkeep.readNetConf(), signal);
   const loops = {
     watch: watch.run(signal),
+    pods: pods.run(signal),
     rules: runner.run(signal),
     attachments: attachmentWatch.run(signal),
     links: watchLinks(
-      { events: world.links, onGone: (name) => endpoints.linkGone(name), clock, log, problems },
+      { events: world.links, onGone: (name) => endpoints.linkGone(name), clock, log, metrics, problems },
       signal,
     ),
     socket: serveSocket(
@@ -203,6 +206,7 @@ export function startAgent(
         peerUid: world.peerUid,
         clock,
         log,
+        problems,
         onRequest: (op, outcome) => metrics.socketRequests.inc({ op, outcome }),
       },
       signal,

@@ -39,6 +39,7 @@ test('other users cannot connect; where the modes let them, the peer’s uid doe
       peerUid: (fd) => peerCredentials(fd).uid,
       clock: createSystemClock(),
       log,
+      problems: { update: () => undefined },
       onRequest: () => undefined,
     },
     stop.signal,

@@ -1,11 +1,12 @@
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { encodeRequest, MAX_REQUEST_BYTES } from '@canal/agent-protocol';
 import { connectUnixStream } from '@canal/linux-ffi';
+import type { Complaint } from '@canal/telemetry';
 import { createCapturedLogger, createFakeClock, waitFor } from '@canal/testing';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type RequestHandler, serveSocket } from './socket-server.ts';
 
 let directory: string;
@@ -14,12 +15,18 @@ let stop: AbortController;
 let serving: Promise<void>;
 const clock = createFakeClock();
 const outcomes: string[] = [];
+/** What is wrong now. */
+let open: readonly string[] = [];
+const problems = {
+  update: (_: string, complaints: readonly Complaint[]) => void (open = complaints.map(({ message }) => message)),
+};
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'canal-socket-'));
   path = join(directory, 'run', 'policy.sock');
   stop = new AbortController();
   outcomes.length = 0;
+  open = [];
 });
 
 afterEach(async () => {
@@ -36,7 +43,7 @@ const echo: RequestHandler = (request, connection) => {
 async function serve(handle: RequestHandler, peerUid = 0) {
   const log = createCapturedLogger();
   const onRequest = (op: string, outcome: string) => outcomes.push(`${op} ${outcome}`);
-  serving = serveSocket({ path, handle, peerUid: () => peerUid, clock, log, onRequest }, stop.signal);
+  serving = serveSocket({ path, handle, peerUid: () => peerUid, clock, log, problems, onRequest }, stop.signal);
   await waitFor('the socket', () => existsSync(path));
   return log;
 }
@@ -79,8 +86,8 @@ test('what a killed agent left is replaced', async () => {
   await serve(echo);
   stop.abort();
   await serving;
-  rmSync(path, { force: true });
-  writeFileSync(path, '');
+  // Its name, with nobody behind it.
+  expect(statSync(path).isSocket()).toBe(true);
   stop = new AbortController();
   await serve(echo);
   await waitFor('an answer', async () => (await connect(STATUS).closed) !== '');
@@ -128,7 +135,8 @@ test.each([
 test('a silent client is let go after five seconds, and does not keep others waiting', async () => {
   await serve(echo);
   const silent = connect();
-  await waitFor('its timer', () => clock.sleeping === 1);
+  // Beside that of the server itself.
+  await waitFor('its timer', () => clock.sleeping === 2);
   expect(await connect(STATUS).closed).not.toBe('');
   await clock.advance(4_900);
   let ended = false;
@@ -180,7 +188,7 @@ test('a client that never reads does not hold such a handler for ever', async ()
   });
   const slow = connect(STATUS);
   slow.socket.pause();
-  await waitFor('the drain’s timer', () => clock.sleeping === 2);
+  await waitFor('the drain’s timer', () => clock.sleeping === 3);
   await clock.advance(5_100);
   await waitFor('its end', () => ended);
   slow.socket.resume();
@@ -223,10 +231,11 @@ test('a second agent does not take the socket of one that answers, and has it wh
     connection.send({ ok: true, value: 'second' });
     return Promise.resolve();
   };
-  const deps = { path, handle, peerUid: () => 0, clock, log, onRequest: () => undefined };
+  const deps = { path, handle, peerUid: () => 0, clock, log, problems, onRequest: () => undefined };
   const running = serveSocket(deps, second.signal);
   try {
-    await waitFor('its complaint', () => log.messages('error').length > 0);
+    await waitFor('its complaint', () => open.length > 0);
+    expect(open).toEqual([expect.stringContaining(`--socket ${path}: another policy agent answers there`)]);
     expect(await connect(STATUS).closed).toContain('"status"');
     stop.abort();
     await serving;
@@ -236,4 +245,60 @@ test('a second agent does not take the socket of one that answers, and has it wh
     second.abort();
     await running;
   }
+});
+
+describe('a path that cannot be had is a problem that names it, and is served when it can be had', () => {
+  test.each([
+    { name: 'a directory', make: () => mkdirSync(path, { recursive: true }), says: 'a directory is there' },
+    { name: 'a regular file', make: () => writeFileSync(path, 'precious'), says: 'a file that is no socket is there' },
+  ])('$name', async ({ make, says }) => {
+    mkdirSync(dirname(path), { recursive: true });
+    make();
+    const before = readdirSync(dirname(path));
+    const deps = { path, handle: echo, peerUid: () => 0, clock, log: createCapturedLogger(), problems };
+    serving = serveSocket({ ...deps, onRequest: () => undefined }, stop.signal);
+    await waitFor('the problem', () => open.length > 0);
+    expect(open[0]).toContain(`--socket ${path}: ${says}: expected a socket or nothing`);
+    expect(readdirSync(dirname(path))).toEqual(before);
+    rmSync(path, { recursive: true });
+    await clock.advance(1_000);
+    expect(open).toEqual([]);
+    expect(await connect(STATUS).closed).toContain('"ok":true');
+  });
+
+  test('its directory is a file', async () => {
+    writeFileSync(dirname(path), '');
+    const deps = { path, handle: echo, peerUid: () => 0, clock, log: createCapturedLogger(), problems };
+    serving = serveSocket({ ...deps, onRequest: () => undefined }, stop.signal);
+    await waitFor('the problem', () => open.length > 0);
+    expect(open[0]).toContain(`--socket ${path}: `);
+  });
+});
+
+test.each([
+  { name: 'deleted', spoil: () => rmSync(path) },
+  { name: 'replaced', spoil: () => (rmSync(path), writeFileSync(path, ''), setTimeout(() => rmSync(path), 50)) },
+])('a socket that others $name is there again, and who has asked is answered', async ({ spoil }) => {
+  const answer = Promise.withResolvers<undefined>();
+  await serve(async (request, connection) => {
+    if (request.op === 'policies') await answer.promise;
+    connection.send({ ok: true, value: request.op });
+  });
+  const waiting = connect(encodeRequest({ op: 'policies' }));
+  await waitFor('its timer', () => clock.sleeping === 2);
+  spoil();
+  for (let second = 0; second < 3; second++) {
+    await Bun.sleep(100);
+    await clock.advance(1_000);
+  }
+  expect(await connect(STATUS).closed).toContain('"status"');
+  answer.resolve(undefined);
+  expect(await waiting.closed).toContain('"policies"');
+});
+
+test.each([107, 106, 104])('a path of %i bytes', async (bytes) => {
+  const directoryBytes = join(directory, 'run').length + 1;
+  path = join(directory, 'run', 'x'.repeat(bytes - directoryBytes));
+  await serve(echo);
+  expect(await connect(STATUS).closed).toContain('"ok":true');
 });

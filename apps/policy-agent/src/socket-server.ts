@@ -1,5 +1,5 @@
 /** The unix socket: who may connect, how long a client may take, how much may wait for it. What is said is the handler's. */
-import { chmodSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import {
   type AgentAnswer,
@@ -12,6 +12,7 @@ import {
 } from '@canal/agent-protocol';
 import { connectUnixStream, LinuxError } from '@canal/linux-ffi';
 import type { Clock, Logger } from '@canal/runtime-port';
+import type { Complaint, ProblemLog } from '@canal/telemetry';
 
 /** One client's way back. */
 export interface RequestConnection {
@@ -33,6 +34,7 @@ export interface SocketServerDeps {
   readonly peerUid: (fd: number) => number;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly problems: Pick<ProblemLog, 'update'>;
   readonly onRequest: (op: string, outcome: 'ok' | AgentErrorCode) => void;
 }
 
@@ -45,37 +47,79 @@ const MAX_WAITING_BYTES = 1024 * 1024;
 /** Ten times the pods of a node. */
 const MAX_CONNECTIONS = 1_024;
 const RETRY_MS = 1_000;
+const NAME_CHECK_MS = 1_000;
 const CONNECT_LIMIT_MS = 200;
 
 type UnixSocket = Bun.Socket<Client>;
 
 /** Serves until the signal aborts; a path that cannot be bound, or that another program serves, is tried again. */
 export async function serveSocket(deps: SocketServerDeps, signal: AbortSignal): Promise<void> {
-  const { path, log, clock } = deps;
-  let told = '';
+  const { path, log, clock, problems } = deps;
   while (!signal.aborted) {
     try {
-      const listener = listen(deps, signal);
+      const { listener, inode } = listen(deps, signal);
       log.info({ path }, 'answering the CNI plugin');
-      await aborted(signal);
-      listener.stop(true);
+      problems.update('socket', []);
+      const isLost = await nameLost({ path, inode }, clock, signal);
+      // Who has asked still gets the answer.
+      listener.stop(!isLost);
+      if (isLost) log.warn({ path }, 'the socket was deleted or replaced by others, making it anew');
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      if (message !== told) log.error({ path, error }, 'cannot listen, trying again; pods cannot be added meanwhile');
-      told = message;
+      problems.update('socket', [notServed(path, error)]);
       await clock.sleep(RETRY_MS, signal).catch(() => undefined);
     }
   }
 }
 
 /**
+ * True when the path does not lead here any more: whoever asks would find nobody, and we would wait for ever. False when
+ * the signal aborts.
+ */
+async function nameLost({ path, inode }: Bound, clock: Clock, signal: AbortSignal): Promise<boolean> {
+  while (!signal.aborted) {
+    if (inodeOf(path) !== inode) return true;
+    await clock.sleep(NAME_CHECK_MS, signal).catch(() => undefined);
+  }
+  return false;
+}
+
+interface Bound {
+  readonly path: string;
+  readonly inode: string | undefined;
+}
+
+/** Undefined: it cannot be looked at. */
+function inodeOf(path: string): string | undefined {
+  try {
+    const { dev, ino } = lstatSync(path);
+    return `${dev} ${ino}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function notServed(path: string, error: unknown): Complaint {
+  const reason = error instanceof Error ? error.message : String(error);
+  const message = `--socket ${path}: ${reason}. Pods cannot be added meanwhile; it is tried again each second`;
+  return { key: 'unserved', severity: 'error', event: 'SocketNotServed', message };
+}
+
+/**
  * The socket is bound under another name in a directory that is root's alone, and takes its name when its mode is right:
  * there is no moment at which others could connect, and a killed agent's socket is replaced, not removed first.
  */
-function listen(deps: SocketServerDeps, signal: AbortSignal): Bun.UnixSocketListener<Client> {
+function listen(
+  deps: SocketServerDeps,
+  signal: AbortSignal,
+): { readonly listener: Bun.UnixSocketListener<Client>; readonly inode: string | undefined } {
+  const present = lstatSync(deps.path, { throwIfNoEntry: false });
+  if (present !== undefined && !present.isSocket()) {
+    const kind = present.isDirectory() ? 'a directory' : 'a file that is no socket';
+    throw new Error(`${kind} is there: expected a socket or nothing; move it away, or give another --socket`);
+  }
   // A second agent that took the name would leave the first without it for good.
   if (isServed(deps.path))
-    throw new Error(`another policy agent answers on ${deps.path}: end it, or give this one another --socket`);
+    throw new Error('another policy agent answers there: end it, or give this one another --socket');
   const directory = dirname(deps.path);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   chmodSync(directory, 0o700);
@@ -111,12 +155,13 @@ function listen(deps: SocketServerDeps, signal: AbortSignal): Bun.UnixSocketList
   });
   try {
     chmodSync(temporary, 0o600);
+    const inode = inodeOf(temporary);
     renameSync(temporary, deps.path);
+    return { listener, inode };
   } catch (error) {
     listener.stop(true);
     throw error;
   }
-  return listener;
 }
 
 function isServed(path: string): boolean {
@@ -282,9 +327,4 @@ class Client {
 function descriptorOf(socket: object): number {
   if ('fd' in socket && typeof socket.fd === 'number') return socket.fd;
   throw new Error('the runtime gives no descriptor of a socket');
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

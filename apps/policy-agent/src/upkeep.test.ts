@@ -1,5 +1,7 @@
+import type { PolicyLimit } from '@canal/kernel-port';
 import { createPrometheusMetrics, type ProblemEvents, ProblemLog } from '@canal/telemetry';
 import { createCapturedLogger, createFakeClock } from '@canal/testing';
+import type { Ip } from 'net-types';
 import { expect, test } from 'vitest';
 import { createAgentMetrics } from './agent-metrics.ts';
 import { createAgentStatus } from './agent-status.ts';
@@ -9,6 +11,8 @@ interface Failing {
   readonly sinceMs: number;
   readonly error: Error;
 }
+
+const FOREVER_MS = 1e9;
 
 function create() {
   const clock = createFakeClock();
@@ -20,12 +24,19 @@ function create() {
     failing: undefined,
     kernelChanged: () => undefined,
   };
+  /** When the monitor breaks off; undefined: never. */
+  const kernel: { breaksAfterMs: number | undefined } = { breaksAfterMs: 0 };
+  const host = { addresses: (): readonly Ip[] => [] };
+  const prometheus = createPrometheusMetrics();
+  const limits: PolicyLimit[] = [];
   const upkeep = new Upkeep({
     kernel: {
-      // eslint-disable-next-line @typescript-eslint/require-await
-      async *monitor() {
-        yield* [];
-        throw new Error('no socket');
+      limits: () => limits,
+      async *monitor(signal) {
+        if (kernel.breaksAfterMs === 0) throw new Error('no socket');
+        yield { type: 'resync' };
+        await clock.sleep(kernel.breaksAfterMs ?? FOREVER_MS, signal).catch(() => undefined);
+        if (!signal.aborted) throw new Error('broken behind its first event');
       },
     },
     runner,
@@ -37,12 +48,12 @@ function create() {
       ],
     },
     problems,
-    localAddresses: () => [],
+    localAddresses: () => host.addresses(),
     readNetConf: () => '',
     changed: () => undefined,
     clock,
     log,
-    metrics: createAgentMetrics(createPrometheusMetrics(), 'test'),
+    metrics: createAgentMetrics(prometheus, 'test'),
   });
   const status = createAgentStatus({
     watch: { status: () => [], inSync: true },
@@ -62,7 +73,7 @@ function create() {
     clock,
     options: { version: 'test', node: 'a', strict: true },
   });
-  return { clock, log, events, runner, upkeep, status };
+  return { clock, log, events, runner, upkeep, status, kernel, host, prometheus, limits };
 }
 
 test('a kernel that refuses for long: not ready at once, unhealthy after a minute, the end after three', async () => {
@@ -107,12 +118,66 @@ test('objects that cannot be read are told by the first of their kind', async ()
   await running;
 });
 
-test('events that break off for one reason are told once', async () => {
-  const { clock, log, upkeep } = create();
+test('events that break off time and again are a problem by name, until they go on', async () => {
+  const { clock, log, events, kernel, upkeep, status, prometheus } = create();
   const stop = new AbortController();
   const running = upkeep.monitor(stop.signal);
+  await clock.advance(1_500);
+  // One or two are gone with the next try.
+  expect(events).toEqual([]);
   await clock.advance(10_000);
-  expect(log.messages('error')).toEqual(['events of rules broke off, listening again']);
+  expect(events).toEqual(['RulesNotMonitored']);
+  expect(log.messages('warn')).toEqual(['what the kernel tells broke off, listening again']);
+  expect(status.readyz().text).toContain('no socket');
+  expect(status.status().notes).toEqual([expect.stringContaining('--resync')]);
+  expect(await prometheus.render()).toMatch(/canal_dataplane_errors_total\{operation="monitor"\} 1\d/);
+  // It works, and breaks off behind its first event: not mended.
+  kernel.breaksAfterMs = 500;
+  await clock.advance(8_000);
+  expect(events).toEqual(['RulesNotMonitored']);
+  expect(status.readyz().text).toContain('broken behind its first event');
+  kernel.breaksAfterMs = undefined;
+  await clock.advance(8_000);
+  expect(status.readyz().text).toBe('ok');
+  expect(log.messages()).toContain('problem ended');
+  stop.abort();
+  await running;
+});
+
+test('what the kernel cannot do is a problem by name, until it can', async () => {
+  const { clock, events, limits, upkeep, status } = create();
+  const stop = new AbortController();
+  const running = upkeep.run(stop.signal);
+  await clock.advance(1);
+  expect(status.readyz().text).not.toContain('family');
+  limits.push(
+    { code: 'arp-unguarded', message: 'no family arp' },
+    { code: 'bridge-isolated', message: 'no family bridge' },
+  );
+  await clock.advance(5_000);
+  expect(events).toEqual(expect.arrayContaining(['ArpNotGuarded', 'BridgePodsIsolated']));
+  expect(status.readyz().text).toContain('no family arp');
+  expect(status.readyz().text).toContain('no family bridge');
+  limits.length = 0;
+  await clock.advance(5_000);
+  expect(status.readyz().text).not.toContain('family');
+  stop.abort();
+  await running;
+});
+
+test('addresses of this host that cannot be read are a problem, and those known before stay', async () => {
+  const { clock, events, host, upkeep, status } = create();
+  const stop = new AbortController();
+  host.addresses = () => {
+    throw new Error('EMFILE');
+  };
+  const running = upkeep.run(stop.signal);
+  await clock.advance(1);
+  expect(events).toContain('AddressesUnreadable');
+  expect(status.readyz().text).toContain('EMFILE');
+  host.addresses = () => [];
+  await clock.advance(5_000);
+  expect(status.readyz().text).not.toContain('EMFILE');
   stop.abort();
   await running;
 });

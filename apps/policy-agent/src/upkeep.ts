@@ -1,15 +1,17 @@
 /** What goes on beside the rules: others' changes of them, this host's addresses, net-conf.json, and when to give up. */
-import type { PolicyKernel } from '@canal/kernel-port';
+import type { PolicyKernel, PolicyKernelEvent } from '@canal/kernel-port';
 import type { Clock, Logger } from '@canal/runtime-port';
 import type { Complaint, ProblemLog } from '@canal/telemetry';
 import type { Ip } from 'net-types';
 import type { AgentMetrics } from './agent-metrics.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
+import { limitComplaints } from './kernel-limits.ts';
+import { followKernel, type KernelStream } from './kernel-stream.ts';
 import type { NodeAddresses } from './node-addresses.ts';
 import type { RuleRunner } from './rule-runner.ts';
 
 export interface UpkeepDeps {
-  readonly kernel: Pick<PolicyKernel, 'monitor'>;
+  readonly kernel: Pick<PolicyKernel, 'monitor' | 'limits'>;
   readonly runner: Pick<RuleRunner, 'kernelChanged' | 'failing'>;
   readonly nodes: Pick<NodeAddresses, 'setLocalAddresses' | 'setNetConf'>;
   readonly watch: Pick<ClusterWatch, 'unreadable'>;
@@ -24,7 +26,6 @@ export interface UpkeepDeps {
 }
 
 const INTERVAL_MS = 5_000;
-const RETRY_MS = 1_000;
 /** The rules stay; a new process, and whoever sees it restart, may find what this one does not. */
 const GIVE_UP_AFTER_MS = 180_000;
 
@@ -37,12 +38,12 @@ export class Upkeep {
 
   /** Until the signal aborts; rejects when the kernel has refused the rules for minutes. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, runner, problems } = this.#deps;
+    const { clock, kernel, runner, problems } = this.#deps;
     while (!signal.aborted) {
       this.#readAddresses();
       problems.update('objects', this.#unreadable());
       problems.update('kernel', refused(runner));
-      this.#countProblems();
+      problems.update('limits', limitComplaints(kernel));
       const { failing } = runner;
       if (failing !== undefined && clock.nowMs() - failing.sinceMs > GIVE_UP_AFTER_MS) {
         throw new Error(`the kernel refuses the rules for ${GIVE_UP_AFTER_MS / 1000} s`, { cause: failing.error });
@@ -53,24 +54,23 @@ export class Upkeep {
 
   /** Other programs' changes of our tables ask for a comparison. */
   async monitor(signal: AbortSignal): Promise<void> {
-    const { kernel, runner, log, metrics, clock } = this.#deps;
-    let told = '';
-    while (!signal.aborted) {
-      try {
-        let first = true;
-        for await (const event of kernel.monitor(signal)) {
-          if (event.type === 'changed') log.info({ what: event.what }, 'others have changed the policy rules');
-          else if (!first) metrics.eventsLost.inc();
-          first = false;
-          runner.kernelChanged();
-        }
-      } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        if (message !== told) log.error({ error }, 'events of rules broke off, listening again');
-        told = message;
-      }
-      await clock.sleep(RETRY_MS, signal).catch(() => undefined);
-    }
+    const { kernel, runner, log, metrics } = this.#deps;
+    let isFirst = true;
+    const stream: KernelStream<PolicyKernelEvent> = {
+      name: 'monitor',
+      events: (until) => {
+        isFirst = true;
+        return kernel.monitor(until);
+      },
+      onEvent: (event) => {
+        if (event.type === 'changed') log.info({ what: event.what }, 'others have changed the policy rules');
+        else if (!isFirst) metrics.netlinkOverruns.inc();
+        isFirst = false;
+        runner.kernelChanged();
+      },
+      complaint: notMonitored,
+    };
+    await followKernel(stream, this.#deps, signal);
   }
 
   readNetConf(): void {
@@ -85,11 +85,12 @@ export class Upkeep {
   }
 
   #readAddresses(): void {
-    const { nodes, localAddresses, log, changed } = this.#deps;
+    const { nodes, localAddresses, problems, changed } = this.#deps;
     try {
       if (nodes.setLocalAddresses(localAddresses())) changed('address');
+      problems.update('addresses', []);
     } catch (error) {
-      log.warn({ error }, "this host's addresses cannot be read");
+      problems.update('addresses', [addressesUnread(error)]);
     }
   }
 
@@ -102,19 +103,25 @@ export class Upkeep {
       return { key: `${kind} ${key}`, severity: 'error', event: 'UnreadableObject', message };
     });
   }
-
-  #countProblems(): void {
-    const { problems, metrics } = this.#deps;
-    for (const severity of ['error', 'warning'] as const) {
-      metrics.problems.set(problems.open().filter((open) => open.severity === severity).length, { severity });
-    }
-  }
 }
 
 function refused({ failing }: Pick<RuleRunner, 'failing'>): readonly Complaint[] {
   if (failing === undefined) return [];
   const message = `the kernel refuses the policy rules: ${failing.error.message}`;
   return [{ key: 'refused', severity: 'error', event: 'DataplaneNotReady', message }];
+}
+
+function notMonitored(reason: string): Complaint {
+  const message =
+    `the kernel does not tell of changes to the policy rules, so those of others are repaired by the comparison of each --resync alone: ${reason}. ` +
+    'Cure: CAP_NET_ADMIN for the agent, and descriptors and memory for its sockets';
+  return { key: 'broken', severity: 'error', event: 'RulesNotMonitored', message };
+}
+
+function addressesUnread(error: unknown): Complaint {
+  const reason = error instanceof Error ? error.message : String(error);
+  const message = `this host's addresses cannot be read, and those known before count as its own: ${reason}`;
+  return { key: 'unread', severity: 'error', event: 'AddressesUnreadable', message };
 }
 
 /** A node without flannel's configuration has no tunnel of ours. */

@@ -5,6 +5,7 @@ import {
   type PolicyGuard,
   type PolicyKernel,
   type PolicyKernelEvent,
+  type PolicyLimit,
   type PolicyResync,
   type VerdictRecord,
 } from '@canal/kernel-port';
@@ -18,10 +19,12 @@ export class FakePolicyKernel implements PolicyKernel {
   readonly chains = new Map<string, string>();
   readonly sets = new Map<string, Set<string>>();
   guard: PolicyGuard | undefined;
+  lacks: readonly PolicyLimit[] = [];
   /** Objects written so far. */
   writes = 0;
   resyncs = 0;
   applies = 0;
+  judgements = 0;
   /** How many of the next calls fail. */
   readonly failures: Record<Operation, number> = { resync: 0, apply: 0, setGuard: 0, judgeFlows: 0 };
   /** What a call waits for before it does anything. */
@@ -36,6 +39,8 @@ export class FakePolicyKernel implements PolicyKernel {
     await this.#enter('resync');
     this.resyncs++;
     const differences: string[] = [];
+    const had = new Set([...this.endpoints.values()].flatMap(({ addresses }) => addresses));
+    for (const { addresses } of view.endpoints()) for (const ip of addresses) had.delete(ip);
     replace(this.endpoints, new Map([...view.endpoints()].map((one) => [one.key, one])), differences, 'endpoint');
     replace(this.chains, new Map([...view.chains()].map((one) => [one.id, text(one)])), differences, 'chain');
     const sets = [...view.sets()].map(({ id }) => [id, new Set([...view.members(id)].map(text))] as const);
@@ -43,7 +48,8 @@ export class FakePolicyKernel implements PolicyKernel {
     if (text(this.guard) !== text(guard)) differences.push('guard');
     this.guard = guard;
     this.writes += differences.length;
-    return { writes: differences.length, differences: differences.slice(0, 20) };
+    const gone = had.size > 0 && { gone: [...had] };
+    return { writes: differences.length, differences: differences.slice(0, 20), ...gone };
   }
 
   async apply(delta: RuleDelta, view: RuleView): Promise<void> {
@@ -68,6 +74,10 @@ export class FakePolicyKernel implements PolicyKernel {
     this.guard = guard;
   }
 
+  limits(): readonly PolicyLimit[] {
+    return this.lacks;
+  }
+
   isClosed(): Promise<boolean> {
     return Promise.resolve(this.guard !== undefined);
   }
@@ -78,6 +88,7 @@ export class FakePolicyKernel implements PolicyKernel {
 
   async judgeFlows(addresses: ReadonlySet<Ip>, allowed: (packet: RulePacket) => boolean): Promise<FlowJudgement> {
     await this.#enter('judgeFlows');
+    this.judgements++;
     const concerned = [...this.flows].filter(({ source, destination }) =>
       [source, destination].some((ip) => addresses.has(ip)),
     );

@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { addRequest, createTestCluster } from './testing/test-cluster.ts';
+
+test('a kernel that cannot guard pods on a bridge: ADD of one is refused with the cure, a routed one is policed', async () => {
+  await using cluster = createTestCluster();
+  cluster.kernel.lacks = [
+    { code: 'arp-unguarded', message: 'no ARP guard' },
+    { code: 'bridge-isolated', message: 'no bridge guard. Cure: one' },
+  ];
+  const { agent } = await cluster.startReady();
+  expect(agent.readyz()).toMatchObject({ ok: true, text: expect.stringContaining('Cure: one') as string });
+  const uid = await cluster.createPod('web');
+  const routed = addRequest({ containerId: 'c1', address: '10.244.1.10', pod: { name: 'web', uid } });
+  if (routed.op !== 'add-endpoint') throw new Error('an ADD');
+  expect(await cluster.ask(routed)).toEqual({ ok: true, value: { state: 'policed' } });
+  const bridged = { ...routed, endpoint: { ...routed.endpoint, containerId: 'c2', mode: 'bridge' } } as const;
+  expect(await cluster.ask(bridged)).toEqual({ ok: false, code: 'kernel', message: 'no bridge guard. Cure: one' });
+  // With a kernel that can, it is as any other.
+  cluster.kernel.lacks = [];
+  expect(await cluster.ask(bridged)).toEqual({ ok: true, value: { state: 'policed' } });
+});

@@ -1,0 +1,12 @@
+/** What this kernel cannot do for policy, as problems of the node. */
+import type { PolicyKernel, PolicyLimit } from '@canal/kernel-port';
+import type { Complaint } from '@canal/telemetry';
+
+const COMPLAINT: Readonly<Record<PolicyLimit['code'], Pick<Complaint, 'severity' | 'event'>>> = {
+  'arp-unguarded': { severity: 'warning', event: 'ArpNotGuarded' },
+  'bridge-isolated': { severity: 'error', event: 'BridgePodsIsolated' },
+};
+
+export function limitComplaints(kernel: Pick<PolicyKernel, 'limits'>): readonly Complaint[] {
+  return kernel.limits().map(({ code, message }) => ({ key: code, ...COMPLAINT[code], message }));
+}
