@@ -1,10 +1,16 @@
 /** The nodes' addresses: whom the tunnel's port is open to, and what the engine takes for a node. */
-import { type AnnotationKeys, formatFieldError, parseNetConf, parseNode } from '@canal/api-schema';
+import {
+  type AnnotationKeys,
+  formatFieldError,
+  type NodeAddressRecord,
+  nodeAddressReader,
+  parseNetConf,
+} from '@canal/api-schema';
 import type { PolicyGuard } from '@canal/kernel-port';
 import type { PolicyEngine } from '@canal/policy-compile';
 import type { KubeObject, Parsed } from '@canal/store-port';
 import { NODES } from '@canal/store-port';
-import { type Ip, parseIp } from 'net-types';
+import type { Ip } from 'net-types';
 import type { StreamConsumer } from './cluster-watch.ts';
 
 export interface NodeAddressesOptions {
@@ -14,42 +20,21 @@ export interface NodeAddressesOptions {
   readonly allowSample: number;
 }
 
-/** What one Node object tells. */
-interface NodeParts {
-  /** From these it sends to the tunnels' ports. */
-  readonly addresses: readonly Ip[];
-  /**
-   * The first of each block of its pods: its tunnel device has it (flannel's rule), and pods of other nodes see the node
-   * by it. Not for the guard: it stands inside the tunnel's packets, never outside of them.
-   */
-  readonly tunnelAddresses: readonly Ip[];
-}
-
-export class NodeAddresses implements StreamConsumer<NodeParts> {
+export class NodeAddresses implements StreamConsumer<NodeAddressRecord> {
   readonly type = NODES;
-  readonly parse: (object: KubeObject) => Parsed<NodeParts>;
+  readonly parse: (object: KubeObject) => Parsed<NodeAddressRecord>;
   readonly #options: NodeAddressesOptions;
-  readonly #nodes = new Map<string, NodeParts>();
+  readonly #nodes = new Map<string, NodeAddressRecord>();
   #localAddresses: readonly Ip[] = [];
   #netConfPorts: readonly number[] = [];
   #changed = true;
 
   constructor(options: NodeAddressesOptions) {
     this.#options = options;
-    const { keys } = options;
-    // What peers send from and to: by flannel's rules it need not be an address of the Node's status.
-    const published = [keys.publicIp, keys.publicIpv6, keys.publicIpOverwrite, keys.publicIpv6Overwrite];
-    const keep = new Set(published);
-    this.parse = (object) => {
-      const node = parseNode(object, keep);
-      if (!node.ok) return node;
-      const { internalIps, annotations, podCidrs } = node.value;
-      const texts = [...internalIps, ...published.map((key) => annotations[key])];
-      return { ok: true, value: { addresses: addressesOf(texts), tunnelAddresses: podCidrs.map(({ ip }) => ip) } };
-    };
+    this.parse = nodeAddressReader(options.keys);
   }
 
-  put(parts: NodeParts, key: string): void {
+  put(parts: NodeAddressRecord, key: string): void {
     // Kubelets write their nodes' status every few minutes, and say nothing new.
     const before = this.#nodes.get(key);
     if (before !== undefined && textOf(before) === textOf(parts)) return;
@@ -116,15 +101,6 @@ export class NodeAddresses implements StreamConsumer<NodeParts> {
   }
 }
 
-function textOf({ addresses, tunnelAddresses }: NodeParts): string {
+function textOf({ addresses, tunnelAddresses }: NodeAddressRecord): string {
   return `${addresses.join()} ${tunnelAddresses.join()}`;
-}
-
-function addressesOf(texts: readonly (string | undefined)[]): readonly Ip[] {
-  const addresses = new Set<Ip>();
-  for (const text of texts) {
-    const ip = text === undefined ? undefined : parseIp(text);
-    if (ip?.ok === true) addresses.add(ip.value);
-  }
-  return [...addresses];
 }

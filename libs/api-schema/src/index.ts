@@ -3,6 +3,7 @@ export { type FieldError, formatFieldError } from './field-error.ts';
 export { type ParsedNetConf, parseNetConf } from './net-conf.ts';
 export { parseNetworkPolicy } from './network-policy.ts';
 export { type NodeRecord, parseNode } from './node.ts';
+export { type NodeAddressRecord, nodeAddressReader } from './node-addresses.ts';
 export {
   type AnnotationPatch,
   changedAnnotations,
