@@ -1,5 +1,6 @@
 /** One TCP connection or UDP exchange between two namespaces, and which source address the server saw. */
 import { type Ip, ipFamily, formatIp, parseIp } from 'net-types';
+import { LabError } from './lab-error.ts';
 import { inNamespace } from './namespaces.ts';
 
 export interface FlowOptions {
@@ -23,7 +24,10 @@ export type FlowResult =
 const DEFAULT_TIMEOUT_MS = 2000;
 const UDP_REPEAT_MS = 100;
 
-/** Opens a server, talks to it, and closes everything again. What the network does is a result. */
+/**
+ * Opens a server, talks to it, and closes everything again. What the network does is a result. Throws LabError `failed`
+ * when the server cannot be opened: nothing is said of the network then.
+ */
 export async function probeFlow(options: FlowOptions): Promise<FlowResult> {
   const start = performance.now();
   const limit = AbortSignal.timeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
@@ -33,6 +37,7 @@ export async function probeFlow(options: FlowOptions): Promise<FlowResult> {
     if (!source.ok) return { ok: false, reason: `the server answered ${JSON.stringify(seen)}` };
     return { ok: true, seenSource: source.value, tookMs: performance.now() - start };
   } catch (error) {
+    if (error instanceof LabError) throw error;
     return { ok: false, reason: limit.aborted ? 'timeout' : error instanceof Error ? error.message : String(error) };
   }
 }
@@ -41,13 +46,17 @@ async function probeTcp({ client, server, to, port = 0 }: FlowOptions, limit: Ab
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const onAbort = (): void => reject(new Error('timeout'));
   limit.addEventListener('abort', onAbort, { once: true });
-  const listener = inNamespace(server, () =>
-    Bun.listen({
-      hostname: formatIp(to),
-      port,
-      socket: { open: (socket) => void socket.end(socket.remoteAddress), data: () => undefined },
-    }),
-  );
+  const listener = inNamespace(server, () => {
+    try {
+      return Bun.listen({
+        hostname: formatIp(to),
+        port,
+        socket: { open: (socket) => void socket.end(socket.remoteAddress), data: () => undefined },
+      });
+    } catch (error) {
+      throw noServer('TCP', to, port, error);
+    }
+  });
   let connection: Bun.Socket | undefined;
   try {
     // Inside only the connection begins; what comes of it is told outside.
@@ -78,6 +87,8 @@ async function probeUdp({ client, server, to, port = 0 }: FlowOptions, limit: Ab
       hostname: formatIp(to),
       port,
       socket: { data: (socket, _data, from, address) => void socket.send(address, from, address) },
+    }).catch((error: unknown) => {
+      throw noServer('UDP', to, port, error);
     });
     sockets.push(listener);
     const sender = await opened(client, {
@@ -94,6 +105,14 @@ async function probeUdp({ client, server, to, port = 0 }: FlowOptions, limit: Ab
     limit.removeEventListener('abort', onAbort);
     for (const socket of sockets) socket.close();
   }
+}
+
+function noServer(protocol: string, to: Ip, port: number, cause: unknown): LabError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new LabError('failed', `no ${protocol} server can be opened at ${formatIp(to)} port ${port}: ${why}`, {
+    hint: 'see that no program there has the port, or take another',
+    cause,
+  });
 }
 
 /** A datagram socket is bound before Bun.udpSocket returns; only the word of it comes later. */

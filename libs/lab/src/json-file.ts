@@ -1,11 +1,24 @@
 import { readFileSync } from 'node:fs';
 
-/** The JSON in a file; undefined when there is no such file or it is not JSON. */
+/** The JSON in a file; undefined when there is no such file or it is not JSON. Throws when it may not be read. */
 export function readJson(path: string): unknown {
+  const text = unlessMissing(() => readFileSync(path, 'utf8'));
+  if (text === undefined) return undefined;
   try {
-    return JSON.parse(readFileSync(path, 'utf8'));
+    return JSON.parse(text);
   } catch {
     return undefined;
+  }
+}
+
+/** Undefined when the file or directory is not there: whoever may not look at it is not told that there is nothing. */
+export function unlessMissing<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
   }
 }
 

@@ -7,6 +7,7 @@ import { type CniRuntime, createCniRuntime } from './cni-runtime.ts';
 import { LabError } from './lab-error.ts';
 import { labPaths, type LabPaths, nodePaths } from './lab-paths.ts';
 import { type LabState, readLabState } from './lab-state.ts';
+import { checkOwnDirectory } from './own-directory.ts';
 import { type LabTopology, type NodePlan, planTopology } from './topology.ts';
 
 export interface LabOptions {
@@ -40,9 +41,10 @@ export function createContext(options: LabOptions, paths: LabPaths, state: LabSt
   return { options, paths, topology: planTopology(state.spec), secrets, connection, store, state };
 }
 
-/** The lab of that name as its files describe it. Throws LabError `not-found`. */
+/** The lab of that name as its files describe it. Throws LabError `not-found`, and `exists` when they are somebody else's. */
 export function openContext(name: string, options: LabOptions): LabContext {
   const paths = labPaths(options.stateRoot, name);
+  checkOwnDirectory(paths);
   const state = readLabState(paths);
   const secrets = readApiSecrets(paths);
   if (state === undefined || secrets === undefined) {

@@ -8,7 +8,7 @@ import { type LabOptions } from './lab-context.ts';
 import { LabError } from './lab-error.ts';
 import { lockLab } from './lab-lock.ts';
 import { labPaths, type LabPaths } from './lab-paths.ts';
-import { readLabState } from './lab-state.ts';
+import { readLabId } from './lab-state.ts';
 import { findOccupants, listNamespaces, type Occupant, removeNamespace } from './namespaces.ts';
 import { findProcesses, killProcesses } from './processes.ts';
 
@@ -42,7 +42,7 @@ export async function clearLab(
   paths: LabPaths,
   onProgress?: (text: string) => void,
 ): Promise<DownReport> {
-  const id = readLabState(paths)?.id;
+  const id = readLabId(paths);
   const processes = id === undefined ? [] : findProcesses(id);
   onProgress?.(`ending ${processes.length} processes`);
   await killProcesses(processes);

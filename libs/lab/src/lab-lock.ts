@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { tryLockFile } from '@canal/linux-ffi';
 import { LabError } from './lab-error.ts';
 import { type LabPaths } from './lab-paths.ts';
+import { checkOwnDirectory } from './own-directory.ts';
 import { waitFor } from './wait.ts';
 
 /** Time for another command on the same lab: a node's or a whole lab's coming up. */
@@ -17,7 +18,8 @@ export interface LockOptions {
 
 /**
  * The right to change the lab; commands on other labs are not held up. It ends with the process, however that ends.
- * Makes the lab's directory, for the lock file stands in it and goes with it. Throws LabError `busy`.
+ * Makes the lab's directory, for the lock file stands in it and goes with it. Throws LabError `busy`, and `exists` when
+ * the directory is somebody else's.
  */
 export async function lockLab(paths: LabPaths, options: LockOptions = {}): Promise<Disposable> {
   const held = tryLock(paths);
@@ -33,6 +35,7 @@ export async function lockLab(paths: LabPaths, options: LockOptions = {}): Promi
 }
 
 function tryLock(paths: LabPaths): Disposable | undefined {
+  checkOwnDirectory(paths);
   mkdirSync(dirname(paths.lock), { recursive: true, mode: 0o700 });
   const lock = tryLockFile(paths.lock);
   if (lock === undefined) return undefined;

@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { LabError } from './lab-error.ts';
+import { isLabName, LAB_NAME } from './lab-spec.ts';
 
 /** Where all labs keep their files: gone after a reboot, as the namespaces are. */
 export const DEFAULT_STATE_ROOT = '/run/canal-lab';
@@ -22,7 +24,11 @@ export interface LabPaths {
   readonly kubeconfig: string;
 }
 
+/** Throws LabError `invalid` for what is no lab's name: commands as root remove what is below these paths. */
 export function labPaths(stateRoot: string, lab: string): LabPaths {
+  if (!isLabName(lab)) {
+    throw new LabError('invalid', `${JSON.stringify(lab)} is no name of a lab`, { hint: `expected ${LAB_NAME}` });
+  }
   const root = join(stateRoot, lab);
   const api = join(root, 'api');
   return {

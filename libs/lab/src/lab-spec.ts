@@ -55,6 +55,8 @@ export function formatSpecError(error: SpecError): string {
 const LABEL = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/;
 const MAX_LAB_NAME = 20;
 const MAX_LABEL = 63;
+/** What a lab's name is to be, in words. */
+export const LAB_NAME = `lower-case letters, digits and dashes, at most ${MAX_LAB_NAME} characters`;
 
 /** A node, pod or namespace name: a DNS label (RFC 1123 §2.1), so also one safe part of a file name. */
 export function isLabel(text: string, maxLength = MAX_LABEL): boolean {
@@ -79,9 +81,7 @@ export function parseLabSpec(wanted: Partial<LabSpec>): Result<LabSpec, SpecErro
     err({ field, input: String(spec[field]), expected });
   const within = (value: number, min: number, max: number): boolean =>
     Number.isInteger(value) && value >= min && value <= max;
-  if (!isLabName(spec.name)) {
-    return refuse('name', `lower-case letters, digits and dashes, at most ${MAX_LAB_NAME} characters`);
-  }
+  if (!isLabName(spec.name)) return refuse('name', LAB_NAME);
   if (!within(spec.nodes, 1, MAX_NODES)) return refuse('nodes', `a number within 1..${MAX_NODES}`);
   if (!within(spec.podsPerNode, 0, MAX_PODS_PER_NODE)) {
     return refuse('podsPerNode', `a number within 0..${MAX_PODS_PER_NODE}`);

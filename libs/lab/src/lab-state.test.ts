@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { labPaths, type LabPaths } from './lab-paths.ts';
 import { DEFAULT_SPEC } from './lab-spec.ts';
-import { listLabNames, newLabState, readLabState, writeLabState } from './lab-state.ts';
+import { listLabNames, newLabState, readLabId, readLabState, writeLabState } from './lab-state.ts';
 import { initialNodes } from './topology.ts';
 
 let root: string;
@@ -38,6 +38,25 @@ describe('lab state', () => {
       writeFileSync(paths.state, text);
       expect(readLabState(paths)).toBeUndefined();
     }
+  });
+
+  test('of a state that another version wrote the id is known: the lab’s processes are found by it', () => {
+    const state = newLabState(DEFAULT_SPEC, []);
+    const { policy: _policy, ...older } = state.spec;
+    writeFileSync(paths.state, JSON.stringify({ ...state, spec: older }));
+    expect([readLabState(paths), readLabId(paths)]).toEqual([undefined, state.id]);
+    for (const text of ['', '{', 'null', '{"id":""}', '{"id":5}']) {
+      writeFileSync(paths.state, text);
+      expect(readLabId(paths)).toBeUndefined();
+    }
+  });
+
+  test('what cannot be read is not taken for nothing', () => {
+    mkdirSync(paths.state);
+    expect(() => readLabState(paths)).toThrow(/EISDIR/);
+    rmSync(paths.state, { recursive: true });
+    writeFileSync(join(root, 'file'), '');
+    expect(listLabNames(join(root, 'file', 'below'))).toEqual([]);
   });
 
   test.each(['name', 'number', 'segment'])(

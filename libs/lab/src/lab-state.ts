@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { readBootId, writeFileAtomic } from '@canal/node-state';
-import { booleanField, field, listField, numberField, readJson, stringField } from './json-file.ts';
+import { booleanField, field, listField, numberField, readJson, stringField, unlessMissing } from './json-file.ts';
 import { type LabPaths } from './lab-paths.ts';
 import { isLabel, isLabName, type LabFamily, type LabSpec, MAX_NODES, parseLabSpec } from './lab-spec.ts';
 import { type NodePlan, planNode } from './topology.ts';
@@ -39,6 +39,11 @@ export function readLabState(paths: LabPaths): LabState | undefined {
   const nodes = listField(value, 'nodes').map((node) => readNode(spec, node));
   const known = nodes.filter((node) => node !== undefined);
   return known.length === nodes.length ? { id, bootId, spec, phase, nodes: known } : undefined;
+}
+
+/** What marks the lab's processes, also of a lab whose state is another version's. */
+export function readLabId(paths: LabPaths): string | undefined {
+  return stringField(readJson(paths.state), 'id') || undefined;
 }
 
 function readSpec(value: unknown): LabSpec | undefined {
@@ -98,9 +103,5 @@ export function isFamily(text: string | undefined): text is LabFamily {
 
 /** Names of the labs that have files on this machine, whole or not. */
 export function listLabNames(stateRoot: string): readonly string[] {
-  try {
-    return readdirSync(stateRoot).filter(isLabName).sort();
-  } catch {
-    return [];
-  }
+  return (unlessMissing(() => readdirSync(stateRoot)) ?? []).filter(isLabName).sort();
 }

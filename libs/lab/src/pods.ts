@@ -134,7 +134,13 @@ async function createObject(
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     if (error.code === 'already-exists') {
-      throw new LabError('exists', `there is a pod ${JSON.stringify(podKey(pod))} already`, { cause: error });
+      const { namespace, name } = pod;
+      const runs = listPods(context).some((one) => one.namespace === namespace && one.name === name);
+      throw new LabError('exists', `there is a pod ${JSON.stringify(podKey(pod))} already`, {
+        // Applied by hand, or made by an "add" that was killed.
+        ...(!runs && { hint: `its object alone: "canalctl lab delete pod ${name} -n ${namespace}" removes it` }),
+        cause: error,
+      });
     }
     if (error.code === 'not-found') {
       throw new LabError('not-found', `there is no namespace ${JSON.stringify(pod.namespace)}`, {

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatIp, type Ip, parseIp } from 'net-types';
 import { writeFileAtomic } from '@canal/node-state';
-import { listField, readJson, stringField } from './json-file.ts';
+import { listField, readJson, stringField, unlessMissing } from './json-file.ts';
 import { isLabel } from './lab-spec.ts';
 
 export interface PodRecord {
@@ -45,12 +45,7 @@ export function removePodRecord(directory: string, record: PodRecord): void {
 
 /** The pods of one node, by name. */
 export function readPodRecords(directory: string, node: string): readonly PodRecord[] {
-  let names: string[];
-  try {
-    names = readdirSync(directory).filter((name) => name.endsWith('.json'));
-  } catch {
-    return [];
-  }
+  const names = (unlessMissing(() => readdirSync(directory)) ?? []).filter((name) => name.endsWith('.json'));
   return names.sort().flatMap((name) => readPodRecord(join(directory, name), node) ?? []);
 }
 
