@@ -57,6 +57,13 @@ describe('before there is a lab', () => {
     ['two wishes that exclude each other', ['up', '--backend', 'host-gw', '--direct-routing'], 2, /directRouting/],
     ['status of nothing says how to begin', ['status'], 3, /there is no lab[^]*canalctl lab up/],
     ['down of nothing', ['down'], 3, /there is no lab/],
+    [
+      'down of what is above the labs',
+      ['down', '--name', '..'],
+      2,
+      /"\.\." is no name of a lab\n {2}expected lower-case/,
+    ],
+    ['a name that is empty', ['status', '--name', ''], 2, /"" is no name of a lab/],
     ['exec in nothing', ['pod', 'exec', 'pod1', '--', 'true'], 3, /there is no lab/],
     ['a name that leaves its directory', ['up', '--name', '../../etc'], 2, /name: "..\/..\/etc"/],
   ])('%s', (_name, command, exitCode, says) => {

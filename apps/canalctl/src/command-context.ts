@@ -1,3 +1,4 @@
+import { type ExitCode } from './exit-code.ts';
 import { type Terminal } from './terminal.ts';
 
 /** What a command gets besides its arguments. */
@@ -6,5 +7,11 @@ export interface CommandContext {
   /** Aborts on SIGINT and SIGTERM: a command undoes what it half did. */
   readonly signal: AbortSignal;
   /** Set by commands that end well but have bad news, or pass on another program's code. */
-  readonly outcome: { exitCode: number };
+  readonly outcome: Outcome;
+}
+
+export interface Outcome {
+  exitCode: number;
+  /** Of a failure that no other code fits: `failed` when absent, which means something else to some commands. */
+  failure?: ExitCode;
 }

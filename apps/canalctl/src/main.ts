@@ -1,5 +1,6 @@
 /** The command line. Commands load what they need when they run: help and usage errors cost nothing. */
 import { CommanderError } from 'commander';
+import { type Outcome } from './command-context.ts';
 import { createProgram } from './program.ts';
 import { EXIT } from './exit-code.ts';
 import { INTERRUPTED } from './next-step.ts';
@@ -13,13 +14,13 @@ export async function main(args: readonly string[]): Promise<number> {
   const onSignal = (): void => stop.abort(new Error(INTERRUPTED));
   process.once('SIGINT', onSignal);
   process.once('SIGTERM', onSignal);
-  const outcome = { exitCode: EXIT.ok as number };
+  const outcome: Outcome = { exitCode: EXIT.ok };
   try {
     await createProgram({ terminal, signal: stop.signal, outcome }).parseAsync([...args], { from: 'user' });
     return outcome.exitCode;
   } catch (error) {
     // Commander has written help and usage errors already; --help and --version are no failures.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    return await reportError(terminal, error);
+    return await reportError(terminal, error, outcome.failure);
   }
 }

@@ -69,9 +69,18 @@ export function afterError(error: unknown): string {
   if (error instanceof Error && error.message === INTERRUPTED) {
     return 'the same command goes on where this one was; "canalctl lab down" ends a lab that is half up';
   }
-  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
-  const known = typeof code === 'string' ? AFTER_SYSTEM_ERROR.get(code) : undefined;
+  const known = AFTER_SYSTEM_ERROR.get(systemCode(error) ?? '');
   return known ?? 'run it again; if it stays, report it with this line and the command';
+}
+
+/** Whether the system refused what root may do. */
+export function isForRoot(error: unknown): boolean {
+  return ['EACCES', 'EPERM'].includes(systemCode(error) ?? '');
+}
+
+function systemCode(error: unknown): string | undefined {
+  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+  return typeof code === 'string' ? code : undefined;
 }
 
 const AFTER_SYSTEM_ERROR: ReadonlyMap<string, string> = new Map([

@@ -43,6 +43,7 @@ const LAST_RESORT = /report it with this line/;
 
 test.each([
   ['a system error', Object.assign(new Error('no space left'), { code: 'ENOSPC' }), EXIT.failed, 'free space'],
+  ['what root may do', Object.assign(new Error('no'), { code: 'EACCES' }), EXIT.notSupported, 'run it as root'],
   ['a signal', new Error(INTERRUPTED), EXIT.failed, 'the same command goes on'],
   ['a wrong argument', new UsageError('no', 'give another'), EXIT.usage, 'give another'],
   ['a lab without a word', new LabError('failed', 'no'), EXIT.failed, 'canalctl lab status'],

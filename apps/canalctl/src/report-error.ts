@@ -6,9 +6,10 @@ import {
   AFTER_LAB_ERROR,
   AFTER_STORE_ERROR,
   afterError,
+  isForRoot,
 } from './next-step.ts';
 import { PolicyAgentError, type PolicyAgentErrorCode } from './policy/agent-error.ts';
-import { printable } from './printable.ts';
+import { printable, printableLine } from './printable.ts';
 import { type Terminal } from './terminal.ts';
 import { AgentsStay } from './uninstall/agents-stay.ts';
 
@@ -22,7 +23,6 @@ const BY_LAB_ERROR: Readonly<Record<LabErrorCode, ExitCode>> = {
   timeout: EXIT.timeout,
 };
 
-/** None is 1: `policy explain --exit-code` says with it that a flow is denied. */
 const BY_AGENT_ERROR: Readonly<Record<PolicyAgentErrorCode, ExitCode>> = {
   'bad-request': EXIT.usage,
   'not-found': EXIT.notFound,
@@ -46,12 +46,22 @@ export class UsageError extends Error {
   }
 }
 
-/** Writes what went wrong and the next step; gives the exit code. */
-export async function reportError(terminal: Terminal, error: unknown): Promise<ExitCode> {
+/** Writes what went wrong and the next step; gives the exit code, `failure` for what has none of its own. */
+export async function reportError(
+  terminal: Terminal,
+  error: unknown,
+  failure: ExitCode = EXIT.failed,
+): Promise<ExitCode> {
   const { message, hint, exitCode } = await describe(error);
-  terminal.err(`error: ${printable(message)}\n`);
-  terminal.err(`  ${printable(hint)}\n`);
-  return exitCode;
+  // The ends of logs that a lab's errors carry have lines; names and values have none.
+  terminal.err(`error: ${isLabError(error) ? printable(message) : printableLine(message)}\n`);
+  terminal.err(`  ${printableLine(hint)}\n`);
+  return exitCode === EXIT.failed ? failure : exitCode;
+}
+
+/** By its name: the class need not be loaded for it. */
+function isLabError(error: unknown): boolean {
+  return error instanceof Error && error.name === 'LabError';
 }
 
 interface Description {
@@ -67,7 +77,11 @@ async function describe(error: unknown): Promise<Description> {
     return { message: error.message, hint: 'run the same command again when they have', exitCode: EXIT.timeout };
   }
   if (error instanceof PolicyAgentError) {
-    return { message: error.message, hint: AFTER_AGENT_ERROR[error.code], exitCode: BY_AGENT_ERROR[error.code] };
+    return {
+      message: error.message,
+      hint: error.hint ?? AFTER_AGENT_ERROR[error.code],
+      exitCode: BY_AGENT_ERROR[error.code],
+    };
   }
   const [{ LabError }, { StoreError }, { KubeConfigError }] = await Promise.all([
     import('@canal/lab'),
@@ -89,5 +103,5 @@ async function describe(error: unknown): Promise<Description> {
     return { message: error.message, hint: AFTER_KUBECONFIG_ERROR[error.code], exitCode: EXIT.failed };
   }
   const message = error instanceof Error ? error.message : String(error);
-  return { message, hint: afterError(error), exitCode: EXIT.failed };
+  return { message, hint: afterError(error), exitCode: isForRoot(error) ? EXIT.notSupported : EXIT.failed };
 }

@@ -11,29 +11,36 @@ export interface Terminal {
   err(text: string): void;
   /** Whether `err` is a terminal: only then may lines be drawn over. */
   readonly live: boolean;
+  /** Whether nobody reads what `out` is given: what would go on for ever ends then. */
+  readonly readerGone?: () => boolean;
 }
 
 /** The process's own streams, written at once: nothing is left in a buffer when the process exits. */
 export function processTerminal(env: Readonly<Record<string, string | undefined>>): Terminal {
+  let gone = false;
   return {
-    out: (text) => writeAll(STDOUT, text),
-    err: (text) => writeAll(STDERR, text),
+    out: (text) => {
+      gone ||= !writeAll(STDOUT, text);
+    },
+    err: (text) => void writeAll(STDERR, text),
+    readerGone: () => gone,
     live: isatty(STDERR) && env['TERM'] !== 'dumb' && env['CI'] === undefined,
   };
 }
 
-function writeAll(fd: number, text: string): void {
+/** False when the reader has gone (`| head`): there is nobody to tell. */
+function writeAll(fd: number, text: string): boolean {
   const bytes = Buffer.from(text);
   for (let offset = 0; offset < bytes.length;) {
     try {
       offset += writeSync(fd, bytes, offset);
     } catch (error) {
       const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
-      // The reader has gone (`| head`): there is nobody to tell.
-      if (code === 'EPIPE') return;
+      if (code === 'EPIPE') return false;
       // A pipe that somebody made non-blocking is full: wait for its reader.
       if (code !== 'EAGAIN') throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
     }
   }
+  return true;
 }

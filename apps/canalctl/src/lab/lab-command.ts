@@ -10,7 +10,7 @@ import { type UpFlags } from './up.ts';
 export function labCommand(context: CommandContext): Command {
   const lab = new Command('lab')
     .description('A cluster on this machine: nodes and pods are network namespaces, the programs are the real ones')
-    .addHelpText('after', `\nLabs are kept apart by --name; all but "list" need root.\n\n${EXIT_CODE_HELP}`);
+    .addHelpText('after', `\nLabs are kept apart by --name. All commands need root.\n\n${EXIT_CODE_HELP}`);
   lab.addCommand(upCommand(context));
   lab.addCommand(statusCommand(context));
   lab.addCommand(listCommand(context));

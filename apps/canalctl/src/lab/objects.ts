@@ -1,6 +1,6 @@
 import { type Lab } from '@canal/lab';
 import { type CommandContext } from '../command-context.ts';
-import { applyManifest, resourceOf } from '../objects/apply.ts';
+import { applyWish, checkWishes, inOrder, wishOf } from '../objects/apply.ts';
 import { type ApiClient, createApiClient, findResource, type ServedResource } from '../objects/api-client.ts';
 import { readManifests } from '../objects/read-manifests.ts';
 import { printable, printableLine, safeJson } from '../printable.ts';
@@ -18,14 +18,16 @@ export async function runApply(
   context: CommandContext,
   flags: LabFlags & { readonly namespace: string; readonly filename: string },
 ): Promise<void> {
-  const manifests = readManifests(flags.filename);
+  const manifests = await readManifests(flags.filename, context.signal);
   await onOpenLab(context, flags, async (lab) => {
-    const served = await clientOf(lab, context).discover();
-    // All are looked up first, so that a misspelt kind at the end changes nothing.
-    const known = manifests.map((manifest) => ({ manifest, type: resourceOf(served, manifest) }));
-    for (const { manifest, type } of known) {
-      const outcome = await applyManifest(lab.store, type, manifest, flags.namespace);
-      context.terminal.out(`${nameOf(type)}/${printableLine(manifest.name)} ${outcome}\n`);
+    const client = clientOf(lab, context);
+    const served = await client.discover();
+    const wishes = inOrder(manifests.map((manifest) => wishOf(served, manifest, flags.namespace)));
+    await checkWishes(lab.store, client, wishes);
+    for (const wish of wishes) {
+      context.signal.throwIfAborted();
+      const outcome = await applyWish(lab.store, wish);
+      context.terminal.out(`${nameOf(wish.type)}/${printableLine(wish.manifest.name)} ${outcome}\n`);
     }
   });
 }

@@ -111,12 +111,15 @@ export function renderTroubles(status: LabStatus): readonly string[] {
     ...nodes.flatMap((node) => {
       const directory = `/run/canal-lab/${spec.name}/nodes/${node.name}`;
       const log = `${directory}/flanneld.log`;
-      if (!node.agent.running) return [`${node.name}: its flanneld is not running (log: ${log}); ${heal}`];
+      const policyAgent =
+        node.policyAgent?.running === false
+          ? [`${node.name}: its policy-agent is not running (log: ${directory}/policy-agent.log); ${heal}`]
+          : [];
+      if (!node.agent.running)
+        return [`${node.name}: its flanneld is not running (log: ${log}); ${heal}`, ...policyAgent];
       const missing = node.peers.filter(({ via }) => via === undefined).map((peer) => peer.node);
       return [
-        ...(node.policyAgent?.running === false
-          ? [`${node.name}: its policy-agent is not running (log: ${directory}/policy-agent.log); ${heal}`]
-          : []),
+        ...policyAgent,
         ...(node.networkAvailable || apiError !== undefined
           ? []
           : [`${node.name}: its network is not ready; see ${log}`]),

@@ -117,6 +117,11 @@ describe('each fault is a line with the next step', () => {
       status([node(1, 1, { policyAgent: dead })]),
       [/node1: its policy-agent is not running .*policy-agent.log.*lab up/],
     ],
+    [
+      'both agents dead',
+      status([node(1, 1, { agent: dead, policyAgent: dead })]),
+      [/node1: its flanneld is not running/, /node1: its policy-agent is not running/],
+    ],
     ['no route', status([node(1, 1, { peers: missing })]), [/node1: no route to the pods of node2; see/]],
   ])('%s', (_name, given, expected) => {
     const lines = renderTroubles(given);

@@ -1,7 +1,7 @@
 /** The parts of the Kubernetes API that a command line needs: what is served, one object, a table of many. */
 import { type KubeConnection, type KubeRequest, resourcePath, send } from '@canal/store-kube';
-import { type ResourceType } from '@canal/store-port';
-import { isJsonObject, textAt } from './json-object.ts';
+import { type KubeObject, type ResourceType } from '@canal/store-port';
+import { isJsonObject, type JsonObject, textAt } from './json-object.ts';
 
 /** A served resource with the words people use for it. */
 export interface ServedResource extends ResourceType {
@@ -20,7 +20,15 @@ export interface ApiClient {
   table(type: ResourceType, where: ObjectAddress): Promise<ApiTable>;
   /** The object, or a `List` when no name is given. */
   read(type: ResourceType, where: ObjectAddress): Promise<unknown>;
+  /** Throws StoreError as the write itself would; nothing is stored. */
+  tryOut(change: Change): Promise<void>;
 }
+
+/** An object to be created, or a merge patch to one whose version is told. */
+export type Change = { readonly type: ResourceType; readonly namespace: string | undefined } & (
+  | { readonly object: KubeObject }
+  | { readonly name: string; readonly patch: JsonObject; readonly version: string | undefined }
+);
 
 export interface ObjectAddress {
   readonly namespace?: string | undefined;
@@ -31,11 +39,11 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
 
 export function createApiClient(connection: KubeConnection, signal: AbortSignal): ApiClient {
-  const get = async (request: Omit<KubeRequest, 'method'>): Promise<unknown> => {
+  const ask = async (request: KubeRequest): Promise<unknown> => {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
-    const answer = await send(connection, { method: 'GET', ...request }, limited);
-    return await answer.json();
+    return await (await send(connection, request, limited)).json();
   };
+  const get = (request: Omit<KubeRequest, 'method'>): Promise<unknown> => ask({ method: 'GET', ...request });
   return {
     discover: async () => {
       const groups = listAt(await get({ path: '/apis' }), 'groups').flatMap((group) => {
@@ -47,7 +55,20 @@ export function createApiClient(connection: KubeConnection, signal: AbortSignal)
     },
     table: async (type, where) => readTable(await get({ path: pathOf(type, where), accept: TABLE })),
     read: async (type, where) => await get({ path: pathOf(type, where) }),
+    tryOut: async (change) => {
+      await ask(tryRequest(change));
+    },
   };
+}
+
+function tryRequest(change: Change): KubeRequest {
+  const { type, namespace } = change;
+  const query = 'dryRun=All&fieldValidation=Strict';
+  if ('object' in change) {
+    return { method: 'POST', path: `${pathOf(type, { namespace })}?${query}`, body: change.object };
+  }
+  const path = `${pathOf(type, { namespace, name: change.name })}?${query}`;
+  return { method: 'PATCH', path, body: change.patch, contentType: 'application/merge-patch+json' };
 }
 
 function pathOf(type: ResourceType, { namespace, name }: ObjectAddress): string {

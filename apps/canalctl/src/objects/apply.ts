@@ -1,37 +1,80 @@
-import { type KubeObject, type ResourceType, type Store, StoreError } from '@canal/store-port';
+import { type KubeObject, type Store, StoreError } from '@canal/store-port';
 import { UsageError } from '../report-error.ts';
-import { type ServedResource } from './api-client.ts';
+import { type ApiClient, type Change, type ServedResource } from './api-client.ts';
 import { isJsonObject, type JsonObject, textAt } from './json-object.ts';
 import { type Manifest } from './manifest.ts';
 import { LAST_APPLIED, threeWayMerge } from './three-way-merge.ts';
 
 export type ApplyOutcome = 'created' | 'configured' | 'unchanged';
 
-/** Creates the object or changes it as `kubectl apply` would. */
-export async function applyManifest(
-  store: Store,
-  type: ResourceType,
-  manifest: Manifest,
-  defaultNamespace: string,
-): Promise<ApplyOutcome> {
-  const namespace = type.namespaced ? (manifest.namespace ?? defaultNamespace) : undefined;
-  const wanted = withMetadata(manifest.object, namespace);
-  const marked = markApplied(wanted, JSON.stringify(wanted));
-  const live = await store.get(type, manifest.name, namespace);
-  if (live === undefined) {
+/** An object that is to be as its manifest says. */
+export interface Wish {
+  readonly manifest: Manifest;
+  readonly type: ServedResource;
+  readonly namespace: string | undefined;
+}
+
+export function wishOf(served: readonly ServedResource[], manifest: Manifest, defaultNamespace: string): Wish {
+  const type = resourceOf(served, manifest);
+  return { manifest, type, namespace: type.namespaced ? (manifest.namespace ?? defaultNamespace) : undefined };
+}
+
+/** In the order in which they can be made: namespaces before what is in them. */
+export function inOrder(wishes: readonly Wish[]): readonly Wish[] {
+  return [...wishes.filter(isNamespace), ...wishes.filter((wish) => !isNamespace(wish))];
+}
+
+function isNamespace({ type }: Wish): boolean {
+  return type.group === '' && type.plural === 'namespaces';
+}
+
+/** Asks the server of each whether it would take it, so that a fault in the last changes nothing. Throws StoreError. */
+export async function checkWishes(store: Store, client: ApiClient, wishes: readonly Wish[]): Promise<void> {
+  const made = new Set(wishes.filter(isNamespace).map(({ manifest }) => manifest.name));
+  for (const wish of wishes) {
     try {
-      await store.create(type, marked);
+      const change = await changeOf(store, wish);
+      if (change !== undefined) await client.tryOut(change);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      // It is asked for again when its namespace is there.
+      if (error.code === 'not-found' && made.has(wish.namespace ?? '')) continue;
+      throw new StoreError(error.code, `${wish.manifest.where}: ${error.message}; nothing was changed`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** Creates the object or changes it as `kubectl apply` would. */
+export async function applyWish(store: Store, wish: Wish): Promise<ApplyOutcome> {
+  const change = await changeOf(store, wish);
+  if (change === undefined) return 'unchanged';
+  const { type, namespace } = change;
+  if ('object' in change) {
+    try {
+      await store.create(type, change.object);
       return 'created';
     } catch (error) {
       // Somebody was quicker: then it is there to be changed.
       if (!(error instanceof StoreError && error.code === 'already-exists')) throw error;
-      return await applyManifest(store, type, manifest, defaultNamespace);
+      return await applyWish(store, wish);
     }
   }
+  const { name, patch, version } = change;
+  const after = await store.mergePatch(type, name, patch, namespace === undefined ? {} : { namespace });
+  return after.metadata.resourceVersion === version ? 'unchanged' : 'configured';
+}
+
+/** Undefined when there is nothing to be done. */
+async function changeOf(store: Store, { manifest, type, namespace }: Wish): Promise<Change | undefined> {
+  const wanted = withMetadata(manifest.object, namespace);
+  const marked = markApplied(wanted, JSON.stringify(wanted));
+  const { name } = manifest;
+  const live = await store.get(type, name, namespace);
+  if (live === undefined) return { type, namespace, object: marked };
   const patch = threeWayMerge(lastApplied(live), marked, live);
-  if (patch === undefined) return 'unchanged';
-  await store.mergePatch(type, manifest.name, patch, namespace === undefined ? {} : { namespace });
-  return 'configured';
+  return patch && { type, namespace, name, patch, version: live.metadata.resourceVersion };
 }
 
 /** What the last apply of this or another tool had set; nothing when the object was made in another way. */
@@ -62,7 +105,7 @@ function markApplied(object: JsonObject, text: string): KubeObject {
 }
 
 /** The resource that a manifest's apiVersion and kind name. Throws UsageError. */
-export function resourceOf(served: readonly ServedResource[], manifest: Manifest): ServedResource {
+function resourceOf(served: readonly ServedResource[], manifest: Manifest): ServedResource {
   const { apiVersion, kind, where } = manifest;
   const found = served.find(
     (one) => one.kind === kind && (one.group === '' ? one.version : `${one.group}/${one.version}`) === apiVersion,

@@ -14,12 +14,13 @@ describe('threeWayMerge', () => {
     ['inside an object', { m: { x: 1, y: 1 } }, { m: { x: 2 } }, { m: { x: 1, y: 1, z: 1 } }, { m: { x: 2, y: null } }],
     ['a list is one value', { l: [1, 2] }, { l: [1] }, { l: [1, 2] }, { l: [1] }],
     [
-      'a list into which the server put defaults',
+      'a list into which the server put defaults, or somebody a peer: nobody can tell which',
       { l: [{ p: 80 }] },
       { l: [{ p: 80 }] },
       { l: [{ p: 80, t: 'TCP' }] },
-      undefined,
+      { l: [{ p: 80 }] },
     ],
+    ['a list that another tool made and that says more', {}, { l: [{}] }, { l: [{ p: 80 }] }, { l: [{}] }],
     [
       'a field taken out of a list',
       { l: [{ p: 80, t: 'UDP' }] },

@@ -1,7 +1,8 @@
 /**
  * What "apply" changes: the fields of the new manifest are set, those that the last apply had set and the new one no
  * longer names are removed, all others (a controller's, another tool's) stay. The result is a merge patch (RFC 7386),
- * so lists are replaced as a whole.
+ * so lists are replaced as a whole, also where the live one has only more in it: nobody can tell the server's defaults
+ * from what somebody added.
  */
 import { isJsonObject, type JsonObject } from './json-object.ts';
 
@@ -16,8 +17,6 @@ export function threeWayMerge(last: JsonObject, wanted: JsonObject, live: JsonOb
     if (isJsonObject(value) && isJsonObject(now)) {
       const inner = threeWayMerge(isJsonObject(before) ? before : {}, value, now);
       if (inner !== undefined) patch[name] = inner;
-    } else if (Array.isArray(value) && covers(now, value) && (before === undefined || deepEqual(before, value))) {
-      // Only the server's defaults are in it beside: setting it again would change nothing.
     } else if (!deepEqual(value, now)) {
       patch[name] = value;
     }
@@ -30,15 +29,6 @@ export function threeWayMerge(last: JsonObject, wanted: JsonObject, live: JsonOb
 
 function own(object: JsonObject, name: string): unknown {
   return Object.hasOwn(object, name) ? object[name] : undefined;
-}
-
-/** Whether everything wanted is there; more fields may be. */
-function covers(live: unknown, wanted: unknown): boolean {
-  if (Array.isArray(wanted)) {
-    return Array.isArray(live) && live.length === wanted.length && wanted.every((one, i) => covers(live[i], one));
-  }
-  if (!isJsonObject(wanted)) return live === wanted;
-  return isJsonObject(live) && Object.entries(wanted).every(([name, value]) => covers(own(live, name), value));
 }
 
 function deepEqual(a: unknown, b: unknown): boolean {

@@ -15,9 +15,12 @@ export type PolicyAgentErrorCode =
 export class PolicyAgentError extends Error {
   override readonly name = 'PolicyAgentError';
   readonly code: PolicyAgentErrorCode;
+  /** The next step, where there is a better one than the code's. */
+  readonly hint?: string;
 
-  constructor(code: PolicyAgentErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: PolicyAgentErrorCode, message: string, options: ErrorOptions & { hint?: string } = {}) {
     super(message, options);
     this.code = code;
+    if (options.hint !== undefined) this.hint = options.hint;
   }
 }

@@ -1,6 +1,6 @@
 /** Which policy agents a command asks: that of this node, one of a lab's nodes, or all of them. */
 import { DEFAULT_POLICY_SOCKET } from '@canal/agent-protocol';
-import type { Lab, PodRecord } from '@canal/lab';
+import { type Lab, LabError, type PodRecord } from '@canal/lab';
 import type { CommandContext } from '../command-context.ts';
 import { onOpenLab } from '../lab/lab-flags.ts';
 import { UsageError } from '../report-error.ts';
@@ -26,11 +26,15 @@ export async function agentSockets(context: CommandContext, flags: AgentFlags): 
     return [{ path: socket ?? DEFAULT_POLICY_SOCKET }];
   }
   if (socket !== undefined) throw new UsageError('--socket and --lab exclude each other', 'leave out one of them');
-  return await onOpenLab(context, { name: lab, stateRoot: flags.stateRoot }, (open) =>
-    Promise.resolve(
-      (node === undefined ? open.nodes().map(({ name }) => name) : [node]).map((name) => socketOf(open, name)),
-    ),
-  );
+  return await onOpenLab(context, { name: lab, stateRoot: flags.stateRoot }, (open) => {
+    if (open.spec.policy === 'off') {
+      throw new LabError('not-found', `the lab "${lab}" runs no policy agents`, {
+        hint: 'it was made with --no-policy: end it ("canalctl lab down"), and make it without that',
+      });
+    }
+    const nodes = node === undefined ? open.nodes().map(({ name }) => name) : [node];
+    return Promise.resolve(nodes.map((name) => socketOf(open, name)));
+  });
 }
 
 /** That of the node on which one of these pods runs, the first that does; any when none does. */

@@ -20,8 +20,9 @@ export async function runEndpoints(context: CommandContext, flags: EndpointsFlag
   const { terminal, outcome, signal } = context;
   const sockets = await agentSockets(context, flags);
   const found = await Promise.all(
-    sockets.map(async ({ node, path }) => {
-      const endpoints = readEndpointStatuses(await askOnce(path, { op: 'endpoints' }, signal));
+    sockets.map(async (socket) => {
+      const { node } = socket;
+      const endpoints = readEndpointStatuses(await askOnce(socket, { op: 'endpoints' }, signal));
       return endpoints.map((endpoint): NodeEndpoint => ({ ...(node !== undefined && { node }), endpoint }));
     }),
   );

@@ -1,11 +1,18 @@
 /** An explanation without a cluster: from pods, namespaces, policies and nodes in files. */
-import { parseNetworkPolicy, parsePolicyNamespace, parsePolicyPod } from '@canal/api-schema';
+import {
+  annotationKeys,
+  DEFAULT_ANNOTATION_PREFIX,
+  type NodeAddressRecord,
+  nodeAddressReader,
+  parseNetworkPolicy,
+  parsePolicyNamespace,
+  parsePolicyPod,
+} from '@canal/api-schema';
 import type { NetworkPolicy, PolicyNamespace, PolicyPod } from '@canal/model';
 import { createPolicyEngine, type Explanation, type FlowQuestion } from '@canal/policy-compile';
 import { type Ip, ipAdd, parseInterfaceName, parseIp, parseMac, type Result, unwrap } from 'net-types';
-import { isJsonObject, textAt } from '../objects/json-object.ts';
+import { isJsonObject } from '../objects/json-object.ts';
 import type { Manifest } from '../objects/manifest.ts';
-import { readManifests } from '../objects/read-manifests.ts';
 import { printableLine } from '../printable.ts';
 import { UsageError } from '../report-error.ts';
 import { PolicyAgentError } from './agent-error.ts';
@@ -20,35 +27,31 @@ interface Objects {
   readonly pods: PolicyPod[];
   readonly namespaces: PolicyNamespace[];
   readonly policies: NetworkPolicy[];
-  readonly nodes: { readonly name: string; readonly addresses: readonly Ip[] }[];
+  readonly nodes: (NodeAddressRecord & { readonly name: string })[];
 }
 
 const CORRECT = 'correct the file and run the same command again';
+const parseNodeAddresses = nodeAddressReader(unwrap(annotationKeys(DEFAULT_ANNOTATION_PREFIX)));
 /** RFC 2544: addresses for tests, which nobody else has. */
 const FIRST_STAND_IN = unwrap(parseIp('198.18.0.1'));
 
-/** Throws UsageError for files that cannot be read, PolicyAgentError for a question without an answer. */
+/** Throws UsageError for objects that cannot be read, PolicyAgentError for a question without an answer. */
 export function explainFromFiles(
-  files: readonly string[],
+  manifests: readonly Manifest[],
   question: FlowQuestion,
   defaultNamespace: string,
 ): FilesExplanation {
   const notes: string[] = [];
-  const objects = readObjects(files, defaultNamespace);
+  const objects = readObjects(manifests, defaultNamespace, notes);
   const pods = withAddresses(objects.pods, notes);
   const engine = createPolicyEngine();
   for (const namespace of withImplied(objects, notes)) engine.putNamespace(namespace);
   for (const pod of pods) engine.putPod(pod);
   for (const policy of objects.policies) engine.putPolicy(policy);
 
-  // The node of the destination is the one that judges what comes from itself.
   const subject = pods.find((pod) => isEnd(pod, question.destination));
-  const isOwn = ({ name }: { readonly name: string }): boolean => name === subject?.node;
-  const addresses = (nodes: Objects['nodes']): readonly Ip[] => nodes.flatMap((node) => node.addresses);
-  engine.setNodeAddresses(
-    addresses(objects.nodes.filter(isOwn)),
-    addresses(objects.nodes.filter((node) => !isOwn(node))),
-  );
+  const { own, others } = nodeAddresses(objects.nodes, subject?.node);
+  engine.setNodeAddresses(own, others);
   if (subject !== undefined && !subject.hostNetwork && !subject.completed && subject.addresses.length > 0) {
     engine.putEndpoint({
       key: 'from-files',
@@ -72,26 +75,48 @@ function isEnd(pod: PolicyPod, text: string): boolean {
   return !pod.hostNetwork && !pod.completed && pod.addresses.includes(address.value);
 }
 
-function readObjects(files: readonly string[], defaultNamespace: string): Objects {
+function readObjects(manifests: readonly Manifest[], defaultNamespace: string, notes: string[]): Objects {
   const objects: Objects = { pods: [], namespaces: [], policies: [], nodes: [] };
-  for (const manifest of files.flatMap(readManifests)) {
-    const { kind, apiVersion, name } = manifest;
-    switch (`${apiVersion} ${kind}`) {
-      case 'v1 Pod':
+  for (const manifest of lastOfEach(manifests, defaultNamespace, notes)) {
+    switch (typeOf(manifest)) {
+      case POD:
         objects.pods.push(parsed(manifest, parsePolicyPod(inNamespace(manifest, defaultNamespace))));
         break;
-      case 'v1 Namespace':
-        objects.namespaces.push(parsed(manifest, parsePolicyNamespace(manifest.object)));
+      case NAMESPACE:
+        objects.namespaces.push(withItsName(parsed(manifest, parsePolicyNamespace(manifest.object))));
         break;
-      case 'networking.k8s.io/v1 NetworkPolicy':
+      case POLICY:
         objects.policies.push(parsed(manifest, parseNetworkPolicy(inNamespace(manifest, defaultNamespace))));
         break;
-      case 'v1 Node':
-        objects.nodes.push({ name, addresses: nodeAddresses(manifest) });
+      case NODE:
+        objects.nodes.push({ name: manifest.name, ...parsed(manifest, parseNodeAddresses(manifest.object)) });
         break;
     }
   }
   return objects;
+}
+
+const [POD, NAMESPACE, NODE, POLICY] = ['v1 Pod', 'v1 Namespace', 'v1 Node', 'networking.k8s.io/v1 NetworkPolicy'];
+
+function typeOf({ apiVersion, kind }: Manifest): string {
+  return `${apiVersion} ${kind}`;
+}
+
+/** As an API server would have it after applying all in turn: of objects of one name the last. */
+function lastOfEach(manifests: readonly Manifest[], defaultNamespace: string, notes: string[]): readonly Manifest[] {
+  const byName = new Map<string, Manifest>();
+  for (const manifest of manifests) {
+    const type = typeOf(manifest);
+    if (![POD, NAMESPACE, NODE, POLICY].includes(type)) continue;
+    const { name, namespace = defaultNamespace, kind, where } = manifest;
+    const key = type === POD || type === POLICY ? `${namespace}/${name}` : name;
+    const before = byName.get(`${type} ${key}`);
+    if (before !== undefined) {
+      notes.push(printableLine(`${kind} ${key} stands in ${before.where} and in ${where}: the latter counts`));
+    }
+    byName.set(`${type} ${key}`, manifest);
+  }
+  return [...byName.values()];
 }
 
 function parsed<T>({ where }: Manifest, result: Result<T, string>): T {
@@ -106,13 +131,21 @@ function inNamespace({ object, namespace, kind, name }: Manifest, defaultNamespa
   return { ...object, metadata: { uid: `${kind}/${own}/${name}`, ...metadata, namespace: own } };
 }
 
-function nodeAddresses({ object }: Manifest): readonly Ip[] {
-  const status = object['status'];
-  const list: unknown = isJsonObject(status) ? status['addresses'] : undefined;
-  return (Array.isArray(list) ? list : []).flatMap((entry: unknown) => {
-    const ip = parseIp(textAt(entry, 'address') ?? '');
-    return ip.ok ? [ip.value] : [];
-  });
+/** Of the destination's node, which judges what comes to it and lets its own pass, and of all others. */
+function nodeAddresses(
+  nodes: Objects['nodes'],
+  ownName: string | undefined,
+): { readonly own: readonly Ip[]; readonly others: readonly Ip[] } {
+  const allOf = ({ addresses, tunnelAddresses }: NodeAddressRecord): readonly Ip[] => [
+    ...addresses,
+    ...tunnelAddresses,
+  ];
+  const own = nodes
+    .filter(({ name }) => name === ownName)
+    // On a bridge the node speaks to its pods from the second address of each block, which no pod ever gets.
+    .flatMap((node) => [...allOf(node), ...node.tunnelAddresses.flatMap((first) => ipAdd(first, 1) ?? [])]);
+  const others = nodes.filter(({ name }) => name !== ownName).flatMap(allOf);
+  return { own, others: others.filter((ip) => !own.includes(ip)) };
 }
 
 /** A pod that nobody has run yet has none, and is asked about all the same. */
@@ -134,7 +167,14 @@ function withAddresses(pods: readonly PolicyPod[], notes: string[]): readonly Po
   return addressed;
 }
 
-/** Namespaces that the files do not hold have the label of their name, as every namespace has. */
+const NAME_LABEL = 'kubernetes.io/metadata.name';
+
+/** Every namespace has the label of its name: the API server puts it there, whatever the manifest says. */
+function withItsName({ name, labels }: PolicyNamespace): PolicyNamespace {
+  return { name, labels: { ...labels, [NAME_LABEL]: name } };
+}
+
+/** Those that the files do not hold, too. */
 function withImplied({ namespaces, pods, policies }: Objects, notes: string[]): readonly PolicyNamespace[] {
   const known = new Set(namespaces.map(({ name }) => name));
   const missing = [...new Set([...pods, ...policies].map(({ namespace }) => namespace))].filter(
@@ -145,5 +185,5 @@ function withImplied({ namespaces, pods, policies }: Objects, notes: string[]): 
       `the files do not hold the namespaces ${printableLine(missing.sort().join(', '))}: taken to have no labels but that of their name`,
     );
   }
-  return [...namespaces, ...missing.map((name) => ({ name, labels: { 'kubernetes.io/metadata.name': name } }))];
+  return [...namespaces, ...missing.map((name) => withItsName({ name, labels: {} }))];
 }

@@ -51,7 +51,7 @@ async function showLast(
   }
 }
 
-/** Until it is interrupted, which is how it ends well, or an agent ends it. */
+/** Until it is interrupted or its reader has gone, which is how it ends well, or an agent ends it. */
 async function follow(
   { terminal, signal, outcome }: CommandContext,
   sockets: readonly AgentSocket[],
@@ -59,27 +59,30 @@ async function follow(
   { output }: FlowsFlags,
 ): Promise<void> {
   const withNode = sockets.length > 1;
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
   const lines = new GrowingTable(withNode);
   if (output === 'table') terminal.out(lines.line(flowColumns(withNode)));
   await Promise.all(
     sockets.map(async (socket) => {
-      for await (const flow of flowsOf(socket, request, signal)) {
+      for await (const flow of flowsOf(socket, request, either)) {
         tellLost(terminal, flow.record);
         terminal.out(output === 'json' ? jsonLine(flow) : lines.line(flowRow(flow, withNode)));
+        // `| head`: nobody reads what would come.
+        if (terminal.readerGone?.() !== true) continue;
+        stop.abort();
+        return;
       }
     }),
   );
-  if (signal.aborted) return;
+  if (either.aborted) return;
   outcome.exitCode = EXIT.unhealthy;
   terminal.err('the policy agent has ended the connection: run the same command again when it is back\n');
 }
 
-async function* flowsOf(
-  { node, path }: AgentSocket,
-  request: AgentRequest,
-  signal: AbortSignal,
-): AsyncGenerator<NodeFlow> {
-  for await (const value of ask(path, request, signal)) {
+async function* flowsOf(socket: AgentSocket, request: AgentRequest, signal: AbortSignal): AsyncGenerator<NodeFlow> {
+  const { node } = socket;
+  for await (const value of ask(socket, request, signal)) {
     yield { ...(node !== undefined && { node }), record: readFlowRecord(value) };
   }
 }

@@ -9,7 +9,7 @@ const ABOUT = `
 Both ends are judged, also pods of other nodes: egress at the source, ingress at the destination. A rule is shown as
 policy[index]. Of a Service ask about one of its pods and the pod's port: policy is asked when the Service's address has
 been replaced by a pod's. Without a cluster, -f takes pods, namespaces, policies and nodes from files, for instance of
-"kubectl get pods,namespaces,networkpolicies,nodes -A -o yaml"; other kinds are passed over.
+"kubectl get pods,namespaces,networkpolicies,nodes -A -o json"; other kinds are passed over.
 
 The exit code is 0 when the question could be answered, whatever the answer; with --exit-code it is 1 for a flow that
 is denied, and another one when there was no answer.

@@ -11,8 +11,9 @@ import {
   type EndpointStatusMessage,
   type FlowRecord,
 } from '@canal/agent-protocol';
-import type { Explanation } from '@canal/policy-compile';
+import type { Explanation, FlowEnd } from '@canal/policy-compile';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Outcome } from '../command-context.ts';
 import { createProgram } from '../program.ts';
 import { reportError } from '../report-error.ts';
 
@@ -59,19 +60,24 @@ interface Run {
   readonly err: string;
 }
 
-async function run(args: readonly string[], signal = new AbortController().signal): Promise<Run> {
+async function run(
+  args: readonly string[],
+  signal = new AbortController().signal,
+  readerGone = (): boolean => false,
+): Promise<Run> {
   const text = { out: '', err: '' };
   const terminal = {
     live: false,
     out: (part: string) => void (text.out += part),
     err: (part: string) => void (text.err += part),
+    readerGone,
   };
-  const outcome = { exitCode: 0 };
+  const outcome: Outcome = { exitCode: 0 };
   try {
     await createProgram({ terminal, signal, outcome }).parseAsync([...args], { from: 'user' });
     return { ...text, exitCode: outcome.exitCode };
   } catch (error) {
-    const exitCode = await reportError(terminal, error);
+    const exitCode = await reportError(terminal, error, outcome.failure);
     return { ...text, exitCode };
   }
 }
@@ -152,6 +158,17 @@ describe('policy explain', () => {
     expect(await explain('--exit-code')).toMatchObject({ exitCode: 0 });
   });
 
+  test('--exit-code is 1 for a denied flow alone: an interrupt is no verdict', async () => {
+    const stop = new AbortController();
+    await agent(() => {
+      stop.abort(new Error('interrupted'));
+      return [];
+    }, true);
+    const question = ['policy', 'explain', 'a', 'b', '--port', '1', '--socket', socket];
+    expect(await run([...question, '--exit-code'], stop.signal)).toMatchObject({ exitCode: 5, out: '' });
+    expect(await run(question, stop.signal)).toMatchObject({ exitCode: 1, out: '' });
+  });
+
   test.each<[string, readonly (AgentAnswer | string)[], number, RegExp]>([
     [
       'a pod that is not there',
@@ -193,6 +210,14 @@ describe('policy explain', () => {
     expect(result.err).toMatch(/no policy agent listens at .*policy\.sock\n.*-f/);
   });
 
+  test('a name with control characters is one line', async () => {
+    const message = 'pod a/b\n\u001b[2Jerror: c: no such';
+    await agent(() => [{ ok: false, code: 'not-found', message }]);
+    const { err } = await explain();
+    expect(err.split('\n')).toHaveLength(3);
+    expect(err).toContain('error: pod a/b\\n\\u{1b}[2Jerror: c: no such\n');
+  });
+
   test.each<[string, string[], RegExp]>([
     ['--node without --lab', ['--node', 'node1'], /--node names a node of a lab/],
     ['--lab and --socket', ['--lab', 'x', '--socket', '/x'], /exclude each other/],
@@ -232,20 +257,24 @@ items:
   - apiVersion: v1
     kind: Node
     metadata: { name: n1 }
+    spec: { podCIDR: 10.1.0.0/24, podCIDRs: [10.1.0.0/24, "fd00:1::/64"] }
     status: { addresses: [{ type: InternalIP, address: 192.168.0.1 }, { type: Hostname, address: n1 }] }
   - apiVersion: v1
     kind: Node
-    metadata: { name: n2 }
+    metadata: { name: n2, annotations: { flannel.alpha.coreos.com/public-ip: 203.0.113.2 } }
+    spec: { podCIDR: 10.2.0.0/24 }
     status: { addresses: [{ type: InternalIP, address: 192.168.0.2 }] }
 `;
-  function ask(...args: string[]): Promise<Run> {
-    const files = [POLICIES, PODS].map((text, index) => {
+  function askAll(texts: readonly (string | Uint8Array)[], args: readonly string[]): Promise<Run> {
+    const files = texts.map((text, index) => {
       const file = join(directory, `${index}.yaml`);
       writeFileSync(file, text);
       return file;
     });
     return run(['policy', 'explain', ...args, ...files.flatMap((file) => ['-f', file])]);
   }
+  const ask = (...args: string[]): Promise<Run> => askAll([POLICIES, PODS], args);
+  const withFile = (text: string | Uint8Array, ...args: string[]): Promise<Run> => askAll([POLICIES, PODS, text], args);
 
   test('of manifests that were never applied', async () => {
     const { exitCode, out, err } = await ask('shop/api', 'db', '-n', 'shop', '--port', 'sql');
@@ -254,11 +283,119 @@ items:
     expect(err).toMatch(/note: pods without an address[^]*note: the files do not hold the namespaces shop/);
   });
 
-  test.each<[string, string, number]>([
-    ['the pod’s own node', '192.168.0.1', 0],
-    ['another node', '192.168.0.2', 1],
-  ])('%s', async (_name, source, exitCode) => {
-    expect(await ask(source, 'shop/db', '--port', '22', '--exit-code')).toMatchObject({ exitCode });
+  test.each<[string, string, FlowEnd['kind'], 'allow' | 'deny']>([
+    ['the pod’s own node', '192.168.0.1', 'host', 'allow'],
+    ['its tunnel device', '10.1.0.0', 'host', 'allow'],
+    ['its bridge', '10.1.0.1', 'host', 'allow'],
+    ['another node', '192.168.0.2', 'host', 'deny'],
+    ['its tunnel device', '10.2.0.0', 'host', 'deny'],
+    ['the address that it has published', '203.0.113.2', 'host', 'deny'],
+    ['nobody that is known', '203.0.113.3', 'outside', 'deny'],
+  ])('%s: %s is %s', async (_name, source, kind, verdict) => {
+    const { out } = await ask(source, 'shop/db', '--port', '22', '-o', 'json');
+    expect(JSON.parse(out)).toMatchObject({ source: { address: source, kind }, verdict });
+  });
+
+  test.each(['0', '65536', '-1', '080', '1.5', '', 'Abc', '9999999999', 'abc', '1e3'])(
+    'port %s of nothing that has it: one line, and no verdict',
+    async (port) => {
+      const { exitCode, out, err } = await ask('shop/api', 'shop/db', '--port', port, '--exit-code');
+      expect({ exitCode, out }).toEqual({ exitCode: /^[a1]\w+$/.test(port) ? 3 : 2, out: '' });
+      expect(err).toMatch(/^error: .*\n {2}.*\n$/);
+      expect(err).toContain(JSON.stringify(port));
+    },
+  );
+
+  test('a namespace has the label of its name, whatever its manifest says', async () => {
+    const { out, err } = await withFile(
+      `
+apiVersion: v1
+kind: Namespace
+metadata: { name: shop, labels: { team: shop } }
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: by-name, namespace: shop }
+spec:
+  podSelector: {}
+  ingress: [{ from: [{ namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: shop } } }] }]
+`,
+      'shop/api',
+      'shop/db',
+      '--port',
+      '22',
+      '-o',
+      'json',
+    );
+    expect(JSON.parse(out)).toMatchObject({ ingress: { rule: { policy: 'shop/by-name', index: 0 } } });
+    expect(err).not.toContain('namespaces');
+  });
+
+  test('a document of comments, and nothing behind the last dashes, are passed over', async () => {
+    const { exitCode, err } = await withFile(
+      '# first\n---\n# second\n---\n' + POLICIES + '---\n',
+      'shop/api',
+      'shop/db',
+      '--port',
+      '22',
+    );
+    expect({ exitCode, err: err.split('\n').filter((line) => line.startsWith('error')) }).toEqual({
+      exitCode: 0,
+      err: [],
+    });
+  });
+
+  test('of two objects of one name the last counts, and it is said', async () => {
+    const opened = POLICIES.split('---')[0]?.replace('port: sql', 'port: 22') ?? '';
+    const { out, err } = await withFile(opened, 'shop/api', 'shop/db', '--port', '22', '-o', 'json');
+    expect(JSON.parse(out)).toMatchObject({ verdict: 'allow' });
+    expect(err).toMatch(/note: NetworkPolicy shop\/db stands in .*0\.yaml:2 and in .*2\.yaml:2: the latter counts\n/);
+  });
+
+  test.each<[string, string | Uint8Array, RegExp]>([
+    [
+      'a namespace that is a number',
+      'apiVersion: v1\nkind: Pod\nmetadata: {name: x, namespace: 5}\n',
+      /metadata\.namespace is 5: expected a text/,
+    ],
+    [
+      'a name that is a list',
+      'apiVersion: v1\nkind: Pod\nmetadata: {name: [x]}\n',
+      /metadata\.name is \["x"\]: expected a text/,
+    ],
+    [
+      'labels that are a text',
+      'apiVersion: v1\nkind: Pod\nmetadata: {name: x, labels: y}\n',
+      /metadata\.labels is "y": exp/,
+    ],
+    [
+      'a subnet that is none',
+      'apiVersion: v1\nkind: Node\nmetadata: {name: x}\nspec: {podCIDR: y}\n',
+      /podCIDR is "y": exp/,
+    ],
+    ['an alias that leads nowhere', 'a: *b\n', /2\.yaml:1: .*[aA]lias/],
+    [
+      'aliases that explode',
+      `a: &a [x]\n${'b: [*a, *a]\n'.replace('b', 'c')}d: &d [${'*a, '.repeat(2000)}]\n`,
+      /[aA]lias/,
+    ],
+    ['brackets without end', '['.repeat(20_000), /2\.yaml/],
+    ['bytes', Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 0, 0xff, 0xfe), /is no text in UTF-8/],
+    ['too much YAML', '# x\n'.repeat(5_000_000), /more than 16 MiB of YAML\n {2}give it as JSON/],
+    ['JSON that is none', '{ "a": ', /2\.yaml: /],
+    ['a text', 'hello\n', /a document is no object/],
+    ['nothing', '', /holds no object/],
+  ])('a file with %s: one line and the next step', async (_name, text, says) => {
+    const { exitCode, out, err } = await withFile(text, 'shop/api', 'shop/db', '--port', '22', '--exit-code');
+    expect({ exitCode, out }).toEqual({ exitCode: 2, out: '' });
+    expect(err).toMatch(says);
+    expect(err).toMatch(/^error: .*\n {2}.*\n$/);
+  });
+
+  test('a device that never ends is not read for ever', async () => {
+    const { exitCode, err } = await ask('shop/api', 'shop/db', '--port', '22', '-f', '/dev/zero');
+    expect(exitCode).toBe(2);
+    expect(err).toMatch(/\/dev\/zero is larger than 256 MiB\n/);
   });
 
   test('a pod that the files do not hold', async () => {
@@ -383,6 +520,14 @@ describe('flows', () => {
     expect(out.split('\n').map((line) => line.replaceAll(/ {2,}/g, '  '))).toEqual(
       TABLE.split('\n').map((line) => line.replaceAll(/ {2,}/g, '  ')),
     );
+  });
+
+  test('followed until nobody reads', async () => {
+    await agent(() => [DENIED, ALLOWED].map((value) => ({ ok: true, value })), true);
+    const { exitCode, out } = await run(['flows', '--follow', '--socket', socket], undefined, () => true);
+    expect(exitCode).toBe(0);
+    expect(out).toContain('TCP/5432');
+    expect(out).not.toContain('ICMP');
   });
 
   test('followed until the agent ends', async () => {
