@@ -14,7 +14,9 @@ def within(ns, make):
         try:
             return make()
         finally:
-            libc.setns(own, CLONE_NEWNET)
+            # What came after would be made in the wrong place.
+            if libc.setns(own, CLONE_NEWNET) != 0:
+                os._exit(1)
     finally:
         os.close(own)
         os.close(other)
