@@ -49,6 +49,11 @@ describe('canal’s keys', () => {
     ],
     ['policy is required', { policy: 'required' }, { policySocket: '/run/canal/policy.sock' }],
     ['another socket', { policy: 'required', policySocket: '/x/p.sock' }, { policySocket: '/x/p.sock' }],
+    [
+      'the longest socket',
+      { policy: 'required', policySocket: `/${'x'.repeat(106)}` },
+      { policySocket: `/${'x'.repeat(106)}` },
+    ],
     ['policy is off', { policy: 'off', policySocket: '/x/p.sock' }, {}],
     ['no default gateway', { isDefaultGateway: false }, { isDefaultGateway: false }],
     ['no gateway at all', { isDefaultGateway: false, isGateway: false }, { isDefaultGateway: false, isGateway: false }],
@@ -75,6 +80,7 @@ describe('canal’s keys', () => {
     [{ hairpinMode: 'yes' }, 7, 'hairpinMode: "yes": expected true or false'],
     [{ policy: 'on' }, 7, 'policy: "on": expected "required" or "off"'],
     [{ policy: true }, 7, 'policy: true: expected a string'],
+    [{ policySocket: `/${'é'.repeat(53)}x` }, 7, 'expected a path of at most 107 bytes'],
     [{ policySocket: 'p.sock' }, 7, 'policySocket: "p.sock": expected an absolute path'],
     [
       { mode: 'bridge', bridge: 'br7', policy: 'required' },

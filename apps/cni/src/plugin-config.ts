@@ -12,7 +12,7 @@ import {
   readFields,
   show,
 } from '@canal/cni-spec';
-import { DEFAULT_POLICY_SOCKET } from '@canal/agent-protocol';
+import { DEFAULT_POLICY_SOCKET, MAX_SOCKET_PATH_BYTES } from '@canal/agent-protocol';
 import { DEFAULT_DATA_DIR, DEFAULT_STATE_DIR } from '@canal/node-state';
 import { BRIDGE_NAME } from '@canal/model';
 import { type InterfaceName, parseInterfaceName, unwrap } from 'net-types';
@@ -75,7 +75,10 @@ export function parseCleanUpConfig(config: NetworkConfig): PluginConfig {
     delegate: isJsonObject(delegate) ? {} : undefined,
     policy: policy === 'required' ? policy : undefined,
     // A wrong one is not worth a failure: nobody is told, as when the agent is away.
-    policySocket: typeof policySocket === 'string' && isPlainPath(policySocket) ? policySocket : undefined,
+    policySocket:
+      typeof policySocket === 'string' && isPlainPath(policySocket) && fitsSocket(policySocket)
+        ? policySocket
+        : undefined,
   });
   return parsePluginConfig({ ...config, plugin });
 }
@@ -135,6 +138,7 @@ function readPolicySocket(fields: Fields): string | undefined {
   const policy = fields.optionalString('policy') ?? 'off';
   if (policy !== 'required' && policy !== 'off') fields.fail('policy', '"required" or "off"');
   const socket = readDirectory(fields, 'policySocket') ?? DEFAULT_POLICY_SOCKET;
+  if (!fitsSocket(socket)) fields.fail('policySocket', `a path of at most ${MAX_SOCKET_PATH_BYTES} bytes`);
   return policy === 'required' ? socket : undefined;
 }
 
@@ -172,6 +176,10 @@ function readDirectory(fields: Fields, key: string): string | undefined {
 
 function isPlainPath(path: string): boolean {
   return path.startsWith('/') && !path.includes('\0') && !path.split('/').some(isDots);
+}
+
+function fitsSocket(path: string): boolean {
+  return Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES;
 }
 
 function isDots(part: string): boolean {

@@ -100,7 +100,9 @@ function inodeOf(path: string): string | undefined {
 
 function notServed(path: string, error: unknown): Complaint {
   const reason = error instanceof Error ? error.message : String(error);
-  const message = `--socket ${path}: ${reason}. Pods cannot be added meanwhile; it is tried again each second`;
+  const message =
+    `--socket ${path}: ${reason}. Pods cannot be added meanwhile. ` +
+    'Cure: a path in a directory of its own that root can write; it is tried again each second';
   return { key: 'unserved', severity: 'error', event: 'SocketNotServed', message };
 }
 
@@ -115,11 +117,10 @@ function listen(
   const present = lstatSync(deps.path, { throwIfNoEntry: false });
   if (present !== undefined && !present.isSocket()) {
     const kind = present.isDirectory() ? 'a directory' : 'a file that is no socket';
-    throw new Error(`${kind} is there: expected a socket or nothing; move it away, or give another --socket`);
+    throw new Error(`${kind} is there: expected a socket or nothing; move it away`);
   }
   // A second agent that took the name would leave the first without it for good.
-  if (isServed(deps.path))
-    throw new Error('another policy agent answers there: end it, or give this one another --socket');
+  if (isServed(deps.path)) throw new Error('another policy agent answers there: end it');
   const directory = dirname(deps.path);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   chmodSync(directory, 0o700);

@@ -26,7 +26,9 @@ function create() {
   };
   /** When the monitor breaks off; undefined: never. */
   const kernel: { breaksAfterMs: number | undefined } = { breaksAfterMs: 0 };
-  const host = { addresses: (): readonly Ip[] => [] };
+  const host = { addresses: (): readonly Ip[] => [], netConf: (): string => '' };
+  /** What was taken in. */
+  const netConfs: (string | undefined)[] = [];
   const prometheus = createPrometheusMetrics();
   const limits: PolicyLimit[] = [];
   const upkeep = new Upkeep({
@@ -40,7 +42,7 @@ function create() {
       },
     },
     runner,
-    nodes: { setLocalAddresses: () => false, setNetConf: () => undefined },
+    nodes: { setLocalAddresses: () => false, setNetConf: (text) => void netConfs.push(text) },
     watch: {
       unreadable: () => [
         { kind: 'Pod', key: 'default/a', error: 'labels' },
@@ -49,7 +51,7 @@ function create() {
     },
     problems,
     localAddresses: () => host.addresses(),
-    readNetConf: () => '',
+    readNetConf: () => host.netConf(),
     changed: () => undefined,
     clock,
     log,
@@ -73,7 +75,7 @@ function create() {
     clock,
     options: { version: 'test', node: 'a', strict: true },
   });
-  return { clock, log, events, runner, upkeep, status, kernel, host, prometheus, limits };
+  return { clock, log, events, runner, upkeep, status, kernel, host, netConfs, prometheus, limits };
 }
 
 test('a kernel that refuses for long: not ready at once, unhealthy after a minute, the end after three', async () => {
@@ -180,4 +182,19 @@ test('addresses of this host that cannot be read are a problem, and those known 
   expect(status.readyz().text).not.toContain('EMFILE');
   stop.abort();
   await running;
+});
+
+test('a net-conf.json that cannot be read is another thing than none: the port that it named stays guarded', () => {
+  const { events, host, netConfs, upkeep, status } = create();
+  const failing = (code: string) => (): string => {
+    throw Object.assign(new Error(`${code}: planned`), { code });
+  };
+  upkeep.readNetConf();
+  host.netConf = failing('EACCES');
+  upkeep.readNetConf();
+  expect([events, netConfs]).toEqual([['InvalidNetConf'], ['']]);
+  expect(status.readyz().text).toContain('net-conf.json: cannot be read: EACCES');
+  host.netConf = failing('ENOENT');
+  upkeep.readNetConf();
+  expect([status.readyz().text, netConfs]).toEqual(['ok', ['', undefined]]);
 });

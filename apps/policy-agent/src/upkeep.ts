@@ -2,7 +2,7 @@
 import type { PolicyKernel, PolicyKernelEvent } from '@canal/kernel-port';
 import type { Clock, Logger } from '@canal/runtime-port';
 import type { Complaint, ProblemLog } from '@canal/telemetry';
-import type { Ip } from 'net-types';
+import { err, type Ip, ok, type Result } from 'net-types';
 import type { AgentMetrics } from './agent-metrics.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 import { limitComplaints } from './kernel-limits.ts';
@@ -75,7 +75,8 @@ export class Upkeep {
 
   readNetConf(): void {
     const { nodes, problems, readNetConf, changed } = this.#deps;
-    const problem = nodes.setNetConf(textOrNothing(readNetConf));
+    const text = textOrProblem(readNetConf);
+    const problem = text.ok ? nodes.setNetConf(text.value) : text.error;
     const message = `net-conf.json: ${problem ?? ''}; the tunnel port that it named before is guarded`;
     problems.update(
       'net-conf',
@@ -124,11 +125,12 @@ function addressesUnread(error: unknown): Complaint {
   return { key: 'unread', severity: 'error', event: 'AddressesUnreadable', message };
 }
 
-/** A node without flannel's configuration has no tunnel of ours. */
-function textOrNothing(read: () => string): string | undefined {
+/** Undefined: a node without flannel's configuration has no tunnel of ours. One that cannot be read may name a port. */
+function textOrProblem(read: () => string): Result<string | undefined, string> {
   try {
-    return read();
-  } catch {
-    return undefined;
+    return ok(read());
+  } catch (error) {
+    const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    return isAbsent ? ok(undefined) : err(`cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

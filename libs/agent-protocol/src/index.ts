@@ -16,6 +16,7 @@ export {
   type FlowEndMessage,
   type FlowRecord,
   MAX_REQUEST_BYTES,
+  MAX_SOCKET_PATH_BYTES,
   type QuestionMessage,
 } from './messages.ts';
 export { decodeRequest, encodeRequest, endpointKey } from './request-codec.ts';

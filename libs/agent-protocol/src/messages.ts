@@ -6,6 +6,9 @@
 /** Root alone may connect (mode 0600, and the peer's uid is asked). */
 export const DEFAULT_POLICY_SOCKET = '/run/canal/policy.sock';
 
+/** sun_path of unix(7) without its closing NUL byte: longer paths cannot be connected to. */
+export const MAX_SOCKET_PATH_BYTES = 107;
+
 /** Longest request, in bytes: longer ones are answered with `bad-request`. */
 export const MAX_REQUEST_BYTES = 65_536;
 

@@ -2,6 +2,7 @@ import { delimiter, join } from 'node:path';
 
 import type { Clock } from '@canal/runtime-port';
 
+import { KubeConfigError } from './connection-error.ts';
 import { fixedCredentials, type KubeConnection } from './connection.ts';
 import { loadInCluster } from './in-cluster.ts';
 import { loadKubeconfig } from './kubeconfig.ts';
@@ -22,20 +23,25 @@ export interface ConnectOptions {
 export async function connectAgent(options: ConnectOptions, clock: Clock): Promise<KubeConnection> {
   const { apiUrl, kubeconfigPath, context, serviceAccountDirectory } = options;
   if (kubeconfigPath !== undefined && kubeconfigPath !== '') {
-    return await loadKubeconfig(
-      {
-        paths: [kubeconfigPath],
-        ...(context === undefined ? {} : { context }),
-        ...(apiUrl === undefined || apiUrl === '' ? {} : { server: apiUrl }),
-      },
-      clock,
-    );
+    const kubeconfig = {
+      paths: [kubeconfigPath],
+      ...(context === undefined ? {} : { context }),
+      ...(apiUrl === undefined || apiUrl === '' ? {} : { server: apiUrl }),
+    };
+    return await loadKubeconfig(kubeconfig, clock).catch((error: unknown) => {
+      throw error instanceof KubeConfigError ? ofFlag(error) : error;
+    });
   }
   if (apiUrl !== undefined && apiUrl !== '') {
     return { baseUrl: serverUrl(apiUrl, 'kube-api-url'), credentials: fixedCredentials({}) };
   }
   const directory = serviceAccountDirectory === undefined ? {} : { directory: serviceAccountDirectory };
   return await loadInCluster({ env: options.env, ...directory }, clock);
+}
+
+function ofFlag({ code, message, cause }: KubeConfigError): KubeConfigError {
+  const step = code === 'unreadable' ? '. Give a kubeconfig that the agent can read; in a pod it needs none' : '';
+  return new KubeConfigError(code, `--kubeconfig-file: ${message}${step}`, cause);
 }
 
 /** Where a user's kubeconfig is: the files of `KUBECONFIG`, or `~/.kube/config`. */

@@ -286,4 +286,7 @@ test('an agent takes the file, else the URL, else the pod', async () => {
   );
   expect((await connectAgent({ apiUrl: 'h:8080', env: {} }, clock)).baseUrl).toBe('http://h:8080');
   expect((await failure(connectAgent({ env: {} }, clock))).code).toBe('missing-entry');
+  // An agent's user is told which flag it was.
+  const unreadable = await failure(connectAgent({ kubeconfigPath: '/nowhere/kubeconfig', env: {} }, clock));
+  expect(unreadable.message).toMatch(/^--kubeconfig-file: \/nowhere\/kubeconfig cannot be read: ENOENT\. Give/);
 });
