@@ -39,9 +39,16 @@ export interface PolicyPort {
   readonly port: 'all' | { readonly first: number; readonly last: number } | { readonly name: string };
 }
 
-/** What could not be read or expressed: the pods concerned stay isolated from it. */
+/** What could not be read, or is too much to be put into rules: the pods concerned stay isolated from it. */
 export interface PolicyProblem {
-  readonly code: 'InvalidSelector' | 'InvalidPeer' | 'InvalidPort' | 'InvalidPolicyType' | 'Unreadable';
+  readonly code:
+    | 'InvalidSelector'
+    | 'InvalidPeer'
+    | 'InvalidPort'
+    | 'InvalidPolicyType'
+    | 'Unreadable'
+    /** Of all policies that select the same pods, not of this object alone. */
+    | 'TooManyRules';
   /** As in the object: `spec.ingress[1].ports[0].endPort`. */
   readonly field: string;
   /** Names the value, what is expected, and what follows ("the rule allows nothing"). */

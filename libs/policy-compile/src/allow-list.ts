@@ -4,11 +4,11 @@
  */
 import type { NamedPort, NetworkPolicy, PolicyRule } from '@canal/model';
 import type { Direction, PortMatch, RuleProtocol } from '@canal/rules-ast';
-import { type AllowPeer, allowPeerOf, allowPeerText, ANY_PEER } from './allow-peer.ts';
+import { type AllowPeer, allowPeerOf, ANY_PEER } from './allow-peer.ts';
 import { allPortsOf, mergeSpans, type PortSpan, portsText } from './port-spans.ts';
 
 /** In order of the peers' texts. */
-export type AllowList = readonly Allowance[];
+export type AllowList = readonly WrittenAllowance[];
 
 export interface Allowance {
   readonly peer: AllowPeer;
@@ -16,6 +16,21 @@ export interface Allowance {
   readonly ports: 'any' | readonly PortMatch[];
   /** Egress: ports that each destination pod gives a number of its own. In order. */
   readonly names: readonly PortName[];
+}
+
+export interface WrittenAllowance extends Allowance {
+  /**
+   * `ports` as rules write them, each list once. However rules combine peers and ports: all lists that there are have no
+   * more ports together than the rules.
+   */
+  readonly written: readonly PortNumbers[];
+}
+
+/** Ports of a rule that have numbers. */
+export interface PortNumbers {
+  readonly ports: 'any' | readonly PortMatch[];
+  /** Equal texts match the same packets. */
+  readonly text: string;
 }
 
 export interface PortName {
@@ -30,21 +45,22 @@ export function compileAllowList(
 ): AllowList {
   const gathered = new Map<string, Gathered>();
   for (const policy of policies) {
-    for (const rule of (direction === 'ingress' ? policy.ingress : policy.egress) ?? []) {
-      const ports = gatherPorts(rule, direction, subjectPorts);
-      for (const peer of peersOf(rule, policy.namespace)) add(gathered, peer, ports);
+    for (const { peers, numbers, names } of readRules(policy, direction)) {
+      const [all, left] =
+        direction === 'egress' || numbers === 'any' || names.length === 0
+          ? [numbers, names]
+          : [numbersWith(numbers, names, subjectPorts), []];
+      for (const peer of peers) add(gathered, peer, all, left);
     }
   }
-  const unrestricted = gathered.get(allowPeerText(ANY_PEER));
-  if (unrestricted?.any === true) return [{ peer: ANY_PEER, ports: 'any', names: [] }];
-  return [...gathered]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, entry]) => finish(entry))
-    .filter(({ ports, names }) => ports === 'any' || ports.length > 0 || names.length > 0);
+  if (gathered.get(ANY_PEER.text)?.any === true) {
+    return [{ peer: ANY_PEER, ports: 'any', names: [], written: [ANY_PORTS] }];
+  }
+  return [...gathered.values()].sort((a, b) => (a.peer.text < b.peer.text ? -1 : 1)).flatMap(finish);
 }
 
 export function allowanceText({ peer, ports, names }: Allowance): string {
-  return `${allowPeerText(peer)} ports ${portsText(ports)} names ${namesText(names)}`;
+  return `${peer.text} ports ${portsText(ports)} names ${namesText(names)}`;
 }
 
 function namesText(names: readonly PortName[]): string {
@@ -54,51 +70,97 @@ function namesText(names: readonly PortName[]): string {
 interface Gathered {
   readonly peer: AllowPeer;
   any: boolean;
-  readonly spans: PortSpan[];
+  /** By their texts. */
+  readonly numbers: Map<string, Numbers>;
   readonly names: Map<string, PortName>;
 }
 
-type Ports = 'any' | { readonly spans: readonly PortSpan[]; readonly names: readonly PortName[] };
+/** Not none. */
+interface Numbers extends PortNumbers {
+  readonly ports: readonly PortMatch[];
+}
 
-function gatherPorts(rule: PolicyRule, direction: Direction, subjectPorts: readonly NamedPort[]): Ports {
-  if (rule.ports === 'any') return 'any';
+const ANY_PORTS: PortNumbers = { ports: 'any', text: portsText('any') };
+
+interface ReadRule {
+  readonly peers: readonly AllowPeer[];
+  /** Undefined: by name alone. */
+  readonly numbers: 'any' | Numbers | undefined;
+  readonly names: readonly PortName[];
+}
+
+type ReadPolicy = Partial<Record<Direction, readonly ReadRule[]>>;
+
+/** What a policy says does not change, and it is asked whenever another one comes to the same pods. */
+const READ = new WeakMap<NetworkPolicy, ReadPolicy>();
+
+function readRules(policy: NetworkPolicy, direction: Direction): readonly ReadRule[] {
+  let read = READ.get(policy);
+  if (read === undefined) READ.set(policy, (read = {}));
+  return (read[direction] ??= (policy[direction] ?? []).map((rule) => readRule(rule, policy.namespace)));
+}
+
+function readRule(rule: PolicyRule, namespace: string): ReadRule {
+  const peers =
+    rule.peers === 'any'
+      ? [ANY_PEER]
+      : rule.peers.map((peer) => allowPeerOf(peer, namespace)).filter((peer) => peer !== undefined);
+  if (rule.ports === 'any') return { peers, numbers: 'any', names: [] };
   const spans: PortSpan[] = [];
   const names: PortName[] = [];
   for (const { protocol, port } of rule.ports) {
     if (port === 'all') spans.push(allPortsOf(protocol));
     else if ('first' in port) spans.push({ protocol, first: port.first, last: port.last });
-    else if (direction === 'egress') names.push({ protocol, name: port.name });
-    else spans.push(...numbersOf({ protocol, name: port.name }, subjectPorts));
+    else names.push({ protocol, name: port.name });
   }
-  return { spans, names };
+  return { peers, numbers: numbersOf(mergeSpans(spans)), names };
+}
+
+function numbersOf(ports: readonly PortMatch[]): Numbers | undefined {
+  return ports.length === 0 ? undefined : { ports, text: portsText(ports) };
 }
 
 /** A name may be declared by several containers with several numbers: all of them count. */
-function numbersOf({ protocol, name }: PortName, ports: readonly NamedPort[]): PortSpan[] {
-  return ports
-    .filter((port) => port.name === name && port.protocol === protocol)
-    .map(({ port }) => ({ protocol, first: port, last: port }));
+function numbersWith(
+  numbers: Numbers | undefined,
+  names: readonly PortName[],
+  declared: readonly NamedPort[],
+): Numbers | undefined {
+  const named = declared.filter(({ protocol, name }) =>
+    names.some((wanted) => wanted.name === name && wanted.protocol === protocol),
+  );
+  const spans = named.map(({ protocol, port }) => ({ protocol, first: port, last: port }));
+  return numbersOf(mergeSpans([...(numbers === undefined ? [] : spansOf(numbers)), ...spans]));
 }
 
-function peersOf(rule: PolicyRule, namespace: string): readonly AllowPeer[] {
-  if (rule.peers === 'any') return [ANY_PEER];
-  return rule.peers.map((peer) => allowPeerOf(peer, namespace)).filter((peer) => peer !== undefined);
-}
-
-function add(gathered: Map<string, Gathered>, peer: AllowPeer, ports: Ports): void {
-  const text = allowPeerText(peer);
-  let entry = gathered.get(text);
-  if (entry === undefined) gathered.set(text, (entry = { peer, any: false, spans: [], names: new Map() }));
-  if (ports === 'any') {
-    entry.any = true;
-    return;
+function add(
+  gathered: Map<string, Gathered>,
+  peer: AllowPeer,
+  numbers: ReadRule['numbers'],
+  names: readonly PortName[],
+): void {
+  let entry = gathered.get(peer.text);
+  if (entry === undefined) {
+    entry = { peer, any: false, numbers: new Map(), names: new Map() };
+    gathered.set(peer.text, entry);
   }
-  entry.spans.push(...ports.spans);
-  for (const name of ports.names) entry.names.set(`${name.protocol}:${name.name}`, name);
+  if (numbers === 'any') entry.any = true;
+  else if (numbers !== undefined) entry.numbers.set(numbers.text, numbers);
+  for (const name of names) entry.names.set(`${name.protocol}:${name.name}`, name);
 }
 
-function finish({ peer, any, spans, names }: Gathered): Allowance {
-  if (any) return { peer, ports: 'any', names: [] };
+function finish({ peer, any, numbers, names }: Gathered): readonly WrittenAllowance[] {
+  if (any) return [{ peer, ports: 'any', names: [], written: [ANY_PORTS] }];
+  if (numbers.size === 0 && names.size === 0) return [];
+  const written = [...numbers.values()];
+  const [first] = written;
+  const ports = first !== undefined && written.length === 1 ? first.ports : mergeSpans(written.flatMap(spansOf));
   const inOrder = [...names].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, name]) => name);
-  return { peer, ports: mergeSpans(spans), names: inOrder };
+  return [{ peer, ports, names: inOrder, written }];
+}
+
+function spansOf({ ports }: Numbers): readonly PortSpan[] {
+  return ports.flatMap(({ protocol, ranges }) =>
+    ranges.length === 0 ? [allPortsOf(protocol)] : ranges.map(({ first, last }) => ({ protocol, first, last })),
+  );
 }

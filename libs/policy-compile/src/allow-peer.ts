@@ -2,10 +2,17 @@
 import type { LabelSelector, PolicyPeer } from '@canal/model';
 import { type Cidr, cidrContainsCidr, cidrsOverlap, compareCidr, formatCidr } from 'net-types';
 
-export type AllowPeer = { readonly type: 'any' } | PodPeer | BlockPeer;
+export type AllowPeer = AnyPeer | PodPeer | BlockPeer;
+
+interface AnyPeer {
+  readonly type: 'any';
+  /** Equal texts mean the same peers, now and later. */
+  readonly text: string;
+}
 
 export interface PodPeer {
   readonly type: 'pods';
+  readonly text: string;
   /** The name of one namespace, or a selector of namespaces. */
   readonly namespaces: string | LabelSelector;
   readonly pods: LabelSelector;
@@ -13,29 +20,29 @@ export interface PodPeer {
 
 export interface BlockPeer {
   readonly type: 'block';
+  readonly text: string;
   readonly cidr: Cidr;
   /** Within `cidr`, none within another, in order. */
   readonly except: readonly Cidr[];
 }
 
-export const ANY_PEER: AllowPeer = { type: 'any' };
+export const ANY_PEER: AllowPeer = { type: 'any', text: 'any' };
 
 /** Undefined: it is nobody, because the exceptions cover the whole block. */
 export function allowPeerOf(peer: PolicyPeer, namespace: string): AllowPeer | undefined {
   if (peer.type === 'pods') {
-    return {
-      type: 'pods',
-      namespaces: peer.namespaces === 'own' ? namespace : peer.namespaces,
-      pods: peer.pods,
-    };
+    const namespaces = peer.namespaces === 'own' ? namespace : peer.namespaces;
+    const scope = typeof namespaces === 'string' ? namespaces : selectorText(namespaces);
+    return { type: 'pods', text: `pods ${scope} ${selectorText(peer.pods)}`, namespaces, pods: peer.pods };
   }
-  if (peer.except.some((except) => cidrContainsCidr(except, peer.cidr))) return undefined;
-  const except = outermostBlocks(peer.except.filter((block) => cidrsOverlap(block, peer.cidr)));
-  return { type: 'block', cidr: peer.cidr, except };
+  const { cidr } = peer;
+  if (peer.except.some((except) => cidrContainsCidr(except, cidr))) return undefined;
+  const except = outermostBlocks(peer.except.filter((block) => cidrsOverlap(block, cidr)));
+  return { type: 'block', text: `block ${[cidr, ...except].map(formatCidr).join(' except ')}`, cidr, except };
 }
 
 /** In order, without those that lie in another. */
-export function outermostBlocks(blocks: readonly Cidr[]): readonly Cidr[] {
+function outermostBlocks(blocks: readonly Cidr[]): readonly Cidr[] {
   const outermost: Cidr[] = [];
   for (const block of [...blocks].sort(compareCidr)) {
     // In this order a block follows whatever contains it, with nothing but its brothers between.
@@ -43,24 +50,6 @@ export function outermostBlocks(blocks: readonly Cidr[]): readonly Cidr[] {
     if (before === undefined || !cidrContainsCidr(before, block)) outermost.push(block);
   }
   return outermost;
-}
-
-/** Equal texts mean the same peers. */
-export function allowPeerText(peer: AllowPeer): string {
-  switch (peer.type) {
-    case 'any':
-      return 'any';
-    case 'pods': {
-      const namespaces = typeof peer.namespaces === 'string' ? peer.namespaces : selectorText(peer.namespaces);
-      return `pods ${namespaces} ${selectorText(peer.pods)}`;
-    }
-    case 'block':
-      return `block ${blocksText([peer.cidr])} except ${blocksText(peer.except)}`;
-  }
-}
-
-export function blocksText(blocks: readonly Cidr[]): string {
-  return blocks.map(formatCidr).join(',');
 }
 
 /** Begins with a bracket, which no name of a namespace does. */

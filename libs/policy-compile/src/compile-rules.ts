@@ -1,9 +1,9 @@
 /** Allow list to rules and what their sets hold. Rules are told with contents in place of set ids: naming them is not pure. */
 import type { PortMatch } from '@canal/rules-ast';
-import { type Cidr } from 'net-types';
-import type { Allowance, AllowList } from './allow-list.ts';
-import { type BlockPeer, outermostBlocks, type PodPeer } from './allow-peer.ts';
-import { portsText } from './port-spans.ts';
+import { rangesOf } from './address-ranges.ts';
+import type { Allowance, AllowList, PortNumbers } from './allow-list.ts';
+import type { BlockPeer, PodPeer } from './allow-peer.ts';
+import { type ChainCost, chainCost, isWithinLimits } from './chain-limits.ts';
 import type { SetContent } from './set-content.ts';
 
 export interface CompiledRule {
@@ -12,129 +12,122 @@ export interface CompiledRule {
 }
 
 /** As RulePeer: 'set' is of the type that the set's kind says. */
-export type CompiledPeer =
-  { readonly type: 'any' } | { readonly type: 'set'; readonly content: SetContent; readonly except?: SetContent };
+export type CompiledPeer = { readonly type: 'any' } | { readonly type: 'set'; readonly content: SetContent };
 
-/** Ports of a range that become members of a set; wider ranges stay with their rules. */
-const WIDEST_EXPANDED = 64;
+export type CompiledChain =
+  | { readonly type: 'rules'; readonly rules: readonly CompiledRule[] }
+  /** More than a chain may hold: it lets nothing through. */
+  | { readonly type: 'too-large'; readonly cost: ChainCost };
+
+/**
+ * How many members of an address-ports set a pod may become by one peer; with more, its ports stay with rules. A selector
+ * that names no label and no namespace selects most of the cluster's pods.
+ */
+const MOST_PER_POD = { named: 1024, anybody: 8 } as const;
 
 /** `flattenAbove`: see PolicyEngineOptions. */
-export function compileRules(list: AllowList, flattenAbove: number): readonly CompiledRule[] {
-  const alternatives = [() => list.flatMap(podRules), () => byPorts(list), () => byMembers(list)];
-  const overPods = alternatives.reduce<readonly CompiledRule[] | undefined>(
-    (found, next) => (found !== undefined && found.length <= flattenAbove ? found : next()),
-    undefined,
-  );
-  return [...list.flatMap(anyPeerRules), ...(overPods ?? []), ...blockRules(list)];
+export function compileRules(list: AllowList, flattenAbove: number): CompiledChain {
+  const others = [...anyPeerRules(list), ...blockRules(list)];
+  let cost: ChainCost = { comparisons: 0, ranges: 0 };
+  for (const [overPods, most] of [
+    [peerRules, flattenAbove],
+    [portsRules, flattenAbove],
+    [memberRules, Infinity],
+  ] as const) {
+    const found = atMost(overPods(list), most);
+    if (found === undefined) continue;
+    const rules = [...others, ...found];
+    cost = chainCost(rules);
+    if (isWithinLimits(cost)) return { type: 'rules', rules };
+  }
+  return { type: 'too-large', cost };
 }
 
-function anyPeerRules({ peer, ports }: Allowance): CompiledRule[] {
-  return peer.type === 'any' && ports.length > 0 ? [{ peer: { type: 'any' }, ports }] : [];
+function* anyPeerRules(list: AllowList): Iterable<CompiledRule> {
+  for (const { peer, ports } of list) {
+    if (peer.type === 'any' && ports.length > 0) yield { peer: { type: 'any' }, ports };
+  }
+}
+
+/** What the blocks with equal ports cover together, exceptions taken out of each alone, is one set. */
+function* blockRules(list: AllowList): Iterable<CompiledRule> {
+  for (const { ports, peers } of byPorts(list, (peer): peer is BlockPeer => peer.type === 'block')) {
+    const ranges = rangesOf(peers);
+    if (ranges.length > 0) yield { peer: { type: 'set', content: { kind: 'blocks', ranges } }, ports };
+  }
 }
 
 /** Rules over pods: of selectors, and of any peer's or block's ports by name, which are declared by pods. */
-function podRules(allowance: Allowance): CompiledRule[] {
-  const { peer, ports, names } = allowance;
-  const byAddress: CompiledRule[] =
-    peer.type === 'pods' && ports.length > 0
-      ? [{ peer: { type: 'set', content: { kind: 'addresses', peers: [peer] } }, ports }]
-      : [];
-  const byName: CompiledRule[] =
-    names.length > 0
-      ? [
-          {
-            peer: { type: 'set', content: { kind: 'address-ports', allowances: [{ peer, ports: [], names }] } },
-            ports: 'any',
-          },
-        ]
-      : [];
-  return [...byAddress, ...byName];
+function* peerRules(list: AllowList): Iterable<CompiledRule> {
+  for (const { peer, ports, names } of list) {
+    if (peer.type === 'pods' && ports.length > 0) yield podsRule([peer], ports);
+    if (names.length > 0) yield* exactRules([{ peer, ports: [], names }]);
+  }
 }
 
-/** Blocks without exceptions share a set where their ports are equal; every other keeps its own pair of sets. */
-function blockRules(list: AllowList): CompiledRule[] {
-  const shared = new Map<string, { readonly ports: Allowance['ports']; readonly blocks: Cidr[] }>();
-  const own: CompiledRule[] = [];
-  for (const { peer, ports } of list) {
-    if (peer.type !== 'block' || ports.length === 0) continue;
-    if (peer.except.length > 0) {
-      own.push({ peer: exceptPeer(peer), ports });
-      continue;
+/** The same in one rule for peers with equal ports and one for ports by name. */
+function* portsRules(list: AllowList): Iterable<CompiledRule> {
+  for (const { ports, peers } of byPorts(list, isPods)) yield podsRule(peers, ports);
+  yield* exactRules(list.filter(({ names }) => names.length > 0).map((named) => ({ ...named, ports: [] })));
+}
+
+/** The same again; ports are members where they are few. */
+function* memberRules(list: AllowList): Iterable<CompiledRule> {
+  const expanded = new Set(list.filter(({ peer, ports }) => isPods(peer) && portCount(ports) <= mostPerPod(peer)));
+  const rest = list.filter((allowance) => !expanded.has(allowance));
+  for (const { ports, peers } of byPorts(rest, isPods)) yield podsRule(peers, ports);
+  const exact = list.map((allowance) => (expanded.has(allowance) ? allowance : { ...allowance, ports: [] }));
+  yield* exactRules(exact.filter(({ ports, names }) => ports.length > 0 || names.length > 0));
+}
+
+interface PortsGroup<T> {
+  readonly ports: PortNumbers['ports'];
+  readonly peers: readonly T[];
+}
+
+/** For each list of ports as written the peers that have it; peers in the order of the list. */
+function byPorts<T extends Allowance['peer']>(
+  list: AllowList,
+  isWanted: (peer: Allowance['peer']) => peer is T,
+): Iterable<PortsGroup<T>> {
+  const groups = new Map<string, { readonly ports: PortNumbers['ports']; readonly peers: T[] }>();
+  for (const { peer, written } of list) {
+    if (!isWanted(peer)) continue;
+    for (const { ports, text } of written) {
+      const group = groups.get(text);
+      if (group === undefined) groups.set(text, { ports, peers: [peer] });
+      else group.peers.push(peer);
     }
-    const key = portsText(ports);
-    const group = shared.get(key);
-    if (group === undefined) shared.set(key, { ports, blocks: [peer.cidr] });
-    else group.blocks.push(peer.cidr);
   }
-  const together = [...shared.values()].map(({ ports, blocks }): CompiledRule => ({
-    peer: { type: 'set', content: { kind: 'blocks', blocks: outermostBlocks(blocks) } },
-    ports,
-  }));
-  return [...together, ...own];
+  return groups.values();
 }
 
-function exceptPeer({ cidr, except }: BlockPeer): CompiledPeer {
-  return {
-    type: 'set',
-    content: { kind: 'blocks', blocks: [cidr] },
-    except: { kind: 'blocks', blocks: except },
-  };
+function isPods(peer: Allowance['peer']): peer is PodPeer {
+  return peer.type === 'pods';
 }
 
-/** The same as all `podRules` together, in one rule for peers with equal ports and one for ports by name. */
-function byPorts(list: AllowList): readonly CompiledRule[] {
-  return rulesOf(
-    list,
-    list.filter(({ names }) => names.length > 0).map(({ peer, names }) => ({ peer, ports: [], names })),
-  );
+function mostPerPod({ namespaces, pods }: PodPeer): number {
+  const isNamed = typeof namespaces === 'string' || [...namespaces, ...pods].some(({ operator }) => operator === 'In');
+  return isNamed ? MOST_PER_POD.named : MOST_PER_POD.anybody;
 }
 
-/** The same again; ports are members as far as they can be. */
-function byMembers(list: AllowList): readonly CompiledRule[] {
-  const exact = list.map(({ peer, ports, names }) => ({
-    peer,
-    ports: peer.type === 'pods' ? splitPorts(ports).members : [],
-    names,
-  }));
-  return rulesOf(
-    list.map((allowance) => ({ ...allowance, ports: splitPorts(allowance.ports).rest })),
-    exact.filter(({ ports, names }) => ports.length > 0 || names.length > 0),
-  );
+function portCount(ports: PortNumbers['ports']): number {
+  if (ports === 'any' || ports.some(({ ranges }) => ranges.length === 0)) return Infinity;
+  return ports.reduce((sum, { ranges }) => ranges.reduce((all, { first, last }) => all + last - first + 1, sum), 0);
 }
 
-/** A rule for each kind of ports that pods are allowed in `list`, and one for the members of `exact`. */
-function rulesOf(list: AllowList, exact: AllowList): readonly CompiledRule[] {
-  const groups = new Map<string, { readonly ports: Allowance['ports']; readonly peers: PodPeer[] }>();
-  for (const { peer, ports } of list) {
-    if (peer.type !== 'pods' || ports.length === 0) continue;
-    const key = portsText(ports);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, { ports, peers: [peer] });
-    else group.peers.push(peer);
-  }
-  const rules = [...groups.values()].map(({ ports, peers }): CompiledRule => ({
-    peer: { type: 'set', content: { kind: 'addresses', peers } },
-    ports,
-  }));
-  if (exact.length === 0) return rules;
-  return [
-    ...rules,
-    { peer: { type: 'set', content: { kind: 'address-ports', allowances: exact } }, ports: 'any' as const },
-  ];
+function podsRule(peers: readonly PodPeer[], ports: CompiledRule['ports']): CompiledRule {
+  return { peer: { type: 'set', content: { kind: 'addresses', peers } }, ports };
 }
 
-interface SplitPorts {
-  readonly members: readonly PortMatch[];
-  readonly rest: Allowance['ports'];
+function exactRules(allowances: readonly Allowance[]): readonly CompiledRule[] {
+  if (allowances.length === 0) return [];
+  return [{ peer: { type: 'set', content: { kind: 'address-ports', allowances } }, ports: 'any' }];
 }
 
-function splitPorts(ports: Allowance['ports']): SplitPorts {
-  if (ports === 'any') return { members: [], rest: 'any' };
-  const pick = (wanted: boolean): readonly PortMatch[] =>
-    ports.flatMap(({ protocol, ranges }) => {
-      if (ranges.length === 0) return wanted ? [] : [{ protocol, ranges }];
-      const picked = ranges.filter(({ first, last }) => last - first < WIDEST_EXPANDED === wanted);
-      return picked.length > 0 ? [{ protocol, ranges: picked }] : [];
-    });
-  return { members: pick(true), rest: pick(false) };
+/** Undefined when there are more. */
+function atMost<T>(items: Iterable<T>, most: number): readonly T[] | undefined {
+  const found: T[] = [];
+  for (const item of items) if (found.push(item) > most) return undefined;
+  return found;
 }

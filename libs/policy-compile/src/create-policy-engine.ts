@@ -3,7 +3,8 @@ import { type NetworkPolicy, type PolicyEndpoint, type PolicyNamespace, type Pol
 import type { Direction, RuleDelta, RuleEndpoint, RuleSet, RuleView, SetId } from '@canal/rules-ast';
 import type { Ip, Result } from 'net-types';
 import { compileAllowList } from './allow-list.ts';
-import { compileRules } from './compile-rules.ts';
+import { type ChainCost, isWithinLimits, tooManyRules, writtenCost } from './chain-limits.ts';
+import { type CompiledChain, compileRules } from './compile-rules.ts';
 import { type EndpointEntry, EndpointTable, lostAddress } from './endpoint-table.ts';
 import { explain } from './explain.ts';
 import type { Explanation, FlowQuestion, QuestionProblem } from './explanation.ts';
@@ -26,6 +27,8 @@ export function createPolicyEngine(options: Partial<PolicyEngineOptions> = {}): 
   return new Engine({ ...DEFAULT_POLICY_ENGINE_OPTIONS, ...options });
 }
 
+const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
+
 const NO_CHANGE: RuleDelta = {
   newSets: [],
   newChains: [],
@@ -39,19 +42,20 @@ const NO_CHANGE: RuleDelta = {
 interface JudgedEndpoint {
   readonly rule: RuleEndpoint;
   readonly chains: readonly LiveChain[];
+  /** In directions in which its policies are more than a chain may hold, so that it lets nothing through. */
+  readonly tooLarge: Partial<Record<Direction, ChainCost>>;
 }
 
-/** Of one flush, so that endpoints that are judged alike are compiled once. */
-interface Compiled {
-  /** By what decides which policies select a pod, and what they mean to it. `open`: none does. */
-  readonly bySubject: Map<string, LiveChain | 'open'>;
-  readonly byPolicies: {
-    readonly direction: Direction;
-    readonly ports: string;
-    readonly policies: readonly NetworkPolicy[];
-    readonly chain: LiveChain;
-  }[];
+interface JudgedDirection {
+  readonly chain: LiveChain;
+  readonly tooLarge?: ChainCost;
 }
+
+/**
+ * Of one flush, so that endpoints that are judged alike are compiled once: by their labels, and by which policies select
+ * them. `open`: none does.
+ */
+type Compiled = Map<string, JudgedDirection | 'open'>;
 
 class Engine implements PolicyEngine, PolicyModel {
   readonly #options: PolicyEngineOptions;
@@ -66,6 +70,7 @@ class Engine implements PolicyEngine, PolicyModel {
   readonly #judged = new Map<string, JudgedEndpoint>();
   readonly #viewChains = new Set<LiveChain>();
   readonly #viewSets = new Map<SetId, RuleSet>();
+  #tooLargeEndpoints = 0;
 
   readonly view: RuleView = {
     endpoints: () => Array.from(this.#judged.values(), ({ rule }) => rule),
@@ -133,14 +138,16 @@ class Engine implements PolicyEngine, PolicyModel {
     }
     const { endpoints, removedEndpoints } = this.#judgeChanged(changed);
     const { newChains, newSets, removedChains, removedSets } = this.#registry.sweep();
-    for (const { set, content } of newSets) {
-      this.#sets.add(set.id, content, this.#peers);
-      this.#viewSets.set(set.id, set);
-    }
-    for (const { set } of removedSets) {
-      this.#sets.remove(set.id);
-      this.#viewSets.delete(set.id);
-    }
+    this.#sets.add(
+      newSets.map(({ set, content }) => ({ id: set.id, content })),
+      this.#peers,
+    );
+    this.#sets.remove(
+      removedSets.map(({ set }) => set.id),
+      this.#peers,
+    );
+    for (const { set } of newSets) this.#viewSets.set(set.id, set);
+    for (const { set } of removedSets) this.#viewSets.delete(set.id);
     for (const chain of newChains) this.#viewChains.add(chain);
     for (const chain of removedChains) this.#viewChains.delete(chain);
     const delta: RuleDelta = {
@@ -167,20 +174,49 @@ class Engine implements PolicyEngine, PolicyModel {
           ? []
           : this.policiesSelecting(subject, direction).map(({ namespace, name }) => `${namespace}/${name}`);
       const state = subject === undefined ? 'unknown-pod' : lostAddress(entry) ? 'address-taken' : 'policed';
-      yield { endpoint, state, ingress: names('ingress'), egress: names('egress') };
+      // There may be thousands of names, and who asks for states alone does not read them.
+      yield {
+        endpoint,
+        state,
+        get ingress() {
+          return names('ingress');
+        },
+        get egress() {
+          return names('egress');
+        },
+      };
     }
   }
 
   *policyStatuses(): Iterable<PolicyStatus> {
-    const subjects = Map.groupBy(
-      Iterator.from(this.#endpoints.entries()).flatMap(({ subject }) => (subject === undefined ? [] : [subject])),
-      ({ namespace }) => namespace,
+    const judged = Map.groupBy(
+      Iterator.from(this.#endpoints.entries()).flatMap(({ endpoint, subject }) =>
+        subject === undefined ? [] : [{ subject, tooLarge: this.#judged.get(endpoint.key)?.tooLarge }],
+      ),
+      ({ subject }) => subject.namespace,
     );
     for (const policy of this.#policies.all()) {
-      const { namespace, name, uid, problems } = policy;
-      const selected = subjects.get(namespace)?.filter((subject) => isSubject(policy, subject)) ?? [];
+      const { namespace, name, uid } = policy;
+      const selected = judged.get(namespace)?.filter(({ subject }) => isSubject(policy, subject)) ?? [];
+      const tooMany = DIRECTIONS.flatMap((direction) => {
+        if (policy[direction] === undefined) return [];
+        const costs = selected.map(({ tooLarge }) => tooLarge?.[direction]).filter((cost) => cost !== undefined);
+        return tooManyRules(direction, costs);
+      });
+      const problems = [...policy.problems, ...tooMany];
       yield { policy: `${namespace}/${name}`, uid, problems, localEndpoints: selected.length };
     }
+  }
+
+  get tooLargeEndpoints(): number {
+    return this.#tooLargeEndpoints;
+  }
+
+  excess(pod: PolicyPod, direction: Direction): ChainCost | undefined {
+    const policies = this.policiesSelecting(pod, direction);
+    if (isWithinLimits(writtenCost(policies, direction, pod))) return undefined;
+    const compiled = this.#rulesOf(pod, direction, policies);
+    return compiled.type === 'too-large' ? compiled.cost : undefined;
   }
 
   pod(namespace: string, name: string): PolicyPod | undefined {
@@ -200,9 +236,8 @@ class Engine implements PolicyEngine, PolicyModel {
   }
 
   policiesSelecting(pod: PolicyPod, direction: Direction): readonly NetworkPolicy[] {
-    return this.#policies
-      .of(pod.namespace)
-      .filter((policy) => policy[direction] !== undefined && isSubject(policy, pod));
+    if (pod.hostNetwork) return [];
+    return this.#policies.selecting(pod.namespace, pod.labels).filter((policy) => policy[direction] !== undefined);
   }
 
   *endpoints(): Iterable<PolicyEndpoint> {
@@ -225,7 +260,7 @@ class Engine implements PolicyEngine, PolicyModel {
   #judgeChanged(keys: Iterable<string>): Pick<RuleDelta, 'endpoints' | 'removedEndpoints'> {
     const endpoints: RuleEndpoint[] = [];
     const removedEndpoints: RuleEndpoint[] = [];
-    const compiled: Compiled = { bySubject: new Map(), byPolicies: [] };
+    const compiled: Compiled = new Map();
     for (const key of keys) {
       const before = this.#judged.get(key);
       const entry = this.#endpoints.get(key);
@@ -235,8 +270,10 @@ class Engine implements PolicyEngine, PolicyModel {
       } else {
         const after = this.#judge(entry, compiled);
         this.#judged.set(key, after);
+        this.#tooLargeEndpoints += isShut(after);
         if (before === undefined || !sameEndpoint(before.rule, after.rule)) endpoints.push(after.rule);
       }
+      if (before !== undefined) this.#tooLargeEndpoints -= isShut(before);
       for (const chain of before?.chains ?? []) this.#registry.drop(chain);
     }
     return { endpoints, removedEndpoints };
@@ -244,8 +281,8 @@ class Engine implements PolicyEngine, PolicyModel {
 
   #judge(entry: EndpointEntry, compiled: Compiled): JudgedEndpoint {
     const { key, hostInterface, mode, mac } = entry.endpoint;
-    const ingress = this.#chain(entry, 'ingress', compiled);
-    const egress = this.#chain(entry, 'egress', compiled);
+    const ingress = this.#judgeDirection(entry, 'ingress', compiled);
+    const egress = this.#judgeDirection(entry, 'egress', compiled);
     return {
       rule: {
         key,
@@ -253,47 +290,48 @@ class Engine implements PolicyEngine, PolicyModel {
         mode,
         mac,
         addresses: entry.addresses,
-        ...(ingress !== undefined && { ingress: ingress.chain.id }),
-        ...(egress !== undefined && { egress: egress.chain.id }),
+        ...(ingress !== undefined && { ingress: ingress.chain.chain.id }),
+        ...(egress !== undefined && { egress: egress.chain.chain.id }),
       },
-      chains: [ingress, egress].filter((chain) => chain !== undefined),
+      chains: [ingress, egress].flatMap((judged) => (judged === undefined ? [] : [this.#registry.use(judged.chain)])),
+      tooLarge: {
+        ...(ingress?.tooLarge && { ingress: ingress.tooLarge }),
+        ...(egress?.tooLarge && { egress: egress.tooLarge }),
+      },
     };
   }
 
-  #chain(entry: EndpointEntry, direction: Direction, compiled: Compiled): LiveChain | undefined {
+  #judgeDirection(entry: EndpointEntry, direction: Direction, compiled: Compiled): JudgedDirection | undefined {
     const { subject } = entry;
-    if (subject === undefined || lostAddress(entry)) return this.#registry.use(this.#registry.chain(direction, []));
+    if (subject === undefined || lostAddress(entry)) return { chain: this.#registry.chain(direction, []) };
+    const { namespace, hostNetwork, labels } = subject;
     const ports = direction === 'ingress' ? portListText(subject.ports) : '';
-    const alike = JSON.stringify([direction, subject.namespace, subject.hostNetwork, ports, subject.labels]);
-    let chain = compiled.bySubject.get(alike);
-    if (chain === undefined) {
-      const policies = this.policiesSelecting(subject, direction);
-      chain = policies.length === 0 ? 'open' : this.#compile(subject, direction, policies, compiled);
-      compiled.bySubject.set(alike, chain);
+    const alike = JSON.stringify([direction, namespace, hostNetwork, ports, labels]);
+    let judged = compiled.get(alike);
+    if (judged === undefined) {
+      const selecting = hostNetwork ? '' : this.#policies.selectingKey(namespace, labels);
+      const same = [direction, namespace, ports, selecting].join('\n');
+      judged = compiled.get(same) ?? this.#compile(subject, direction);
+      compiled.set(alike, judged).set(same, judged);
     }
-    return chain === 'open' ? undefined : this.#registry.use(chain);
+    return judged === 'open' ? undefined : judged;
   }
 
-  #compile(
-    subject: PolicyPod,
-    direction: Direction,
-    policies: readonly NetworkPolicy[],
-    compiled: Compiled,
-  ): LiveChain {
-    const ports = direction === 'ingress' ? portListText(subject.ports) : '';
-    const same = compiled.byPolicies.find(
-      (other) => other.direction === direction && other.ports === ports && isSameList(other.policies, policies),
-    );
-    if (same !== undefined) return same.chain;
-    const list = compileAllowList(direction, policies, subject.ports);
-    const chain = this.#registry.chain(direction, compileRules(list, this.#options.flattenAbove));
-    compiled.byPolicies.push({ direction, ports, policies, chain });
-    return chain;
+  #compile(subject: PolicyPod, direction: Direction): JudgedDirection | 'open' {
+    const policies = this.policiesSelecting(subject, direction);
+    if (policies.length === 0) return 'open';
+    const compiled = this.#rulesOf(subject, direction, policies);
+    if (compiled.type === 'rules') return { chain: this.#registry.chain(direction, compiled.rules) };
+    return { chain: this.#registry.chain(direction, []), tooLarge: compiled.cost };
+  }
+
+  #rulesOf(subject: PolicyPod, direction: Direction, policies: readonly NetworkPolicy[]): CompiledChain {
+    return compileRules(compileAllowList(direction, policies, subject.ports), this.#options.flattenAbove);
   }
 }
 
-function isSameList(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a.length === b.length && a.every((item, index) => item === b[index]);
+function isShut({ tooLarge }: JudgedEndpoint): 0 | 1 {
+  return tooLarge.ingress === undefined && tooLarge.egress === undefined ? 0 : 1;
 }
 
 function isSubject(policy: NetworkPolicy, pod: PolicyPod): boolean {

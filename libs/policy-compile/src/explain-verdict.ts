@@ -9,6 +9,7 @@ import {
 } from '@canal/model';
 import { type Direction, PROTOCOL_NUMBER, type RulePacket } from '@canal/rules-ast';
 import { cidrContains, type Ip } from 'net-types';
+import type { ChainCost } from './chain-limits.ts';
 import type { ResolvedEnd } from './explain-ends.ts';
 import type { EndVerdict, RuleMiss } from './explanation.ts';
 import type { PolicyModel } from './policy-model.ts';
@@ -21,6 +22,7 @@ export interface JudgedEnd {
   readonly policies: readonly NetworkPolicy[];
   readonly allowance?: RuleAllowance;
   readonly misses: readonly MissedRule[];
+  readonly excess?: ChainCost;
 }
 
 /** The first rule that allows, and the items of its lists that do. */
@@ -61,6 +63,8 @@ export function judgeEnd(
   }
   const policies = model.policiesSelecting(subject, direction);
   if (policies.length === 0) return decided('allow', 'not-isolated');
+  const excess = model.excess(subject, direction);
+  if (excess !== undefined) return { ...decided('deny', 'too-many-rules'), policies, excess };
 
   // Named ports are the destination's: of ingress the judged pod's, of egress those of whoever has the address.
   const declares = direction === 'ingress' ? subject : model.podOwning(packet.destination);

@@ -1,6 +1,7 @@
 /** An explanation in sentences, one a line. */
 import type { RulePacket } from '@canal/rules-ast';
 import { formatIp } from 'net-types';
+import { excessWords } from './chain-limits.ts';
 import type { ResolvedEnd } from './explain-ends.ts';
 import { protocolName } from './explain-protocol.ts';
 import { peersWords, portsWords } from './explain-rule-words.ts';
@@ -63,6 +64,10 @@ function endWords(judged: JudgedEnd, at: ResolvedEnd, other: ResolvedEnd): reado
       return [`${place}: nothing passes until the API tells of its pod`];
     case 'address-taken':
       return [`${place}: nothing passes while another endpoint of this node has an address of it`];
+    case 'too-many-rules':
+      return [
+        `${place}: isolated by ${names(policies)}; nothing passes, because together they are ${excessOf(judged)}`,
+      ];
     case 'not-isolated':
       return [`${place}: not isolated, no policy selects it for ${direction}`];
     case 'allowed-by-rule':
@@ -74,6 +79,10 @@ function endWords(judged: JudgedEnd, at: ResolvedEnd, other: ResolvedEnd): reado
         ...problemWords(judged),
       ];
   }
+}
+
+function excessOf({ excess }: JudgedEnd): string {
+  return excess === undefined ? 'too many rules' : excessWords(excess);
 }
 
 function names(policies: JudgedEnd['policies']): string {

@@ -50,6 +50,8 @@ export interface EndVerdict {
     | 'not-isolated'
     | 'allowed-by-rule'
     | 'no-rule-allows'
+    /** All that the policies allow the pod is more than a chain of rules may hold: it is let nothing through. */
+    | 'too-many-rules'
     /** From the pod's own node. */
     | 'own-node'
     /** A pod to itself. */

@@ -8,6 +8,10 @@ export interface Interned<T> {
 export class InternPool<T> {
   readonly #entries = new Map<string, Interned<T>>();
 
+  get size(): number {
+    return this.#entries.size;
+  }
+
   take(key: string, make: () => T): Interned<T> {
     let entry = this.#entries.get(key);
     if (entry === undefined) this.#entries.set(key, (entry = { key, value: make(), uses: 0 }));

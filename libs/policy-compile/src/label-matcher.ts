@@ -3,10 +3,12 @@ import type { LabelRequirement, LabelSelector } from '@canal/model';
 import type { LabelDictionary, LabelId, LabelKey } from './label-dictionary.ts';
 
 type Requirement =
-  /** Whether one of the labels is there. */
-  | { readonly wanted: boolean; readonly labels: readonly LabelId[] }
+  /** Whether one of the labels is there. `many`: the same labels, when they are too many to be compared one by one. */
+  | { readonly wanted: boolean; readonly labels: readonly LabelId[]; readonly many: ReadonlySet<LabelId> | undefined }
   /** Whether a label of the key is there. */
   | { readonly wanted: boolean; readonly key: LabelKey };
+
+const FEW = 16;
 
 export class LabelMatcher {
   readonly #dictionary: LabelDictionary;
@@ -44,9 +46,9 @@ export class LabelMatcher {
   #holds(requirement: Requirement, packed: readonly number[]): boolean {
     for (let index = 0; index < packed.length / 2; index++) {
       const label = packed[index] as LabelId;
-      if (
-        'labels' in requirement ? requirement.labels.includes(label) : this.#dictionary.keyOf(label) === requirement.key
-      ) {
+      if ('labels' in requirement) {
+        if (requirement.many?.has(label) ?? requirement.labels.includes(label)) return true;
+      } else if (this.#dictionary.keyOf(label) === requirement.key) {
         return true;
       }
     }
@@ -59,8 +61,8 @@ function compile(requirement: LabelRequirement, dictionary: LabelDictionary): Re
   switch (operator) {
     case 'In':
     case 'NotIn': {
-      const values = [...new Set(requirement.values)];
-      return { wanted: operator === 'In', labels: values.map((value) => dictionary.take(key, value)) };
+      const labels = [...new Set(requirement.values)].map((value) => dictionary.take(key, value));
+      return { wanted: operator === 'In', labels, many: labels.length > FEW ? new Set(labels) : undefined };
     }
     case 'Exists':
     case 'DoesNotExist':

@@ -4,46 +4,55 @@
  */
 import type { NamedPort } from '@canal/model';
 import type { MemberChange, PortMatch, SetMember } from '@canal/rules-ast';
-import { cidrContains, type Ip } from 'net-types';
+import type { Ip } from 'net-types';
+import { type AddressRange, isIn, rangesOf } from './address-ranges.ts';
 import type { Allowance, PortName } from './allow-list.ts';
-import type { BlockPeer } from './allow-peer.ts';
 import { addressPortKey, type MemberKey, memberOf, type PortCode, portCode } from './member-key.ts';
 import type { AddressFacts, PeerIndex } from './peer-index.ts';
 import type { PeerSelector } from './peer-selector.ts';
-import type { AddressesContent, AddressPortsContent } from './set-content.ts';
+import { type AddressesContent, type AddressPortsContent, podPeersOf } from './set-content.ts';
 
 interface PortGrant {
   readonly codes: readonly PortCode[];
   readonly names: readonly PortName[];
 }
 
+interface AddressGrant {
+  readonly where: 'anywhere' | readonly AddressRange[];
+  readonly grant: PortGrant;
+}
+
 const NO_KEYS: readonly MemberKey[] = [];
+const NO_PORTS: PortGrant = { codes: [], names: [] };
 
 export class LiveMembers {
   readonly #index: PeerIndex;
   readonly #kind: 'addresses' | 'address-ports';
   /** By selector, what it gives. */
   readonly #bySelector = new Map<PeerSelector, PortGrant>();
-  /** Given to whatever pod has an address in the block; undefined: to all pods. */
-  readonly #byAddress: { readonly block: BlockPeer | undefined; readonly grant: PortGrant }[] = [];
+  /** Given to whatever pod has an address there. */
+  readonly #byAddress: readonly AddressGrant[];
   /** Since the last flush: true came, false went. */
   readonly #pending = new Map<MemberKey, boolean>();
-  #flushedCount = 0;
+  /** Undefined until somebody asks. */
+  #flushedCount: number | undefined;
 
-  /** Takes its selectors until it is released. It is in the view at once, with who is a member now. */
+  /** Takes its selectors, which whoever removes it drops. It is in the view at once, with who is a member now. */
   constructor(content: AddressesContent | AddressPortsContent, index: PeerIndex) {
     this.#index = index;
     this.#kind = content.kind;
+    const peers = podPeersOf(content);
+    const selectors = new Map(index.takeSelectors(peers).map((selector, at) => [peers[at], selector]));
     if (content.kind === 'addresses') {
-      for (const peer of content.peers) this.#bySelector.set(index.takeSelector(peer), { codes: [], names: [] });
-    } else {
-      for (const allowance of content.allowances) this.#grant(allowance);
+      this.#byAddress = [];
+      for (const selector of selectors.values()) this.#bySelector.set(selector, NO_PORTS);
+      return;
     }
-    this.#forEachNow((keys) => (this.#flushedCount += keys.length));
-  }
-
-  release(): void {
-    for (const selector of this.#bySelector.keys()) this.#index.dropSelector(selector);
+    this.#byAddress = addressGrants(content.allowances);
+    for (const { peer, ports, names } of content.allowances) {
+      const codes = ports === 'any' ? [] : expand(ports);
+      if (peer.type === 'pods') this.#bySelector.set(selectors.get(peer) as PeerSelector, { codes, names });
+    }
   }
 
   /** The selectors whose addresses it depends on. */
@@ -57,6 +66,12 @@ export class LiveMembers {
   }
 
   get flushedCount(): number {
+    if (this.#flushedCount === undefined) {
+      let count = 0;
+      this.#forEachNow((keys) => (count += keys.length));
+      for (const came of this.#pending.values()) count += came ? -1 : 1;
+      this.#flushedCount = count;
+    }
     return this.#flushedCount;
   }
 
@@ -75,7 +90,7 @@ export class LiveMembers {
     const added: SetMember[] = [];
     const removed: SetMember[] = [];
     for (const [key, came] of this.#pending) (came ? added : removed).push(memberOf(this.#kind, key));
-    this.#flushedCount += added.length - removed.length;
+    if (this.#flushedCount !== undefined) this.#flushedCount += added.length - removed.length;
     this.#pending.clear();
     return { added, removed };
   }
@@ -89,24 +104,11 @@ export class LiveMembers {
     for (const key of now) yield memberOf(this.#kind, key);
   }
 
-  #grant({ peer, ports, names }: Allowance): void {
-    const grant = { codes: ports === 'any' ? [] : expand(ports), names };
-    switch (peer.type) {
-      case 'pods':
-        this.#bySelector.set(this.#index.takeSelector(peer), grant);
-        return;
-      case 'block':
-        this.#byAddress.push({ block: peer, grant });
-        return;
-      case 'any':
-        this.#byAddress.push({ block: undefined, grant });
-    }
-  }
-
   #forEachNow(visit: (keys: readonly MemberKey[]) => void): void {
     const visitAddress = (ip: Ip, facts: AddressFacts): void => visit(this.#keys(ip, facts));
+    const visitMember = (ip: Ip): void => visit([ip]);
     if (this.isOfAll) this.#index.forEachAddress(visitAddress);
-    else this.#index.forEachSelected([...this.#bySelector.keys()], visitAddress);
+    else this.#index.forEachSelected(this.#bySelector, this.#kind === 'addresses' ? visitMember : visitAddress);
   }
 
   #change(key: MemberKey, came: boolean): void {
@@ -131,9 +133,9 @@ export class LiveMembers {
   /** The members that an address with these facts is, each once. */
   #keys(ip: Ip, facts: AddressFacts | undefined): readonly MemberKey[] {
     if (facts === undefined) return NO_KEYS;
+    if (this.#kind === 'addresses') return facts.selection.value.isDisjointFrom(this.#bySelector) ? NO_KEYS : [ip];
     const grants = this.#grantsTo(facts.selection.value);
-    if (this.#kind === 'addresses') return grants.length > 0 ? [ip] : NO_KEYS;
-    for (const { block, grant } of this.#byAddress) if (block === undefined || inBlock(block, ip)) grants.push(grant);
+    for (const { where, grant } of this.#byAddress) if (where === 'anywhere' || isIn(where, ip)) grants.push(grant);
     if (grants.length === 0) return NO_KEYS;
     const codes = grants.flatMap((grant) => codesOf(grant, facts.ports));
     return Array.from(new Set(codes), (code) => addressPortKey(ip, code));
@@ -156,6 +158,12 @@ function codesOf({ codes, names }: PortGrant, declared: readonly NamedPort[]): r
   return [...codes, ...named.map(({ protocol, port }) => portCode(protocol, port))];
 }
 
-function inBlock({ cidr, except }: BlockPeer, ip: Ip): boolean {
-  return cidrContains(cidr, ip) && !except.some((block) => cidrContains(block, ip));
+/** Everybody and blocks have ports by name alone: a rule says the others. */
+function addressGrants(allowances: readonly Allowance[]): readonly AddressGrant[] {
+  const others = allowances.filter(({ peer }) => peer.type !== 'pods');
+  return [...Map.groupBy(others, ({ names }) => JSON.stringify(names)).values()].map((same) => {
+    const isAnybody = same.some(({ peer }) => peer.type === 'any');
+    const blocks = same.map(({ peer }) => peer).filter((peer) => peer.type === 'block');
+    return { where: isAnybody ? 'anywhere' : rangesOf(blocks), grant: { codes: [], names: same[0]?.names ?? [] } };
+  });
 }

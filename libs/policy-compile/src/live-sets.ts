@@ -1,10 +1,11 @@
 /** Sets of pods' addresses that are in the view, and which of them a change of an address concerns. */
 import type { MemberChange, SetId, SetMember } from '@canal/rules-ast';
 import type { Ip } from 'net-types';
+import { blocksOf } from './address-ranges.ts';
 import { LiveMembers } from './live-members.ts';
 import type { AddressFacts, PeerIndex } from './peer-index.ts';
 import type { PeerSelector } from './peer-selector.ts';
-import type { SetContent } from './set-content.ts';
+import { podPeersOf, type SetContent } from './set-content.ts';
 
 type SetEntry =
   | { readonly kind: 'pods'; readonly id: SetId; readonly members: LiveMembers }
@@ -19,9 +20,22 @@ export class LiveSets {
   readonly #ids = new Map<LiveMembers, SetId>();
   readonly #changed = new Set<LiveMembers>();
 
-  add(id: SetId, content: SetContent, index: PeerIndex): void {
+  add(sets: readonly { readonly id: SetId; readonly content: SetContent }[], index: PeerIndex): void {
+    // All selectors at once cost much less than one set after the other.
+    const held = index.takeSelectors(sets.flatMap(({ content }) => podPeersOf(content)));
+    for (const { id, content } of sets) this.#add(id, content, index);
+    index.dropSelectors(held);
+  }
+
+  remove(ids: readonly SetId[], index: PeerIndex): void {
+    index.dropSelectors(ids.flatMap((id) => this.#remove(id)));
+  }
+
+  #add(id: SetId, content: SetContent, index: PeerIndex): void {
     if (content.kind === 'blocks') {
-      const members = content.blocks.map((cidr): SetMember => ({ kind: 'blocks', cidr }));
+      const members = content.ranges.flatMap((range) =>
+        Array.from(blocksOf(range), (cidr): SetMember => ({ kind: 'blocks', cidr })),
+      );
       this.#entries.set(id, { kind: 'blocks', id, members });
       return;
     }
@@ -36,12 +50,14 @@ export class LiveSets {
     }
   }
 
-  remove(id: SetId): void {
+  /** The selectors that it had taken. */
+  #remove(id: SetId): readonly PeerSelector[] {
     const entry = this.#entries.get(id);
     this.#entries.delete(id);
-    if (entry?.kind !== 'pods') return;
+    if (entry?.kind !== 'pods') return [];
     const { members } = entry;
-    for (const selector of members.selectors) {
+    const selectors = [...members.selectors];
+    for (const selector of selectors) {
       const sets = this.#bySelector.get(selector);
       sets?.delete(members);
       if (sets?.size === 0) this.#bySelector.delete(selector);
@@ -49,7 +65,7 @@ export class LiveSets {
     this.#ofAll.delete(members);
     this.#ids.delete(members);
     this.#changed.delete(members);
-    members.release();
+    return selectors;
   }
 
   addressChanged(ip: Ip, before: AddressFacts | undefined, after: AddressFacts | undefined): void {

@@ -86,24 +86,18 @@ export class PeerIndex {
     this.#namespaces.tidy(record);
   }
 
-  takeSelector(peer: PodPeer): PeerSelector {
-    return this.#selectors.take(peer);
+  /** In the order of the peers, with one use more for each. */
+  takeSelectors(peers: readonly PodPeer[]): readonly PeerSelector[] {
+    return this.#selectors.take(peers);
   }
 
-  dropSelector(selector: PeerSelector): void {
-    this.#selectors.drop(selector);
+  dropSelectors(selectors: readonly PeerSelector[]): void {
+    this.#selectors.drop(selectors);
   }
 
   /** Addresses of what any of the selectors selects, each once. */
-  forEachSelected(selectors: readonly PeerSelector[], visit: (ip: Ip, facts: AddressFacts) => void): void {
-    const seen = selectors.length > 1 ? new Set<ClassId>() : undefined;
-    for (const selector of selectors) {
-      for (const id of this.#selectors.classesOf(selector)) {
-        if (seen?.has(id) === true) continue;
-        seen?.add(id);
-        this.#forEachOwned(id, this.#classes.tag(id), visit);
-      }
-    }
+  forEachSelected(selectors: ReadonlyMap<PeerSelector, unknown>, visit: (ip: Ip, facts: AddressFacts) => void): void {
+    for (const id of this.#selectors.classesOfAny(selectors)) this.#forEachOwned(id, this.#classes.tag(id), visit);
   }
 
   forEachAddress(visit: (ip: Ip, facts: AddressFacts) => void): void {

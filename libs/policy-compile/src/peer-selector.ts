@@ -6,7 +6,7 @@ import type { NamespaceRecord } from './namespace-table.ts';
 /** Pods of the namespaces of a scope that a pod selector selects: one for all rules that mean the same peers. */
 export interface PeerSelector {
   readonly id: number;
-  /** As allowPeerText tells. */
+  /** Of the peers. */
   readonly text: string;
   readonly scope: Scope;
   readonly matcher: LabelMatcher;
@@ -20,6 +20,6 @@ export interface Scope {
   readonly selector: LabelSelector | undefined;
   readonly namespaces: Set<NamespaceRecord>;
   /** Selectors by each of the labels that they demand; `undefined`: those that demand none. */
-  readonly byLabel: Map<LabelId | undefined, PeerSelector[]>;
+  readonly byLabel: Map<LabelId | undefined, Set<PeerSelector>>;
   uses: number;
 }

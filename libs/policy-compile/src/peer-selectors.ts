@@ -1,6 +1,6 @@
 /** Selectors that rules use, and which classes of pods each selects: kept while pods, labels and selectors change. */
 import { selects } from '@canal/model';
-import { allowPeerText, type PodPeer, selectorText } from './allow-peer.ts';
+import { type PodPeer, selectorText } from './allow-peer.ts';
 import type { LabelDictionary, LabelId } from './label-dictionary.ts';
 import { LabelMatcher } from './label-matcher.ts';
 import type { NamespaceRecord, NamespaceTable } from './namespace-table.ts';
@@ -25,26 +25,30 @@ export class PeerSelectors {
     this.#classes = classes;
   }
 
-  /** The selector with one use more. */
-  take(peer: PodPeer): PeerSelector {
-    const text = allowPeerText(peer);
-    let selector = this.#selectors.get(text);
-    if (selector === undefined) {
-      selector = this.#create(text, peer);
-      this.#retag(selector, (before, own) => [...before, own]);
-    }
-    selector.uses++;
-    return selector;
+  /** The selectors of the peers in their order, each with one use more. */
+  take(peers: readonly PodPeer[]): readonly PeerSelector[] {
+    const fresh: PeerSelector[] = [];
+    const taken = peers.map((peer) => {
+      let selector = this.#selectors.get(peer.text);
+      if (selector === undefined) fresh.push((selector = this.#create(peer)));
+      selector.uses++;
+      return selector;
+    });
+    const candidates = this.#candidatesToReadmit(fresh);
+    if (candidates !== undefined) this.#readmit(candidates);
+    else for (const selector of fresh) this.#retag(selector, (before, own) => [...before, own]);
+    return taken;
   }
 
-  drop(selector: PeerSelector): void {
-    if (--selector.uses > 0) return;
-    this.#retag(selector, (before, own) => [...before].filter((other) => other !== own));
-    const { scope, matcher } = selector;
-    for (const label of matcher.demanded ?? [undefined]) removeFrom(scope.byLabel, label, selector);
-    matcher.release();
-    this.#selectors.delete(selector.text);
-    this.#dropScope(scope);
+  drop(selectors: readonly PeerSelector[]): void {
+    const unused = selectors.filter((selector) => --selector.uses === 0);
+    const candidates = this.#candidatesToReadmit(unused);
+    for (const selector of unused) {
+      if (candidates === undefined)
+        this.#retag(selector, (before, own) => [...before].filter((other) => other !== own));
+      this.#delete(selector);
+    }
+    if (candidates !== undefined) this.#readmit(candidates);
   }
 
   /** Asks the selectors about a class that has just been made. */
@@ -56,8 +60,19 @@ export class PeerSelectors {
     this.#selections.drop(this.#classes.tag(id));
   }
 
+  /** The classes that any of them selects, each once. */
+  *classesOfAny(selectors: ReadonlyMap<PeerSelector, unknown>): Iterable<ClassId> {
+    if (selectors.size === 1) {
+      for (const selector of selectors.keys()) yield* this.#classesOf(selector);
+      return;
+    }
+    for (const id of this.#candidatesOfAny(selectors.keys())) {
+      if (!this.#classes.tag(id).value.isDisjointFrom(selectors)) yield id;
+    }
+  }
+
   /** The classes that it selects, each once. */
-  *classesOf({ scope, matcher }: PeerSelector): Iterable<ClassId> {
+  *#classesOf({ scope, matcher }: PeerSelector): Iterable<ClassId> {
     for (const id of this.#candidates(scope, matcher.demanded)) {
       if (matcher.matches(this.#classes.packedLabels(id))) yield id;
     }
@@ -85,14 +100,30 @@ export class PeerSelectors {
     }
   }
 
-  #create(text: string, peer: PodPeer): PeerSelector {
+  #create(peer: PodPeer): PeerSelector {
     const scope = this.#scope(peer);
     scope.uses++;
     const matcher = new LabelMatcher(peer.pods, this.#dictionary);
-    const selector: PeerSelector = { id: this.#nextId++, text, scope, matcher, uses: 0 };
-    this.#selectors.set(text, selector);
-    for (const label of matcher.demanded ?? [undefined]) addTo(scope.byLabel, label, selector);
+    const selector: PeerSelector = { id: this.#nextId++, text: peer.text, scope, matcher, uses: 0 };
+    this.#selectors.set(peer.text, selector);
+    for (const label of matcher.demanded ?? [undefined]) {
+      const selectors = scope.byLabel.get(label);
+      if (selectors === undefined) scope.byLabel.set(label, new Set([selector]));
+      else selectors.add(selector);
+    }
     return selector;
+  }
+
+  #delete(selector: PeerSelector): void {
+    const { scope, matcher } = selector;
+    for (const label of matcher.demanded ?? [undefined]) {
+      const selectors = scope.byLabel.get(label);
+      selectors?.delete(selector);
+      if (selectors?.size === 0) scope.byLabel.delete(label);
+    }
+    matcher.release();
+    this.#selectors.delete(selector.text);
+    this.#dropScope(scope);
   }
 
   #scope({ namespaces }: PodPeer): Scope {
@@ -158,10 +189,40 @@ export class PeerSelectors {
     for (const { classes } of namespaces) yield* classes;
   }
 
+  /** Whatever class one of them may select, each once. */
+  #candidatesOfAny(selectors: Iterable<PeerSelector>): ReadonlySet<ClassId> {
+    const candidates = new Set<ClassId>();
+    const wholeScopes = new Set<Scope>();
+    for (const { scope, matcher } of selectors) {
+      if (matcher.demanded === undefined) wholeScopes.add(scope);
+      else for (const id of this.#candidates(scope, matcher.demanded)) candidates.add(id);
+    }
+    for (const scope of wholeScopes) for (const id of this.#candidates(scope, undefined)) candidates.add(id);
+    return candidates;
+  }
+
+  /** When so many selectors come or go at once that asking classes anew is cheaper than a change for each of them. */
+  #candidatesToReadmit(changed: readonly PeerSelector[]): ReadonlySet<ClassId> | undefined {
+    if (changed.length < 2) return undefined;
+    const candidates = this.#candidatesOfAny(changed);
+    const { size: selectors } = this.#selectors;
+    const changing = changed.length * (candidates.size + this.#selections.size * selectors);
+    return changing > candidates.size * selectors ? candidates : undefined;
+  }
+
+  /** Asks all selectors about the classes anew. */
+  #readmit(classes: Iterable<ClassId>): void {
+    for (const id of classes) {
+      const before = this.#classes.tag(id);
+      this.admit(id);
+      this.#selections.drop(before);
+    }
+  }
+
   /** Changes what selects the classes that the selector selects; classes that had the same have the same after. */
   #retag(own: PeerSelector, change: (before: Iterable<PeerSelector>, own: PeerSelector) => PeerSelector[]): void {
     const known = new Map<Selection, Selection>();
-    for (const id of this.classesOf(own)) {
+    for (const id of this.#classesOf(own)) {
       const before = this.#classes.tag(id);
       let after = known.get(before);
       if (after === undefined) known.set(before, (after = this.#selections.take(change(before.value, own))));
@@ -180,16 +241,4 @@ function classCount(namespaces: Iterable<NamespaceRecord>, limit: number): numbe
     if (count > limit) break;
   }
   return count;
-}
-
-function addTo<K>(lists: Map<K, PeerSelector[]>, key: K, selector: PeerSelector): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [selector]);
-  else list.push(selector);
-}
-
-function removeFrom<K>(lists: Map<K, PeerSelector[]>, key: K, selector: PeerSelector): void {
-  const list = lists.get(key);
-  list?.splice(list.indexOf(selector), 1);
-  if (list?.length === 0) lists.delete(key);
 }

@@ -1,11 +1,12 @@
 /**
- * What a change costs the engine, put and flushed, at three sizes of cluster; a cold load; and what the objects weigh.
+ * What a change costs the engine, put and flushed, at three sizes of cluster; a cold load; what many and wide policies on
+ * the same pods cost; and what the objects weigh.
  * 110 endpoints of this node stand in 50 namespaces, and 1,000 policies select them: half have peers of their own
  * namespace, half of namespaces that a selector selects, every fourth has a port by name.
  */
 import { loadavg } from 'node:os';
-import type { Labels, NetworkPolicy, PolicyPod, PolicyRule } from '@canal/model';
-import type { Ip } from 'net-types';
+import type { Labels, LabelSelector, NetworkPolicy, PolicyPeer, PolicyPod, PolicyRule } from '@canal/model';
+import { cidrOf, type Ip, type Ipv4 } from 'net-types';
 import { createPolicyEngine } from './create-policy-engine.ts';
 import type { PolicyEngine } from './policy-engine.ts';
 import { endpointOf, labelled, podOf, podsWith, policyOf } from './testing/objects.ts';
@@ -206,6 +207,106 @@ function benchColdLoad(): void {
   show('together, by the clock', median(rounds.map((round) => round.wall)), 'ms');
 }
 
+const tcp = (port: number): PolicyRule['ports'] => [{ protocol: 'TCP', port: { first: port, last: port } }];
+const fromPods = (pods: LabelSelector, ports: PolicyRule['ports'] = 'any'): Pick<NetworkPolicy, 'ingress'> => ({
+  ingress: [{ index: 0, peers: [{ type: 'pods', namespaces: [], pods }], ports }],
+});
+const everybodyBut = (index: number): LabelSelector => [{ key: 'app', operator: 'NotIn', values: [`none-${index}`] }];
+
+/** Policies as nobody should write them: what they cost where that could be more than their number. */
+const MANY: readonly { readonly what: string; readonly policies: (index: number) => NetworkPolicy; count: number }[] = [
+  {
+    what: 'policies, each with a selector of everybody',
+    count: 1000,
+    policies: (index) => policyOf(`ns-0/p${index}`, fromPods(everybodyBut(index))),
+  },
+  {
+    what: 'policies, each with a selector of everybody and a port',
+    count: 1000,
+    policies: (index) => policyOf(`ns-0/p${index}`, fromPods(everybodyBut(index), tcp(1000 + index))),
+  },
+  {
+    what: 'policies, each with 8 selectors of everybody, of 100 pods',
+    count: 100,
+    policies: (index) =>
+      policyOf(`ns-0/p${index}`, {
+        podSelector: labelled({ own: `${index}` }),
+        ingress: Array.from({ length: 8 }, (_, at) => ({
+          index: at,
+          peers: [{ type: 'pods', namespaces: [], pods: everybodyBut(index * 8 + at) }],
+          ports: 'any',
+        })),
+      }),
+  },
+  {
+    what: 'policies, each with pods of a label and a port',
+    count: 10_000,
+    policies: (index) =>
+      policyOf(`ns-0/p${index}`, fromPods(labelled({ app: `app-${index % 500}` }), tcp(1000 + index))),
+  },
+  {
+    what: 'policies, each with 1,000 blocks and exceptions',
+    count: 10,
+    policies: (index) =>
+      policyOf(`ns-0/p${index}`, {
+        ingress: [
+          { index: 0, peers: Array.from({ length: 1000 }, (_, at) => blockAt(index * 1000 + at)), ports: 'any' },
+        ],
+      }),
+  },
+];
+
+function blockAt(index: number): PolicyPeer {
+  const first = 0xac10_0000 + index * 256;
+  return {
+    type: 'block',
+    cidr: cidrOf(first as Ipv4, 24),
+    except: [cidrOf((first + 16 + (index % 64)) as Ipv4, 30)],
+  };
+}
+
+/** 10,000 pods, 100 endpoints of one namespace with labels of their own, and the policies on all of them. */
+function benchMany({ what, policies, count }: (typeof MANY)[number]): void {
+  let members = 0;
+  const rounds = Array.from({ length: ROUNDS }, () => {
+    const engine = createPolicyEngine();
+    fill(engine, 10_000, 0);
+    for (let index = 0; index < 100; index++) {
+      const pod = podAt(index);
+      const own = { ...pod, labels: { ...pod.labels, own: `${index}` } };
+      engine.putPod(own);
+      engine.putEndpoint(endpointOf(own, { key: `c${index}/eth0` }));
+    }
+    engine.flush();
+    const flush = (): void => {
+      const delta = engine.flush();
+      members = 0;
+      for (const { id } of delta?.newSets ?? []) for (const _ of engine.view.members(id)) members++;
+    };
+    const put = (from: number, to: number): void => {
+      for (let index = from; index < to; index++) engine.putPolicy(policies(index));
+      flush();
+    };
+    const all = elapsed(() => put(0, count - 1));
+    const chains = [...engine.view.chains()];
+    const shape = `${chains.reduce((sum, { rules }) => sum + rules.length, 0)} rules in ${chains.length} chains, ${members} members`;
+    const more = elapsed(() => put(count - 1, count));
+    const statuses = elapsed(() => JSON.stringify([...engine.endpointStatuses()].map(({ state }) => state)));
+    const none = elapsed(() => {
+      for (let index = 0; index < count; index++) engine.deletePolicy('ns-0', `p${index}`);
+      flush();
+    });
+    Bun.gc(true);
+    return { all, more, statuses, none, shape };
+  });
+  console.log(`\n${count} ${what}: ${rounds[0]?.shape}`);
+  const cost = (of: 'all' | 'more' | 'statuses' | 'none'): number => median(rounds.map((round) => round[of])) / 1e6;
+  show('  all but one come, members read', cost('all'), 'ms');
+  show('  one more', cost('more'), 'ms');
+  show('  states of the endpoints', cost('statuses'), 'ms');
+  show('  all go', cost('none'), 'ms');
+}
+
 /** Strings and objects of the pods are made anew, as a decoder makes them. */
 function benchMemory(pods: number): void {
   Bun.gc(true);
@@ -230,6 +331,7 @@ benchMemory(150_000);
 for (const pods of [10_000, 100_000]) benchNewPolicy(pods);
 for (const pods of [1000, 10_000, 100_000]) benchEvents(pods);
 benchColdLoad();
+for (const many of MANY) benchMany(many);
 console.log(
   `load ${loadavg()
     .map((load) => load.toFixed(1))

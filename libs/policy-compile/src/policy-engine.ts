@@ -26,6 +26,12 @@ export interface PolicyEngine {
   /** What the view changed by since the last call; undefined: nothing. Puts and deletes become visible here alone. */
   flush(): RuleDelta | undefined;
 
+  /**
+   * Endpoints, as flushed last, that are let nothing through in a direction because all their policies together are more
+   * than a chain may hold: see CHAIN_LIMITS. The statuses of these policies tell of it.
+   */
+  readonly tooLargeEndpoints: number;
+
   explain(question: FlowQuestion): Result<Explanation, QuestionProblem>;
   endpointStatuses(): Iterable<EndpointStatus>;
   policyStatuses(): Iterable<PolicyStatus>;
@@ -46,6 +52,7 @@ export interface EndpointStatus {
 export interface PolicyStatus {
   readonly policy: string;
   readonly uid: string;
+  /** Those of the object, and of its rules being too many for pods of this node. */
   readonly problems: readonly PolicyProblem[];
   /** How many endpoints of this node it selects. */
   readonly localEndpoints: number;
@@ -54,7 +61,8 @@ export interface PolicyStatus {
 export interface PolicyEngineOptions {
   /**
    * A chain with more rules than this over sets of pods gets sets of its own: first one for all peers with equal ports,
-   * then, when these are still more, sets of (address, port). So a packet costs the same whatever their number.
+   * then, when these are still more, sets of (address, port) for lists of few ports. So a packet costs the same whatever
+   * their number.
    */
   readonly flattenAbove: number;
 }

@@ -2,6 +2,7 @@
 import type { NetworkPolicy, PolicyEndpoint, PolicyNamespace, PolicyPod } from '@canal/model';
 import type { Direction } from '@canal/rules-ast';
 import type { Ip } from 'net-types';
+import type { ChainCost } from './chain-limits.ts';
 
 export interface PolicyModel {
   /** As the API tells it now: completed and hostNetwork pods too. */
@@ -17,6 +18,8 @@ export interface PolicyModel {
   policies(namespace: string): readonly NetworkPolicy[];
   /** Those of the pod's namespace that isolate it in that direction, in order of name. None for hostNetwork pods. */
   policiesSelecting(pod: PolicyPod, direction: Direction): readonly NetworkPolicy[];
+  /** Of what these allow it together, when that is more than a chain may hold, so that it is let nothing through. */
+  excess(pod: PolicyPod, direction: Direction): ChainCost | undefined;
   endpoints(): Iterable<PolicyEndpoint>;
   /** The endpoint of this node that has the address in the rules. */
   endpointOwning(ip: Ip): PolicyEndpoint | undefined;

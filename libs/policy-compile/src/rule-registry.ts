@@ -120,13 +120,9 @@ function split<T extends { users: number; swept: boolean }>(
 }
 
 function nameSets(peer: CompiledPeer, setOf: (content: SetContent) => string): RulePeer {
-  if (peer.type === 'any') return peer;
-  const set = setOf(peer.content);
-  if (peer.content.kind !== 'blocks') return { type: peer.content.kind, set };
-  return { type: 'blocks', set, ...(peer.except !== undefined && { except: setOf(peer.except) }) };
+  return peer.type === 'any' ? peer : { type: peer.content.kind, set: setOf(peer.content) };
 }
 
 function ruleText({ peer, ports }: AllowRule): string {
-  const parts = peer.type === 'any' ? [] : [peer.set, ...('except' in peer ? [peer.except] : [])];
-  return [peer.type, ...parts, portsText(ports)].join(' ');
+  return [peer.type, ...('set' in peer ? [peer.set] : []), portsText(ports)].join(' ');
 }

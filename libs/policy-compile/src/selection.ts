@@ -8,6 +8,10 @@ export type Selection = Interned<ReadonlySet<PeerSelector>>;
 export class Selections {
   readonly #pool = new InternPool<ReadonlySet<PeerSelector>>();
 
+  get size(): number {
+    return this.#pool.size;
+  }
+
   /** One use more. */
   take(selectors: Iterable<PeerSelector>): Selection {
     const ordered = [...selectors].sort((a, b) => a.id - b.id);

@@ -1,8 +1,8 @@
 /** What decides the members of a set. Texts are canonical: equal texts mean equal sets, now and later. */
 import type { SetMember } from '@canal/rules-ast';
-import type { Cidr } from 'net-types';
+import { type AddressRange, rangesText } from './address-ranges.ts';
 import { allowanceText, type Allowance } from './allow-list.ts';
-import { allowPeerText, blocksText, type PodPeer } from './allow-peer.ts';
+import type { PodPeer } from './allow-peer.ts';
 
 export type SetContent = AddressesContent | AddressPortsContent | BlocksContent;
 
@@ -20,7 +20,8 @@ export interface AddressPortsContent {
 
 interface BlocksContent {
   readonly kind: 'blocks';
-  readonly blocks: readonly Cidr[];
+  /** Ascending, and none touches the next. */
+  readonly ranges: readonly AddressRange[];
 }
 
 export const SET_ID_PREFIX: Readonly<Record<SetMember['kind'], string>> = {
@@ -32,10 +33,22 @@ export const SET_ID_PREFIX: Readonly<Record<SetMember['kind'], string>> = {
 export function setContentText(content: SetContent): string {
   switch (content.kind) {
     case 'addresses':
-      return content.peers.map(allowPeerText).join('\n');
+      return content.peers.map(({ text }) => text).join('\n');
     case 'address-ports':
       return content.allowances.map(allowanceText).join('\n');
     case 'blocks':
-      return blocksText(content.blocks);
+      return rangesText(content.ranges);
+  }
+}
+
+/** The selectors of pods on which its members depend, each once. */
+export function podPeersOf(content: SetContent): readonly PodPeer[] {
+  switch (content.kind) {
+    case 'addresses':
+      return content.peers;
+    case 'address-ports':
+      return content.allowances.map(({ peer }) => peer).filter((peer) => peer.type === 'pods');
+    case 'blocks':
+      return [];
   }
 }

@@ -25,8 +25,7 @@ export function rulesText(view: RuleView, chainId: string | undefined): readonly
 function ruleText(view: RuleView, { peer, ports }: AllowRule): string {
   const members = (id: string): string => `{${[...view.members(id)].map(memberText).sort().join(' ')}}`;
   if (peer.type === 'any') return `any -> ${portsText(ports)}`;
-  const except = peer.type === 'blocks' && peer.except !== undefined ? ` except ${members(peer.except)}` : '';
-  return `${members(peer.set)}${except} -> ${portsText(ports)}`;
+  return `${members(peer.set)} -> ${portsText(ports)}`;
 }
 
 /** All of a view in an order of its own, as plain text lines. */

@@ -1,0 +1,70 @@
+/** What one chain may cost, however many policies come together at a pod. Beyond it the pod is let nothing through. */
+import type { NetworkPolicy, PolicyPod, PolicyProblem } from '@canal/model';
+import type { Direction } from '@canal/rules-ast';
+import type { CompiledRule } from './compile-rules.ts';
+
+export interface ChainCost {
+  /**
+   * What the first packet of a flow is compared with at the worst: a range of ports, once for each family of addresses.
+   * In nf_tables each is a rule, of 6 to 15 ns.
+   */
+  readonly comparisons: number;
+  /** Of addresses, in all blocks: in nf_tables two elements each, of an interval set that one transaction fills. */
+  readonly ranges: number;
+}
+
+export const CHAIN_LIMITS: ChainCost = { comparisons: 16_384, ranges: 32_768 };
+
+const FAMILIES = 2;
+
+export function chainCost(rules: readonly CompiledRule[]): ChainCost {
+  let comparisons = 0;
+  let ranges = 0;
+  for (const { peer, ports } of rules) {
+    const perFamily = ports === 'any' ? 1 : ports.reduce((sum, match) => sum + Math.max(1, match.ranges.length), 0);
+    comparisons += perFamily * (peer.type === 'any' ? 1 : FAMILIES);
+    if (peer.type === 'set' && peer.content.kind === 'blocks') ranges += peer.content.ranges.length;
+  }
+  return { comparisons, ranges };
+}
+
+export function isWithinLimits({ comparisons, ranges }: ChainCost): boolean {
+  return comparisons <= CHAIN_LIMITS.comparisons && ranges <= CHAIN_LIMITS.ranges;
+}
+
+/**
+ * What the policies may cost the subject at the worst, told by counting what they say: much faster than compiling them,
+ * and no less than what comes of them when it is as small as it can be.
+ */
+export function writtenCost(policies: Iterable<NetworkPolicy>, direction: Direction, subject: PolicyPod): ChainCost {
+  // A list of ports makes a rule over pods, one over blocks and one for everybody; a name is any of the subject's ports.
+  const perPort = 3 * FAMILIES * Math.max(1, subject.ports.length);
+  // The one rule for ports by name, of egress.
+  let comparisons = FAMILIES;
+  let ranges = 0;
+  for (const policy of policies) {
+    for (const { peers, ports } of policy[direction] ?? []) {
+      comparisons += perPort * (ports === 'any' ? 1 : Math.max(1, ports.length));
+      for (const peer of peers === 'any' ? [] : peers) if (peer.type === 'block') ranges += 1 + peer.except.length;
+    }
+  }
+  return { comparisons, ranges };
+}
+
+/** What is too much of it: `20000 comparisons of ports and addresses a packet, of 16384 at most`. */
+export function excessWords({ comparisons, ranges }: ChainCost): string {
+  const { comparisons: most, ranges: mostRanges } = CHAIN_LIMITS;
+  return comparisons > most
+    ? `${comparisons} comparisons of ports and addresses a packet, of ${most} at most`
+    : `${ranges} ranges of addresses, of ${mostRanges} at most`;
+}
+
+/** `costs`: of the chains of this node's pods that are shut on account of it. */
+export function tooManyRules(direction: Direction, costs: readonly ChainCost[]): readonly PolicyProblem[] {
+  const [first] = costs;
+  if (first === undefined) return [];
+  const message =
+    `all policies of the same pods are together ${excessWords(first)}: expected fewer or merged ports and blocks; ` +
+    `${costs.length} pods of this node are isolated, and no policy allows them any ${direction}`;
+  return [{ code: 'TooManyRules', field: `spec.${direction}`, message }];
+}
