@@ -48,7 +48,7 @@ beforeAll(async () => {
     if (name === undefined) throw new Error(`nothing like ${String(pattern)}`);
     return name;
   };
-  await waitFor('the rules', () => listing().includes('198.51.100.0'));
+  await waitFor('the rules', () => listing().includes('198.51.'));
   names = {
     chain: found(/chain (in-\w+) \{\n(?!\t\})/),
     addresses: found(/set (ad-\w+-4) \{[^}]*elements/),
@@ -144,7 +144,7 @@ test('a program that does it again as soon as it is repaired has it repaired aga
     const ms = await repairOf(['flush ruleset']);
     fight.push(ms?.toFixed(0) ?? 'not repaired');
     // Comparisons become rarer then, up to 500 ms apart.
-    expect(ms).toBeLessThan(3 * LIMIT_MS);
+    expect(ms).toBeLessThan(LIMIT_MS);
   }
   times.push(`again and again              ${fight.join(', ')} ms`);
 });

@@ -44,7 +44,7 @@ type Item = 'rules' | 'kernel';
 const MIN_INTERVAL_MS = 2;
 const RETRY_FIRST_MS = 100;
 const RETRY_LONGEST_MS = 5_000;
-/** Between comparisons that changes of others ask for; a program that fights with us gets one a second at last. */
+/** Between comparisons that changes of others ask for; a program that fights with us gets two a second at last. */
 const REPAIR_INTERVAL_MS = { first: 125, longest: 500 } as const;
 /** Without a repair for so long the fight is over. */
 const PEACE_MS = 10_000;
