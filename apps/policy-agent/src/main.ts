@@ -1,6 +1,6 @@
 /** The policy agent's program: reads its command line, puts the real world together, runs until it is told to stop. */
 import { readFileSync, writeSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
+import { networkInterfaces, release } from 'node:os';
 import { type AnnotationKeys, annotationKeys } from '@canal/api-schema';
 import { parsePolicyAgentCommand, type PolicyAgentConfig } from '@canal/config';
 import { peerCredentials } from '@canal/linux-ffi';
@@ -61,6 +61,7 @@ async function run(config: PolicyAgentConfig, keys: AnnotationKeys, warnings: re
       random: Math.random,
       readFile: (path) => readFileSync(path, 'utf8'),
       localAddresses,
+      kernelRelease: release(),
       links: netlinkLinks,
       peerUid: (fd) => peerCredentials(fd).uid,
       bootId: readBootId(),

@@ -44,6 +44,8 @@ export interface AgentWorld {
   readonly readFile: (path: string) => string;
   /** Of this host, as the kernel has them now. */
   readonly localAddresses: () => readonly Ip[];
+  /** Of uname(2). */
+  readonly kernelRelease: string;
   readonly links: (signal: AbortSignal) => AsyncIterable<LinkEvent>;
   /** Who is at the other end of a unix socket. */
   readonly peerUid: (fd: number) => number;
@@ -181,6 +183,7 @@ export function startAgent(
     nodes,
     watch,
     problems,
+    kernelRelease: world.kernelRelease,
     localAddresses: world.localAddresses,
     readNetConf: () => world.readFile(config.netConfPath),
     changed,

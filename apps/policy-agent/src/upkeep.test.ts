@@ -50,6 +50,7 @@ function create() {
       ],
     },
     problems,
+    kernelRelease: '6.18.0',
     localAddresses: () => host.addresses(),
     readNetConf: () => host.netConf(),
     changed: () => undefined,

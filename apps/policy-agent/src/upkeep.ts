@@ -5,7 +5,7 @@ import type { Complaint, ProblemLog } from '@canal/telemetry';
 import { err, type Ip, ok, type Result } from 'net-types';
 import type { AgentMetrics } from './agent-metrics.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
-import { limitComplaints } from './kernel-limits.ts';
+import { ageComplaints, limitComplaints } from './kernel-limits.ts';
 import { followKernel, type KernelStream } from './kernel-stream.ts';
 import type { NodeAddresses } from './node-addresses.ts';
 import type { RuleRunner } from './rule-runner.ts';
@@ -16,6 +16,8 @@ export interface UpkeepDeps {
   readonly nodes: Pick<NodeAddresses, 'setLocalAddresses' | 'setNetConf'>;
   readonly watch: Pick<ClusterWatch, 'unreadable'>;
   readonly problems: ProblemLog;
+  /** Of uname(2). */
+  readonly kernelRelease: string;
   readonly localAddresses: () => readonly Ip[];
   /** Gives the text, or throws. */
   readonly readNetConf: () => string;
@@ -38,12 +40,12 @@ export class Upkeep {
 
   /** Until the signal aborts; rejects when the kernel has refused the rules for minutes. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, kernel, runner, problems } = this.#deps;
+    const { clock, kernel, kernelRelease, runner, problems } = this.#deps;
     while (!signal.aborted) {
       this.#readAddresses();
       problems.update('objects', this.#unreadable());
       problems.update('kernel', refused(runner));
-      problems.update('limits', limitComplaints(kernel));
+      problems.update('limits', [...limitComplaints(kernel), ...ageComplaints(kernelRelease)]);
       const { failing } = runner;
       if (failing !== undefined && clock.nowMs() - failing.sinceMs > GIVE_UP_AFTER_MS) {
         throw new Error(`the kernel refuses the rules for ${GIVE_UP_AFTER_MS / 1000} s`, { cause: failing.error });

@@ -172,6 +172,7 @@ export function createTestCluster(argv: readonly string[] = []): TestCluster {
           ? cluster.mountinfo
           : '{"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan", "Port": 9472}}',
       localAddresses: (): readonly Ip[] => [unwrap(parseIp('10.244.1.1'))],
+      kernelRelease: '6.18.0',
       links,
       peerUid: () => 0,
       bootId: BOOT_ID,
