@@ -116,20 +116,24 @@ function readNamedPorts(spec: JsonObject): readonly NamedPort[] {
   for (const containers of [spec['containers'], spec['initContainers']]) {
     for (const container of itemsOf(containers)) {
       if (!isJsonObject(container)) continue;
-      for (const item of itemsOf(container['ports'])) addNamedPort(ports, item);
+      for (const item of itemsOf(container['ports'])) {
+        const port = readNamedPort(item);
+        if (port !== undefined) ports.push(port);
+      }
     }
   }
-  return ports.length === 0 ? NO_PORTS : ports;
+  if (ports.length < 2) return ports.length === 0 ? NO_PORTS : ports;
+  const distinct = new Map(ports.map((port) => [`${port.name} ${port.protocol} ${port.port}`, port]));
+  return distinct.size === ports.length ? ports : [...distinct.values()];
 }
 
-function addNamedPort(ports: NamedPort[], item: unknown): void {
-  if (!isJsonObject(item)) return;
+function readNamedPort(item: unknown): NamedPort | undefined {
+  if (!isJsonObject(item)) return undefined;
   const name = textOf(item['name']);
   const port = item['containerPort'];
   const protocol = readProtocol(item['protocol']);
-  if (name === undefined || protocol === undefined || !isPortNumber(port)) return;
-  if (ports.some((other) => other.name === name && other.protocol === protocol && other.port === port)) return;
-  ports.push({ name, protocol, port });
+  if (name === undefined || protocol === undefined || !isPortNumber(port)) return undefined;
+  return { name, protocol, port };
 }
 
 /** Zero for what is no time: of two pods with one address the other has it. */
