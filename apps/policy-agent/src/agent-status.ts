@@ -8,6 +8,7 @@ import type { Endpoints } from './endpoints.ts';
 import type { Policies } from './policies.ts';
 import type { Reports } from './reports.ts';
 import type { RuleRunner } from './rule-runner.ts';
+import { NOT_SERVED } from './socket-server.ts';
 
 export interface AgentStatusDeps {
   readonly watch: Pick<ClusterWatch, 'status' | 'inSync'>;
@@ -40,22 +41,28 @@ export function createAgentStatus(deps: AgentStatusDeps): AgentStatus {
     return { ok: false, text: `the kernel refuses the policy rules: ${failing.error.message}` };
   }
 
-  /** Once in sync the API server does not count: the rules in the kernel stay right for what is known. */
+  /**
+   * Once in sync the API server does not count: the rules in the kernel stay right for what is known. Without its socket
+   * no pod can be added.
+   */
   function reasons(): readonly string[] {
     const waits = watch
       .status()
       .filter(({ inSync }) => !inSync)
       .map(({ kind, error }) => `waiting for the list of ${kind} objects${error === undefined ? '' : `: ${error}`}`);
-    if (runner.failing !== undefined)
-      return [...waits, `the kernel refuses the rules: ${runner.failing.error.message}`];
-    if (waits.length > 0 || runner.everSynced) return waits;
-    return ['the rules are not in the kernel yet'];
+    if (runner.failing !== undefined) waits.push(`the kernel refuses the rules: ${runner.failing.error.message}`);
+    else if (waits.length === 0 && !runner.everSynced) waits.push('the rules are not in the kernel yet');
+    return [...waits, ...problems.open().flatMap(({ event, message }) => (event === NOT_SERVED ? [message] : []))];
+  }
+
+  /** What people should know beside. */
+  function notes(): readonly string[] {
+    return problems.open().flatMap(({ event, message }) => (event === NOT_SERVED ? [] : [message]));
   }
 
   function readyz(): HealthAnswer {
     const why = reasons();
-    const notes = problems.open().map(({ message }) => message);
-    return { ok: why.length === 0, text: [...(why.length === 0 ? ['ok'] : why), ...notes].join('\n') };
+    return { ok: why.length === 0, text: [...(why.length === 0 ? ['ok'] : why), ...notes()].join('\n') };
   }
 
   function status(): AgentStatusMessage {
@@ -66,7 +73,7 @@ export function createAgentStatus(deps: AgentStatusDeps): AgentStatus {
       version: options.version,
       node: options.node,
       ready: why.length === 0,
-      notes: [...why, ...problems.open().map(({ message }) => message)],
+      notes: [...why, ...notes()],
       strict: options.strict,
       streams: watch.status(),
       ...(lastSyncMs !== undefined && { lastSync: new Date(lastSyncMs).toISOString() }),

@@ -38,6 +38,9 @@ export interface SocketServerDeps {
   readonly onRequest: (op: string, outcome: 'ok' | AgentErrorCode) => void;
 }
 
+/** The problem that no pod can be added for. */
+export const NOT_SERVED = 'SocketNotServed';
+
 const ROOT_UID = 0;
 /** A client says what it wants at once. */
 const REQUEST_LIMIT_MS = 5_000;
@@ -103,7 +106,7 @@ function notServed(path: string, error: unknown): Complaint {
   const message =
     `--socket ${path}: ${reason}. Pods cannot be added meanwhile. ` +
     'Cure: a path in a directory of its own that root can write; it is tried again each second';
-  return { key: 'unserved', severity: 'error', event: 'SocketNotServed', message };
+  return { key: 'unserved', severity: 'error', event: NOT_SERVED, message };
 }
 
 /**

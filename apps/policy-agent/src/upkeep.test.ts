@@ -1,5 +1,5 @@
 import type { PolicyLimit } from '@canal/kernel-port';
-import { createPrometheusMetrics, type ProblemEvents, ProblemLog } from '@canal/telemetry';
+import { type Complaint, createPrometheusMetrics, type ProblemEvents, ProblemLog } from '@canal/telemetry';
 import { createCapturedLogger, createFakeClock } from '@canal/testing';
 import type { Ip } from 'net-types';
 import { expect, test } from 'vitest';
@@ -76,7 +76,7 @@ function create() {
     clock,
     options: { version: 'test', node: 'a', strict: true },
   });
-  return { clock, log, events, runner, upkeep, status, kernel, host, netConfs, prometheus, limits };
+  return { clock, log, events, runner, upkeep, status, kernel, host, netConfs, problems, prometheus, limits };
 }
 
 test('a kernel that refuses for long: not ready at once, unhealthy after a minute, the end after three', async () => {
@@ -198,4 +198,15 @@ test('a net-conf.json that cannot be read is another thing than none: the port t
   host.netConf = failing('ENOENT');
   upkeep.readNetConf();
   expect([status.readyz().text, netConfs]).toEqual(['ok', ['', undefined]]);
+});
+
+test('without its socket no pod can be added: not ready, and it is said once', () => {
+  const { problems, status } = create();
+  const unserved: Complaint = { key: 'unserved', severity: 'error', event: 'SocketNotServed', message: 'no socket' };
+  problems.update('socket', [unserved]);
+  problems.update('flows', [{ ...unserved, event: 'FlowsNotJudged', message: 'no flows' }]);
+  expect(status.readyz()).toEqual({ ok: false, text: 'no socket\nno flows' });
+  expect(status.status()).toMatchObject({ ready: false, notes: ['no socket', 'no flows'] });
+  problems.update('socket', []);
+  expect(status.readyz()).toEqual({ ok: true, text: 'ok\nno flows' });
 });
