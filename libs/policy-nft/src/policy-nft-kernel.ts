@@ -253,7 +253,7 @@ class PolicyNftKernel implements PolicyKernel {
   }
 }
 
-/** What the table has as addresses of this node's pods; only that of the inet family has such sets. */
+/** What the table has as addresses of this node's pods; that of the bridge has those on the bridge. */
 function podAddresses(table: ActualTable): readonly Ip[] {
   const names = FAMILIES.map((family) => `local${family}`).filter((name) => table.sets.has(name));
   const keys = names.flatMap((name) => table.elements(name).map(({ key }) => key));
