@@ -56,12 +56,8 @@ function matchPeer(
   const isFamily = matchFamily(family);
   switch (peer.type) {
     case 'addresses':
+    case 'blocks':
       return [...isFamily, ...matchSet(setName(peer.set, family), [address])];
-    case 'blocks': {
-      const inBlock = matchSet(setName(peer.set, family), [address]);
-      const except = peer.except === undefined ? [] : matchSet(setName(peer.except, family), [address], true);
-      return [...isFamily, ...inBlock, ...except];
-    }
     case 'address-ports':
       return [...isFamily, ...matchSet(setName(peer.set, family), [address, NFT_FIELD.l4proto, NFT_FIELD.dport])];
   }

@@ -80,8 +80,7 @@ export class PacketJudge {
       case 'addresses':
         return this.#members(match.set).hasAddress(peer);
       case 'blocks':
-        if (!this.#members(match.set).covers(peer)) return false;
-        return match.except === undefined || !this.#members(match.except).covers(peer);
+        return this.#members(match.set).covers(peer);
       case 'address-ports': {
         const { protocol, destinationPort } = packet;
         return (

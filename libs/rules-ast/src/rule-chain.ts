@@ -33,8 +33,8 @@ export type RulePeer =
   | { readonly type: 'any' }
   /** The address is a member of a set of kind 'addresses'. */
   | { readonly type: 'addresses'; readonly set: SetId }
-  /** The address is in a block of the set (kind 'blocks'), and in no block of `except`. */
-  | { readonly type: 'blocks'; readonly set: SetId; readonly except?: SetId }
+  /** The address is in a block of the set (kind 'blocks'). */
+  | { readonly type: 'blocks'; readonly set: SetId }
   /** Address, protocol and destination port together are a member of a set of kind 'address-ports'. */
   | { readonly type: 'address-ports'; readonly set: SetId };
 

@@ -48,9 +48,10 @@ export const SAMPLE: Required<HandRules> = {
       EG_1,
       { peer: { type: 'address-ports', set: 'ap-000000000001' }, ports: 'any' },
       {
-        peer: { type: 'blocks', set: 'bl-000000000001', except: 'bl-000000000002' },
+        peer: { type: 'blocks', set: 'bl-000000000001' },
         ports: [{ protocol: 'SCTP', ranges: [{ first: 5, last: 5 }] }],
       },
+      { peer: { type: 'blocks', set: 'bl-000000000002' }, ports: [{ protocol: 'UDP', ranges: [] }] },
     ),
   ],
   sets: [
