@@ -1,6 +1,6 @@
 export { type CommonMetrics, createCommonMetrics } from './common-metrics.ts';
 export { type Daemon, type DaemonOptions, runDaemon } from './daemon.ts';
-export { type HealthAnswer, type HealthServerDeps, serveHealth } from './health-server.ts';
+export type { HealthAnswer } from './health-server.ts';
 export { createJsonLogger, type JsonLoggerOptions, LOG_LEVELS, type LogLevel } from './json-logger.ts';
 export { type Complaint, type ProblemEvents, ProblemLog } from './problem-log.ts';
 export { createPrometheusMetrics, type PrometheusMetrics } from './prometheus-metrics.ts';
