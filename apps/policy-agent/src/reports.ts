@@ -12,7 +12,7 @@ import { NO_UID } from './local-pods.ts';
 
 export interface ReportsDeps {
   readonly engine: Pick<PolicyEngine, 'endpointStatuses' | 'policyStatuses'>;
-  /** How many policies have problems: statuses of all are worked out only for those. */
+  /** 0 when no policy has problems: else the statuses of all are worked out. */
   readonly invalidPolicies: () => number;
   readonly events: EventRecorder;
   readonly problems: Pick<ProblemLog, 'update'>;

@@ -469,6 +469,26 @@ describe('what is told', () => {
     expect(chainsOf(cluster, 'c1')).toEqual([true, false]);
   });
 
+  test('a policy of more rules than a chain may hold: an Event of the policy, and its pods are closed', async () => {
+    await using cluster = createTestCluster();
+    const { metrics } = await cluster.startReady();
+    const uid = await cluster.createPod('web', { labels: { app: 'web' }, address: WEB });
+    await cluster.ask(addRequest({ containerId: 'c1', address: WEB, pod: { name: 'web', uid } }));
+    const ports = Array.from({ length: 9000 }, (_, index) => ({ port: 1 + 2 * index }));
+    const spec = { podSelector: {}, ingress: [{ from: [{ ipBlock: { cidr: '10.0.0.0/8' } }], ports }] };
+    cluster.distort = (object) => (object.kind === 'NetworkPolicy' ? { ...object, spec } : object);
+    await cluster.store.create(NETWORK_POLICIES, ingressPolicy('web'));
+    const [event] = await waitFor('the event', async () => {
+      const events = await cluster.events('InvalidPolicy');
+      return events.length > 0 && events;
+    });
+    expect(event).toMatchObject({ involvedObject: { kind: 'NetworkPolicy', name: 'web' }, type: 'Warning' });
+    expect(event?.['message']).toContain('18000 comparisons of ports and addresses a packet, of 16384 at most');
+    expect(await metrics()).toContain('canal_policy_objects{state="invalid"} 0');
+    expect(chainsOf(cluster, 'c1')).toEqual([true, false]);
+    expect([...cluster.kernel.chains.values()]).toEqual([expect.stringContaining('"rules":[]')]);
+  });
+
   test('ipvs mode of kube-proxy', async () => {
     await using cluster = createTestCluster();
     const { agent } = await cluster.startReady();

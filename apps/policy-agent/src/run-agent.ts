@@ -90,7 +90,7 @@ export function startAgent(
   const pods = new LocalPods({ store, engine, clock, log, nodeName, onFetched: () => changed('Pod') });
   const endpoints = new Endpoints({ engine, log, bootId: world.bootId, onChange: () => changed('endpoint') });
   let nextFlushEventMs = Number.NEGATIVE_INFINITY;
-  const invalidPolicies = (): number => policies.invalid;
+  const invalidPolicies = (): number => policies.invalid + engine.tooLargeEndpoints;
   const reports = new Reports({ engine, invalidPolicies, events: recorder, problems, clock, log, metrics });
   const cutter = new FlowCutter({
     kernel,
