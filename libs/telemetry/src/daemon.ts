@@ -91,5 +91,6 @@ async function servedWork(
       asked = answers;
     },
   };
-  await Promise.all([work(daemon), health && serveHealth(probes, health, signal)]);
+  const serving = health && serveHealth(probes, health, signal);
+  await Promise.all([work(daemon), serving]);
 }
