@@ -1,7 +1,16 @@
 import type { PolicyGuard, PolicyKernelEvent } from '@canal/kernel-port';
 import { NETLINK_NETFILTER } from '@canal/linux-ffi';
 import { createTestNetns, type TestNetns, waitFor } from '@canal/testing';
-import { createNetlinkConnection, getNftGeneration } from 'netlink-ts';
+import { ipToBytes } from 'net-types';
+import {
+  changeNftables,
+  createNetlinkConnection,
+  delNftElements,
+  getNftGeneration,
+  limitRate,
+  newNftElements,
+  NFPROTO,
+} from 'netlink-ts';
 import { afterAll, expect, test } from 'vitest';
 import { createPolicyKernel } from './policy-nft-kernel.ts';
 import { addresses, chain, delta, endpointOf, type HandRules, ip, viewOf } from './testing/rules.ts';
@@ -177,6 +186,15 @@ const TAMPERINGS: readonly (readonly [string, readonly string[]])[] = [
       'add set inet canal-policy nodes4 { type inet_service ; }',
     ],
   ],
+  [
+    'a set whose elements count',
+    [
+      'flush chain inet canal-policy tunnel-input',
+      'flush chain inet canal-policy judge',
+      'delete set inet canal-policy nodes4',
+      'add set inet canal-policy nodes4 { type ipv4_addr ; counter ; }',
+    ],
+  ],
 ];
 
 const repairs: string[] = [];
@@ -211,6 +229,26 @@ test.each(TAMPERINGS)('repaired: %s', async (name, commands) => {
   stop.abort();
   await repairing;
   expect(await kernel.resync(viewOf(SAMPLE), GUARD)).toEqual(NOTHING);
+  kernel.close();
+});
+
+test('an element that is found with a limit is repaired', async () => {
+  using netns = createTestNetns('node');
+  const kernel = createPolicyKernel({ netns: netns.path });
+  await kernel.resync(viewOf(SAMPLE), GUARD);
+  const before = listing(netns);
+  const set = { family: NFPROTO.INET, table: 'canal-policy', name: 'isolated-ingress4' };
+  const key = ipToBytes(ip(handPod(1).ip4));
+  using connection = createNetlinkConnection(() => netns.openSocket({ protocol: NETLINK_NETFILTER }));
+  // nft itself refuses to say so of a set that was not declared with a limit.
+  changeNftables(connection, [
+    ...delNftElements(set, [{ key }]),
+    ...newNftElements(set, [{ key, expression: limitRate({ rate: 1, per: 'second' }) }]),
+  ]);
+  expect((await kernel.resync(viewOf(SAMPLE), GUARD)).differences).toEqual([
+    'set isolated-ingress4: 1 elements missing, 1 foreign',
+  ]);
+  expect(listing(netns)).toEqual(before);
   kernel.close();
 });
 

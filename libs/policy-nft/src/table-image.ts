@@ -65,17 +65,19 @@ export function setText(definition: SetDefinition): string {
 }
 
 export function actualSetText(set: Partial<NftSet>): string {
-  const { flags = 0, keyType = 0, keyLength = 0, dataType, description } = set;
+  const { flags = 0, keyType = 0, keyLength = 0, dataType, description, expression, expressions } = set;
   const data = dataType === undefined ? '' : ` data ${dataType}`;
-  return `flags ${flags} key ${keyType}/${keyLength}${data} size ${description?.size ?? 0}`;
+  const asked = expression === undefined && expressions === undefined ? '' : ' with expressions';
+  return `flags ${flags} key ${keyType}/${keyLength}${data} size ${description?.size ?? 0}${asked}`;
 }
 
-/** Equal for elements with the same key and data. */
-export function elementText({ key, keyEnd, data, flags = 0, timeout }: NftElement): string {
+/** Equal for elements with the same key and data. One with expressions, a limit for instance, is found now and then only. */
+export function elementText({ key, keyEnd, data, flags = 0, timeout, expression, expressions }: NftElement): string {
   let text = key?.toHex() ?? '*';
   if (keyEnd !== undefined) text += `-${keyEnd.toHex()}`;
   if ((flags & NFT_SET_ELEM.INTERVAL_END) !== 0) text += ' end';
   if (data !== undefined) text += ` ${data.verdict?.code ?? ''} ${data.verdict?.chain ?? ''}`;
   if (timeout !== undefined) text += ` for ${timeout}`;
+  if (expression !== undefined || expressions !== undefined) text += ' if';
   return text;
 }
