@@ -24,9 +24,11 @@ done
 wait`;
 
 type Question = Omit<Probe, 'from' | 'expected'>;
+/** `refused` is neither: all ports that are asked are served, so that is kube-proxy's word for a service without pods. */
+type Answer = Probe['expected'] | 'refused';
 
-/** In one exec: each costs more than what it asks. A refused connection has reached the pod: it counts. */
-async function reachesAll(from: Pod, questions: readonly Question[]): Promise<readonly boolean[]> {
+/** In one exec: each costs more than what it asks. */
+async function askAll(from: Pod, questions: readonly Question[]): Promise<readonly Answer[]> {
   const targets = questions.map(({ host, port, protocol }) => `${protocol} ${endpointText(host, port)}`);
   const { stdout } = await from.exec(['/bin/sh', '-c', ASK_ALL, 'ask-all', `${CONNECT_MS}ms`, ...targets]);
   const answers = new Map(
@@ -37,8 +39,9 @@ async function reachesAll(from: Pod, questions: readonly Question[]): Promise<re
   );
   return targets.map((target, index) => {
     const answer = answers.get(index);
-    if (answer?.status === 0 || answer?.said.includes('REFUSED') === true) return true;
-    if (answer?.said.includes('TIMEOUT') === true) return false;
+    if (answer?.status === 0) return 'reaches';
+    if (answer?.said.includes('TIMEOUT') === true) return 'denied';
+    if (answer?.said.includes('REFUSED') === true) return 'refused';
     throw new Error(
       `agnhost connect ${target} in ${from.name}: ${answer?.status ?? 'no answer'} ${answer?.said ?? stdout}`,
     );
@@ -46,29 +49,30 @@ async function reachesAll(from: Pod, questions: readonly Question[]): Promise<re
 }
 
 /** In the order of the probes. */
-async function ask(probes: readonly Probe[]): Promise<readonly boolean[]> {
+async function ask(probes: readonly Probe[]): Promise<readonly (Answer | undefined)[]> {
   const pods = [...new Set(probes.map(({ from }) => from))];
-  const answers = new Map<Probe, boolean>();
+  const answers = new Map<Probe, Answer | undefined>();
   await Promise.all(
     pods.map(async (pod) => {
       const own = probes.filter(({ from }) => from === pod);
-      const reached = await reachesAll(pod, own);
-      for (const [index, probe] of own.entries()) answers.set(probe, reached[index] === true);
+      const given = await askAll(pod, own);
+      for (const [index, probe] of own.entries()) answers.set(probe, given[index]);
     }),
   );
-  return probes.map((probe) => answers.get(probe) === true);
+  return probes.map((probe) => answers.get(probe));
 }
 
 /** Asks all at once, again until all are as expected; then once more, so that it was no moment on the way. */
 export async function expectProbes(what: string, probes: readonly Probe[]): Promise<void> {
   const wrong = async (): Promise<readonly string[]> => {
     const answers = await ask(probes);
-    return probes
-      .filter(({ expected }, index) => answers[index] !== (expected === 'reaches'))
-      .map(
-        ({ from, host, port, protocol, expected }) =>
-          `${from.namespace}/${from.name} to ${host} ${protocol} ${port}: not ${expected}`,
-      );
+    return probes.flatMap(({ from, host, port, protocol, expected }, index) => {
+      const answer = answers[index];
+      if (answer === expected) return [];
+      return [
+        `${from.namespace}/${from.name} to ${host} ${protocol} ${port}: ${answer ?? 'no answer'}, not ${expected}`,
+      ];
+    });
   };
   await eventually(
     what,
