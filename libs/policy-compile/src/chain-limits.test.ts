@@ -93,8 +93,9 @@ describe.each(WIDE)('%s: one more than a chain may hold', (_, policies, message)
     expect(statuses.get('a/other')).toEqual([]);
   });
 
-  test('an explanation says so, of this direction alone', () => {
+  test.each(['this node', 'another node'])('an explanation says so of a pod of %s, of this direction alone', (node) => {
     const engine = engineWith(...policies, small);
+    if (node === 'another node') engine.deleteEndpoint('c-a-subject/eth0');
     const explained = engine.explain({ source: '192.0.2.1', destination: 'a/subject', protocol: 'TCP', port: 1 });
     if (!explained.ok) throw new Error(explained.error.message);
     expect(explained.value.ingress).toMatchObject({ verdict: 'deny', reason: 'too-many-rules' });

@@ -212,7 +212,9 @@ class Engine implements PolicyEngine, PolicyModel {
     return this.#tooLargeEndpoints;
   }
 
-  excess(pod: PolicyPod, direction: Direction): ChainCost | undefined {
+  excess(pod: PolicyPod, direction: Direction, endpoint: PolicyEndpoint | undefined): ChainCost | undefined {
+    const judged = endpoint && this.#judged.get(endpoint.key);
+    if (judged !== undefined) return judged.tooLarge[direction];
     const policies = this.policiesSelecting(pod, direction);
     if (isWithinLimits(writtenCost(policies, direction, pod))) return undefined;
     const compiled = this.#rulesOf(pod, direction, policies);

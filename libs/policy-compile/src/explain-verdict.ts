@@ -63,7 +63,7 @@ export function judgeEnd(
   }
   const policies = model.policiesSelecting(subject, direction);
   if (policies.length === 0) return decided('allow', 'not-isolated');
-  const excess = model.excess(subject, direction);
+  const excess = model.excess(subject, direction, endpoint);
   if (excess !== undefined) return { ...decided('deny', 'too-many-rules'), policies, excess };
 
   // Named ports are the destination's: of ingress the judged pod's, of egress those of whoever has the address.

@@ -18,8 +18,11 @@ export interface PolicyModel {
   policies(namespace: string): readonly NetworkPolicy[];
   /** Those of the pod's namespace that isolate it in that direction, in order of name. None for hostNetwork pods. */
   policiesSelecting(pod: PolicyPod, direction: Direction): readonly NetworkPolicy[];
-  /** Of what these allow it together, when that is more than a chain may hold, so that it is let nothing through. */
-  excess(pod: PolicyPod, direction: Direction): ChainCost | undefined;
+  /**
+   * Of what these allow it together, when that is more than a chain may hold, so that it is let nothing through. What is
+   * known of an endpoint of this node is that of the last flush.
+   */
+  excess(pod: PolicyPod, direction: Direction, endpoint: PolicyEndpoint | undefined): ChainCost | undefined;
   endpoints(): Iterable<PolicyEndpoint>;
   /** The endpoint of this node that has the address in the rules. */
   endpointOwning(ip: Ip): PolicyEndpoint | undefined;
