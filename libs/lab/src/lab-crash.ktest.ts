@@ -1,4 +1,7 @@
 /** Whatever moment a command is killed at: "down" leaves nothing behind, and the next "up" is not disturbed. */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createLab, listLabs, openLab, removeLab } from './lab.ts';
@@ -66,6 +69,27 @@ test('an interrupted "up" (SIGINT) removes what it has made by itself', async ()
   expect(await up.exited).toBe(1);
   expect(takeInventory(name, TEST_STATE_ROOT)).toEqual(before);
 });
+
+test.each(['16k', '128k'])(
+  'on a disk of %s: it says that there is no space, and leaves nothing',
+  async (size) => {
+    const before = takeInventory(name, TEST_STATE_ROOT);
+    const disk = mkdtempSync(join(tmpdir(), 'canal-small-disk-'));
+    expect(Bun.spawnSync(['mount', '-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', disk]).exitCode).toBe(0);
+    try {
+      const up = createLab({ name, nodes: 1, podsPerNode: 0 }, { ...testOptions(), stateRoot: join(disk, 'labs') });
+      await expect(up).rejects.toMatchObject({
+        code: 'failed',
+        message: expect.stringContaining('no space') as string,
+      });
+      expect(readdirSync(disk)).toEqual([]);
+    } finally {
+      Bun.spawnSync(['umount', disk]);
+      rmSync(disk, { recursive: true });
+    }
+    expect(takeInventory(name, TEST_STATE_ROOT)).toEqual(before);
+  },
+);
 
 test('a "down" that was killed can be repeated', async () => {
   const before = takeInventory(name, TEST_STATE_ROOT);

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { ensureApi } from './api-process.ts';
 import { createApiSecrets, writeApiSecrets } from './api-server.ts';
 import { createContext, type LabContext, type LabOptions, openContext } from './lab-context.ts';
+import { orFullDisk } from './disk-space.ts';
 import { clearLab, removeLabDirectory } from './lab-down.ts';
 import { LabError } from './lab-error.ts';
 import { lockLab } from './lab-lock.ts';
@@ -44,16 +45,17 @@ export async function bringUp(wanted: Partial<LabSpec>, options: LabOptions): Pr
     onWait: () => options.onProgress?.('waiting for another command on this lab'),
   });
   const existing = await findExisting(spec, paths, options);
-  if (existing !== undefined) {
+  try {
+    if (existing === undefined) return { context: await build(spec, paths, options), created: true };
     await makeWhole(existing);
     return { context: existing, created: false };
-  }
-  try {
-    return { context: await build(spec, paths, options), created: true };
   } catch (error) {
-    await clearLab(spec.name, paths);
-    removeLabDirectory(paths);
-    throw error;
+    const cause = options.signal?.aborted === true ? error : orFullDisk(error, paths.root);
+    if (existing === undefined) {
+      await clearLab(spec.name, paths);
+      removeLabDirectory(paths);
+    }
+    throw cause;
   }
 }
 

@@ -59,7 +59,7 @@ function readTarget(target: string): { end: string; port: number } {
   if (end === undefined || !port.ok) {
     throw new UsageError(
       `${JSON.stringify(target)} is no end with a port`,
-      'give POD:PORT, ADDRESS:PORT or [ADDRESS]:PORT',
+      'give POD:PORT, ADDRESS:PORT or [ADDRESS]:PORT, with a port within 1..65535',
     );
   }
   return { end, port: port.value };

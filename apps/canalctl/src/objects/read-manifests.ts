@@ -19,24 +19,29 @@ export async function readManifests(filename: string, signal: AbortSignal): Prom
   return manifests;
 }
 
-/** Piece by piece, so that an interrupt is heard while nobody writes to a pipe, and a device is not read for ever. */
+/** An interrupt is heard while nobody writes to a pipe, or even opens it: what is read then is left behind. */
 async function read(filename: string, signal: AbortSignal): Promise<Uint8Array> {
-  const stream = filename === '-' ? process.stdin : createReadStream(filename);
-  const onAbort = (): void => void stream.destroy();
+  signal.throwIfAborted();
+  const { promise: interrupted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
-  const pieces: Uint8Array[] = [];
-  let size = 0;
   try {
-    for await (const piece of stream) {
-      pieces.push(piece as Uint8Array);
-      size += (piece as Uint8Array).length;
-      if (size > MAX_BYTES) throw new UsageError(`${filename} is larger than ${MAX_BYTES >> 20} MiB`, HINT);
-    }
+    return await Promise.race([readAll(filename), interrupted]);
   } finally {
     signal.removeEventListener('abort', onAbort);
-    stream.destroy();
   }
-  signal.throwIfAborted();
+}
+
+/** Piece by piece: a device is not read for ever. */
+async function readAll(filename: string): Promise<Uint8Array> {
+  const stream = filename === '-' ? process.stdin : createReadStream(filename);
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of stream) {
+    pieces.push(piece as Uint8Array);
+    size += (piece as Uint8Array).length;
+    if (size > MAX_BYTES) throw new UsageError(`${filename} is larger than ${MAX_BYTES >> 20} MiB`, HINT);
+  }
   return Buffer.concat(pieces);
 }
 

@@ -23,7 +23,7 @@ export async function agentSockets(context: CommandContext, flags: AgentFlags): 
   const { socket, lab, node } = flags;
   if (lab === undefined) {
     if (node !== undefined) throw new UsageError('--node names a node of a lab', 'give --lab as well, or leave it out');
-    return [{ path: socket ?? DEFAULT_POLICY_SOCKET }];
+    return [{ path: socketPath(socket ?? DEFAULT_POLICY_SOCKET) }];
   }
   if (socket !== undefined) throw new UsageError('--socket and --lab exclude each other', 'leave out one of them');
   return await onOpenLab(context, { name: lab, stateRoot: flags.stateRoot }, (open) => {
@@ -54,6 +54,17 @@ export async function agentSocketNear(
   const [first] = await agentSockets(context, flags);
   if (first === undefined) throw new UsageError('the lab has no node', 'add one with "canalctl lab node add"');
   return first;
+}
+
+/** sun_path of unix(7) without its NUL. */
+const MAX_SOCKET_PATH = 107;
+
+function socketPath(path: string): string {
+  if (path !== '' && Buffer.byteLength(path) <= MAX_SOCKET_PATH) return path;
+  throw new UsageError(
+    `--socket: ${JSON.stringify(path.slice(0, 60))} is no path of a socket`,
+    `give one of 1 to ${MAX_SOCKET_PATH} bytes`,
+  );
 }
 
 function socketOf(lab: Lab, node: string): AgentSocket {

@@ -97,7 +97,8 @@ describe('a lab without policies', () => {
   });
 
   test('a port that a program there has is no verdict on the network', async () => {
-    const code = 'import socket as s; l=s.socket(); l.bind(("", 8080)); l.listen(); print(flush=True); input()';
+    const code =
+      'import sys, socket as s; l=s.socket(); l.bind(("", 8080)); l.listen(); print(flush=True); sys.stdin.read()';
     const server = Bun.spawn([BINARY, 'canalctl', 'lab', 'pod', 'exec', 'pod3', '--', 'python3', '-c', code], {
       env: ENV,
       stdin: 'pipe',

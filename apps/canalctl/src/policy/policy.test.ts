@@ -1,5 +1,6 @@
 /** `policy` and `flows` against an agent of the test's own, and against files. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -221,6 +222,8 @@ describe('policy explain', () => {
   test.each<[string, string[], RegExp]>([
     ['--node without --lab', ['--node', 'node1'], /--node names a node of a lab/],
     ['--lab and --socket', ['--lab', 'x', '--socket', '/x'], /exclude each other/],
+    ['a socket without a path', ['--socket', ''], /"" is no path of a socket/],
+    ['a socket with too long a path', ['--socket', `/${'a'.repeat(107)}`], /is no path of a socket/],
     ['-f and --socket', ['-f', 'x', '--socket', '/x'], /-f asks no agent/],
     ['an empty file', ['-f', '/dev/null'], /holds no object/],
   ])('%s is refused', async (_name, flags, text) => {
@@ -396,6 +399,19 @@ spec:
     const { exitCode, err } = await ask('shop/api', 'shop/db', '--port', '22', '-f', '/dev/zero');
     expect(exitCode).toBe(2);
     expect(err).toMatch(/\/dev\/zero is larger than 256 MiB\n/);
+  });
+
+  test('an interrupt is heard while nobody opens the other end of a pipe', async () => {
+    const pipe = join(directory, 'pipe');
+    Bun.spawnSync(['mkfifo', pipe]);
+    const signal = AbortSignal.timeout(100);
+    const { exitCode, out } = await run(
+      ['policy', 'explain', 'a/b', 'a/c', '--port', '1', '-f', pipe, '--exit-code'],
+      signal,
+    );
+    expect({ exitCode, out }).toEqual({ exitCode: 5, out: '' });
+    // Whoever waits for it goes.
+    await writeFile(pipe, '');
   });
 
   test('a pod that the files do not hold', async () => {

@@ -46,27 +46,31 @@ export function walkDocument(file: URL): { readonly commands: readonly string[] 
     });
   });
 
-  test.skipIf(UPDATE).each(steps.map((step) => [`line ${step.line}: ${step.command}`, step] as const))(
-    '%s',
-    async (_name, { command, output }) => {
-      if (output === undefined) {
-        await run(command, lab, directory);
-        return;
-      }
-      const wanted = comparable(output, lab);
-      const end = performance.now() + EFFECT_DEADLINE_MS;
-      let printed = await run(command, lab, directory);
-      while (comparable(printed, lab) !== wanted && isRepeatable(command) && performance.now() < end) {
-        await sleep(50);
-        printed = await run(command, lab, directory);
-      }
-      expect(comparable(printed, lab)).toBe(wanted);
-    },
-  );
+  if (UPDATE) rewrite();
+  else compare();
 
-  test.runIf(UPDATE)(
-    'is written anew',
-    async () => {
+  function compare(): void {
+    test.each(steps.map((step) => [`line ${step.line}: ${step.command}`, step] as const))(
+      '%s',
+      async (_name, { command, output }) => {
+        if (output === undefined) {
+          await run(command, lab, directory);
+          return;
+        }
+        const wanted = comparable(output, lab);
+        const end = performance.now() + EFFECT_DEADLINE_MS;
+        let printed = await run(command, lab, directory);
+        while (comparable(printed, lab) !== wanted && isRepeatable(command) && performance.now() < end) {
+          await sleep(50);
+          printed = await run(command, lab, directory);
+        }
+        expect(comparable(printed, lab)).toBe(wanted);
+      },
+    );
+  }
+
+  function rewrite(): void {
+    test('is written anew', async () => {
       const outputs: string[] = [];
       for (const { command, output } of steps) {
         const printed = await run(command, lab, directory);
@@ -75,9 +79,9 @@ export function walkDocument(file: URL): { readonly commands: readonly string[] 
         await sleep(1000);
       }
       writeFileSync(file, replaceOutputs(text, outputs));
-    },
-    300_000,
-  );
+    }, 300_000);
+  }
+
   return { commands: steps.map(({ command }) => command) };
 }
 
