@@ -41,6 +41,8 @@ const clock = createFakeClock();
 let stop: AbortController;
 let running: Promise<void>;
 let failures: number;
+/** Whether each judgement waited for packets in flight. */
+let waited: boolean[];
 /** What a judgement waits for. */
 let gate: Promise<unknown>;
 /** Time since the start of the test, and what was judged then. */
@@ -54,6 +56,7 @@ beforeEach(() => {
   failures = 0;
   gate = Promise.resolve();
   judged = [];
+  waited = [];
   told = [];
 });
 
@@ -65,11 +68,12 @@ afterEach(async () => {
 function create(strict = true): FlowCutter {
   const startMs = clock.nowMs();
   const kernel = {
-    async judgeFlows(addresses: ReadonlySet<Ip>, mayPass: (packet: RulePacket) => boolean) {
+    async judgeFlows(addresses: ReadonlySet<Ip>, mayPass: (packet: RulePacket) => boolean, tightened?: boolean) {
       const begunMs = clock.nowMs() - startMs;
       await gate;
       if (failures-- > 0) throw new Error('planned');
       allowed = mayPass;
+      waited.push(tightened ?? true);
       judged.push(`${begunMs}: ${[...addresses].map(formatIp).sort().join(' ')}`);
       return { seen: 0, cut: 0, mended: 0 };
     },
@@ -205,6 +209,29 @@ test('a pod that becomes known is only opened: that can wait', async () => {
   cutter.applied({ ...NOTHING, endpoints: [{ ...WEB, ingress: 'in-1' }] });
   await clock.advance(100);
   expect(judged.slice(1)).toEqual(['1150: 10.244.1.10', '2200: 10.244.1.10', '2850: 10.244.1.10']);
+});
+
+test('packets in flight are waited for when something was tightened or went, also after a failure, and else not', async () => {
+  const cutter = create();
+  const judge = async (delta: RuleDelta): Promise<boolean | undefined> => {
+    cutter.applied(delta);
+    await clock.advance(2_000);
+    return waited.at(-1);
+  };
+  // Of the time before nobody knows.
+  expect(await judge({ ...NOTHING, endpoints: [WEB] })).toBe(true);
+  expect(await judge({ ...NOTHING, endpoints: [OTHER] })).toBe(false);
+  expect(await judge(members({ added: '10.244.2.1' }))).toBe(false);
+  expect(await judge(members({ removed: '10.244.2.1' }))).toBe(true);
+  expect(await judge({ ...NOTHING, removedEndpoints: [OTHER] })).toBe(true);
+  expect(await judge({ ...NOTHING, endpoints: [OTHER] })).toBe(false);
+  expect(await judge({ ...NOTHING, endpoints: [{ ...OTHER, ingress: 'in-1' }] })).toBe(true);
+  failures = 1;
+  expect(await judge(members({ removed: '10.244.2.2' }))).toBe(true);
+  cutter.everything([]);
+  await clock.advance(1_000);
+  expect(waited).toHaveLength(9);
+  expect(waited.at(-1)).toBe(true);
 });
 
 describe('who waits for the flows of an earlier owner', () => {

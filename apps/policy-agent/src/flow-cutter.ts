@@ -31,8 +31,8 @@ const SOON_MS = 50;
 const QUIET_MS = 500;
 const LATEST_MS = 2_000;
 /**
- * From one judgement to the next. It holds up everything else for some 10 ms (it waits for packets in flight), and where
- * pods come and go all the time there is always something to judge; the second is kept.
+ * From one judgement to the next. Those after something was tightened hold up everything else for some 10 ms (they wait
+ * for packets in flight), and where pods come and go all the time there is always something to judge; the second is kept.
  */
 const PAUSE_MS = 500;
 const RETRY_MS = 500;
@@ -64,6 +64,8 @@ export class FlowCutter {
   /** The rest: when, and since when it waits. */
   #quietDueMs = Number.POSITIVE_INFINITY;
   #quietSinceMs = Number.POSITIVE_INFINITY;
+  /** Something may have been let through since the last judgement that is denied now. */
+  #tightened = true;
   /** Somebody waits for it. */
   #urgent = false;
   #pauseEndMs = 0;
@@ -104,6 +106,7 @@ export class FlowCutter {
       this.#inherited.clear();
       return;
     }
+    if (tightens || lost.length > 0) this.#tightened = true;
     const addresses = [...addressesOf(delta), ...lost];
     if (tightens) this.#concern(addresses, SOON_MS);
     else if (addresses.length > 0) this.#concernQuietly(addresses);
@@ -121,6 +124,7 @@ export class FlowCutter {
     for (const ip of [...gone, ...this.#leaving]) this.#gone.add(ip);
     this.#leaving.clear();
     for (const ip of owned) if (this.#wasAnothers(ip)) this.#inherit(ip);
+    this.#tightened = true;
     this.#concern([...owned, ...this.#gone], SOON_MS);
   }
 
@@ -187,6 +191,8 @@ export class FlowCutter {
     const addresses = this.#addresses;
     const gone = this.#gone;
     const inheritances = this.#inheritances;
+    const tightened = this.#tightened;
+    this.#tightened = false;
     this.#addresses = new Set();
     this.#gone = new Set();
     this.#goneBefore = gone;
@@ -200,6 +206,7 @@ export class FlowCutter {
         (packet) =>
           judge === undefined ||
           (!gone.has(packet.source) && !gone.has(packet.destination) && judge.judge(packet) === 'allowed'),
+        tightened,
       );
       for (const [ip, count] of this.#inherited) if (count <= inheritances) this.#inherited.delete(ip);
       this.#failures = 0;
@@ -214,6 +221,7 @@ export class FlowCutter {
       log.warn({ error }, 'flows could not be judged, trying again');
       if (++this.#failures >= FAILURES_TOLD) problems.update('flows', [notJudged(error)]);
       for (const ip of gone) if (!this.#inherited.has(ip)) this.#gone.add(ip);
+      this.#tightened ||= tightened;
       this.#concern(addresses, RETRY_MS);
       this.#retryMs = clock.nowMs() + RETRY_MS;
     }

@@ -43,9 +43,15 @@ export interface PolicyKernel {
   /**
    * Cuts the flows that `allowed` denies and mends those cut before that it allows now. Asked for flows that have one
    * of `addresses` at an end (all: of every local endpoint), by their first packet. One call at a time: `allowed` speaks
-   * for the rules that are in force when it is asked. Flows of the node itself are not asked about. Throws KernelError.
+   * for the rules that are in force when it is asked. Flows of the node itself are not asked about. `tightened` is
+   * false when the rules have only been loosened since the last call: then no packet that is under way can open a flow
+   * that is denied, and none is waited for. Throws KernelError.
    */
-  judgeFlows(addresses: ReadonlySet<Ip>, allowed: (packet: RulePacket) => boolean): Promise<FlowJudgement>;
+  judgeFlows(
+    addresses: ReadonlySet<Ip>,
+    allowed: (packet: RulePacket) => boolean,
+    tightened?: boolean,
+  ): Promise<FlowJudgement>;
 
   /** Verdicts as packets get them; ends when the signal aborts. Records that were lost are counted in `lost`. */
   verdicts(signal: AbortSignal): AsyncIterable<VerdictRecord>;

@@ -86,6 +86,18 @@ function printedMarks(): Record<string, number> {
 const judge = (allowed: (packet: RulePacket) => boolean, addresses = [CLIENT]) =>
   judgeFlows({ netns: netns.path }, new Set(addresses), allowed);
 
+test('packets in flight are waited for before rules that were tightened are judged by, and before nothing else', async () => {
+  let waits = 0;
+  barrier.meanwhile = () => waits++;
+  add({ port: 1 });
+  expect(await judgeFlows({ netns: netns.path, tightened: false }, new Set([CLIENT]), () => true)).toMatchObject({
+    seen: 1,
+  });
+  expect(waits).toBe(0);
+  expect(await judge(() => true)).toMatchObject({ seen: 1 });
+  expect(waits).toBe(1);
+});
+
 test('only the bit of cut flows changes, to and fro', async () => {
   add({ port: 1, mark: 0x4005 }, { port: 2, mark: 0xdfff_ffff }, { port: 3 });
   expect(await judge(() => false)).toEqual({ seen: 3, cut: 3, mended: 0 });

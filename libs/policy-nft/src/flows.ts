@@ -34,6 +34,8 @@ import { ownAddresses } from './own-addresses.ts';
 export interface JudgeFlowsOptions {
   /** Network namespace by path or open descriptor; the process's own when absent. */
   readonly netns?: NetnsRef | undefined;
+  /** As `PolicyKernel.judgeFlows` has it; default true. */
+  readonly tightened?: boolean;
 }
 
 /** How long other work may have to wait for us, in milliseconds. */
@@ -56,12 +58,12 @@ const FLIGHT_MS = 100;
  * mark (`CONNMARK --set-mark` without a mask). So marks are written once more when all those packets are gone.
  */
 export async function judgeFlows(
-  { netns }: JudgeFlowsOptions,
+  { netns, tightened = true }: JudgeFlowsOptions,
   addresses: ReadonlySet<Ip>,
   allowed: (packet: RulePacket) => boolean,
 ): Promise<FlowJudgement> {
   if (addresses.size === 0) return { seen: 0, cut: 0, mended: 0 };
-  await packetsInFlight();
+  if (tightened) await packetsInFlight();
   const isOwn = ownAddresses(netns);
   const mayPass = (packet: RulePacket): boolean =>
     // As the static rules have it: a pod may talk to itself, and the node to its pods.

@@ -136,10 +136,14 @@ class PolicyNftKernel implements PolicyKernel {
     }
   }
 
-  async judgeFlows(addresses: ReadonlySet<Ip>, allowed: (packet: RulePacket) => boolean): Promise<FlowJudgement> {
+  async judgeFlows(
+    addresses: ReadonlySet<Ip>,
+    allowed: (packet: RulePacket) => boolean,
+    tightened = true,
+  ): Promise<FlowJudgement> {
     this.#checkOpen();
     try {
-      return await judgeFlows({ netns: this.#netns }, addresses, allowed);
+      return await judgeFlows({ netns: this.#netns, tightened }, addresses, allowed);
     } catch (error) {
       throw policyKernelError('judge flows', error);
     }
