@@ -141,6 +141,10 @@ describe('a lab', () => {
       '192.168.77.12/24',
     );
     expect(run('node', 'exec', 'node9', '--', 'true')).toMatchObject({ exitCode: 3 });
+    expect(run('node', 'exec', 'node2', '--', 'no-such')).toMatchObject({
+      exitCode: 127,
+      stderr: '"no-such": command not found\n',
+    });
   });
 
   test('objects are applied, changed, shown and deleted', () => {

@@ -31,7 +31,11 @@ export async function execIn(context: LabContext, target: ExecTarget, command: r
   try {
     child = inNamespace(namespace, () => Bun.spawn([...command], { env, stdio: ['inherit', 'inherit', 'inherit'] }));
   } catch (error) {
-    if (error instanceof Error && Reflect.get(error, 'code') === 'ENOENT') return EXIT_NOT_FOUND;
+    if (error instanceof Error && Reflect.get(error, 'code') === 'ENOENT') {
+      // As a shell: the code alone could be the command's own.
+      process.stderr.write(`${JSON.stringify(program)}: command not found\n`);
+      return EXIT_NOT_FOUND;
+    }
     throw error;
   }
   // The terminal sends its signals to the command as well: it is for the command to end, and for us to wait.

@@ -47,7 +47,12 @@ spec: { podSelector: {}, policyTypes: [Ingress], ingress: ${ingress} }
 `;
 
 test.each<[string, string, string, RegExp]>([
-  ['a field that cannot be', policy('[{ ports: [{ port: 70000 }] }]'), 'invalid', /f\.yaml:7: .*70000.*nothing was/],
+  [
+    'a field that cannot be',
+    policy('[{ ports: [{ port: 70000 }] }]'),
+    'invalid',
+    /^f\.yaml:7: 422 .*70000.*nothing was/,
+  ],
   ['a misspelt field', policy('[{ form: [] }]'), 'invalid', /f\.yaml:7: .*form.*nothing was changed$/],
   ['a namespace that is not there', policy('[]', 'nowhere'), 'not-found', /f\.yaml:7: .*nowhere.*nothing was changed$/],
 ])('%s in the last object: the first is not applied either', async (_name, bad, code, message) => {

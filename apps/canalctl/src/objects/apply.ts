@@ -39,9 +39,9 @@ export async function checkWishes(store: Store, client: ApiClient, wishes: reado
       if (!(error instanceof StoreError)) throw error;
       // It is asked for again when its namespace is there.
       if (error.code === 'not-found' && made.has(wish.namespace ?? '')) continue;
-      throw new StoreError(error.code, `${wish.manifest.where}: ${error.message}; nothing was changed`, {
-        cause: error,
-      });
+      // What is said of the request, a trial, is nothing to the reader.
+      const why = error.message.replace(/^[A-Z]+ \/\S+: /, '');
+      throw new StoreError(error.code, `${wish.manifest.where}: ${why}; nothing was changed`, { cause: error });
     }
   }
 }
