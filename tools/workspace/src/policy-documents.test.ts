@@ -96,7 +96,11 @@ test('labels of the metrics', () => {
 });
 
 test('events', () => {
-  const names = found(agentSource, /(?:reason|event): '([A-Z]\w+)'/g);
+  const literal = found(agentSource, /(?:reason|event): '([A-Z]\w+)'/g);
+  const constants = found(agentSource, /event: ([A-Z_]{2,})\b/g).map((name) => {
+    return new RegExp(`const ${name} = '(\\w+)'`).exec(agentSource)?.[1] ?? name;
+  });
+  const names = [...new Set([...literal, ...constants])].sort();
   expect(names.length).toBeGreaterThan(5);
   expect([...rowsOf('Events')].sort()).toEqual(names);
 });
