@@ -1,5 +1,5 @@
 /** Blocks with exceptions as ranges of addresses: what several of them cover together is one list. */
-import { type Cidr, cidrLast, cidrOf, compareIp, familyBits, type Ip, ipAdd, ipFamily } from 'net-types';
+import { cidrLast, compareIp, type Ip, ipAdd, ipFamily } from 'net-types';
 import type { BlockPeer } from './allow-peer.ts';
 
 /** Inclusive; both ends of one family. */
@@ -39,16 +39,6 @@ export function isIn(ranges: readonly AddressRange[], ip: Ip): boolean {
   return false;
 }
 
-/** The fewest blocks that are the range, ascending. */
-export function* blocksOf({ first, last }: AddressRange): Iterable<Cidr> {
-  let block = widestBlock(first, last);
-  yield block;
-  while (cidrLast(block) !== last) {
-    block = widestBlock(ipAdd(cidrLast(block), 1) as Ip, last);
-    yield block;
-  }
-}
-
 /** What the block covers beside its exceptions, which are in order and apart. */
 function rangesOfBlock({ cidr, except }: BlockPeer): AddressRange[] {
   const ranges: AddressRange[] = [];
@@ -66,15 +56,4 @@ function isGap(last: Ip, first: Ip): boolean {
   if (ipFamily(last) !== ipFamily(first)) return true;
   const behind = ipAdd(last, 1);
   return behind !== undefined && compareIp(first, behind) > 0;
-}
-
-/** That begins at `first` and ends at `last` or before. */
-function widestBlock(first: Ip, last: Ip): Cidr {
-  let block = cidrOf(first, familyBits(ipFamily(first)));
-  while (block.prefixLen > 0) {
-    const wider = cidrOf(first, block.prefixLen - 1);
-    if (wider.ip !== first || compareIp(cidrLast(wider), last) > 0) break;
-    block = wider;
-  }
-  return block;
 }

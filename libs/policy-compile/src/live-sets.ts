@@ -1,7 +1,6 @@
 /** Sets of pods' addresses that are in the view, and which of them a change of an address concerns. */
 import type { MemberChange, SetId, SetMember } from '@canal/rules-ast';
 import type { Ip } from 'net-types';
-import { blocksOf } from './address-ranges.ts';
 import { LiveMembers } from './live-members.ts';
 import type { AddressFacts, PeerIndex } from './peer-index.ts';
 import type { PeerSelector } from './peer-selector.ts';
@@ -33,9 +32,7 @@ export class LiveSets {
 
   #add(id: SetId, content: SetContent, index: PeerIndex): void {
     if (content.kind === 'blocks') {
-      const members = content.ranges.flatMap((range) =>
-        Array.from(blocksOf(range), (cidr): SetMember => ({ kind: 'blocks', cidr })),
-      );
+      const members = content.ranges.map((range): SetMember => ({ kind: 'blocks', ...range }));
       this.#entries.set(id, { kind: 'blocks', id, members });
       return;
     }

@@ -1,8 +1,8 @@
 /** A RuleSet as nf_tables sets: one for each family, because a key has one length. */
 import type { RuleSet, SetId, SetMember } from '@canal/rules-ast';
 import { PROTOCOL_NUMBER } from '@canal/rules-ast';
-import { cidrRange, elementKey, intervalElements, type NftElement, portBytes } from 'netlink-ts';
-import { type Cidr, cidrFamily, ipFamily, type IpFamily, ipToBytes } from 'net-types';
+import { elementKey, intervalElements, type NftElement, portBytes } from 'netlink-ts';
+import { ipFamily, type IpFamily, ipToBytes } from 'net-types';
 import type { SetDefinition } from './table-image.ts';
 
 export const FAMILIES: readonly IpFamily[] = [4, 6];
@@ -45,9 +45,10 @@ function addressPortKey({ ip, protocol, port }: SetMember & { kind: 'address-por
 }
 
 function blockElements(family: IpFamily, members: Iterable<SetMember>): readonly NftElement[] {
-  const blocks: Cidr[] = [];
+  const ranges: { readonly first: Uint8Array; readonly last: Uint8Array }[] = [];
   for (const member of members) {
-    if (member.kind === 'blocks' && cidrFamily(member.cidr) === family) blocks.push(member.cidr);
+    if (member.kind !== 'blocks' || ipFamily(member.first) !== family) continue;
+    ranges.push({ first: ipToBytes(member.first), last: ipToBytes(member.last) });
   }
-  return intervalElements(blocks.map(cidrRange));
+  return intervalElements(ranges);
 }

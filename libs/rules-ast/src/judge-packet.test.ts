@@ -1,4 +1,4 @@
-import { type Cidr, type Ip, parseCidr, parseIp, parseInterfaceName, parseMac, unwrap } from 'net-types';
+import { type Cidr, cidrLast, type Ip, parseCidr, parseIp, parseInterfaceName, parseMac, unwrap } from 'net-types';
 import { expect, test } from 'vitest';
 import type {
   AllowRule,
@@ -16,7 +16,8 @@ import { PacketJudge, type PacketVerdict } from './judge-packet.ts';
 const ip = (text: string): Ip => unwrap(parseIp(text));
 const cidr = (text: string): Cidr => unwrap(parseCidr(text));
 const addresses = (...texts: string[]): SetMember[] => texts.map((text) => ({ kind: 'addresses', ip: ip(text) }));
-const blocks = (...texts: string[]): SetMember[] => texts.map((text) => ({ kind: 'blocks', cidr: cidr(text) }));
+const blocks = (...texts: string[]): SetMember[] =>
+  texts.map(cidr).map((block) => ({ kind: 'blocks', first: block.ip, last: cidrLast(block) }));
 
 function endpoint(key: string, texts: string[], chains: { ingress?: string; egress?: string } = {}): RuleEndpoint {
   return {

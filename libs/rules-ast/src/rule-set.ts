@@ -1,4 +1,4 @@
-import type { Cidr, Ip } from 'net-types';
+import type { Ip } from 'net-types';
 import type { RuleProtocol } from './rule-packet.ts';
 
 export type SetId = string;
@@ -16,5 +16,5 @@ export interface RuleSet {
 export type SetMember =
   | { readonly kind: 'addresses'; readonly ip: Ip }
   | { readonly kind: 'address-ports'; readonly ip: Ip; readonly protocol: RuleProtocol; readonly port: number }
-  /** Blocks of one set may overlap. They never change under a set's id. */
-  | { readonly kind: 'blocks'; readonly cidr: Cidr };
+  /** All addresses from the first to the last. Those of one set may overlap, and never change under its id. */
+  | { readonly kind: 'blocks'; readonly first: Ip; readonly last: Ip };

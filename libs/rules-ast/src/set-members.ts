@@ -1,15 +1,16 @@
-/** The members of one set, as a firewall keeps them: asked by hash, or by a few masks. */
-import { type Cidr, cidrOf, type Ip, ipFamily } from 'net-types';
+/** The members of one set, as a firewall keeps them. */
+import { compareIp, type Ip, ipFamily } from 'net-types';
 import { PROTOCOL_NUMBER } from './rule-packet.ts';
 import type { SetMember } from './rule-set.ts';
 import type { MemberChange } from './rule-view.ts';
+
+type Block = Pick<SetMember & { kind: 'blocks' }, 'first' | 'last'>;
 
 export class SetMembers {
   readonly #addresses = new Set<Ip>();
   /** Protocol and port in one number, by address. */
   readonly #ports = new Map<Ip, Set<number>>();
-  /** Network addresses by prefix length, one family each: blocks of one length are a hash table. */
-  readonly #blocks = { 4: new Map<number, Set<Ip>>(), 6: new Map<number, Set<Ip>>() };
+  readonly #blocks = new Map<string, Block>();
 
   constructor(members: Iterable<SetMember>) {
     for (const member of members) this.#add(member);
@@ -30,8 +31,8 @@ export class SetMembers {
   }
 
   covers(ip: Ip): boolean {
-    for (const [prefixLen, networks] of this.#blocks[ipFamily(ip)]) {
-      if (networks.has(cidrOf(ip, prefixLen).ip)) return true;
+    for (const { first, last } of this.#blocks.values()) {
+      if (ipFamily(ip) === ipFamily(first) && compareIp(first, ip) <= 0 && compareIp(ip, last) <= 0) return true;
     }
     return false;
   }
@@ -42,10 +43,10 @@ export class SetMembers {
         this.#addresses.add(member.ip);
         return;
       case 'address-ports':
-        entryOf(this.#ports, member.ip).add(portKey(PROTOCOL_NUMBER[member.protocol], member.port));
+        this.#portsOf(member.ip).add(portKey(PROTOCOL_NUMBER[member.protocol], member.port));
         return;
       case 'blocks':
-        entryOf(this.#networksOf(member.cidr), member.cidr.prefixLen).add(member.cidr.ip);
+        this.#blocks.set(blockKey(member), member);
     }
   }
 
@@ -61,12 +62,14 @@ export class SetMembers {
         return;
       }
       case 'blocks':
-        this.#networksOf(member.cidr).get(member.cidr.prefixLen)?.delete(member.cidr.ip);
+        this.#blocks.delete(blockKey(member));
     }
   }
 
-  #networksOf(cidr: Cidr): Map<number, Set<Ip>> {
-    return this.#blocks[ipFamily(cidr.ip)];
+  #portsOf(ip: Ip): Set<number> {
+    let ports = this.#ports.get(ip);
+    if (ports === undefined) this.#ports.set(ip, (ports = new Set()));
+    return ports;
   }
 }
 
@@ -74,10 +77,6 @@ function portKey(protocol: number, port: number): number {
   return protocol * 0x1_0000 + port;
 }
 
-function entryOf<K, V>(map: Map<K, Set<V>>, key: K): Set<V> {
-  const known = map.get(key);
-  if (known !== undefined) return known;
-  const made = new Set<V>();
-  map.set(key, made);
-  return made;
+function blockKey({ first, last }: Block): string {
+  return `${ipFamily(first)} ${first}-${last}`;
 }

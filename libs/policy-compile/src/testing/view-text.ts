@@ -1,6 +1,6 @@
 /** A view as text that people read and tests compare, and a copy of one that follows its deltas. */
 import type { AllowRule, RuleDelta, RuleEndpoint, RuleView, SetMember } from '@canal/rules-ast';
-import { formatCidr, formatIp } from 'net-types';
+import { cidrLast, cidrOf, familyBits, formatCidr, formatIp, type Ip, ipFamily } from 'net-types';
 import { portsText } from '../port-spans.ts';
 
 function memberText(member: SetMember): string {
@@ -10,8 +10,17 @@ function memberText(member: SetMember): string {
     case 'address-ports':
       return `${formatIp(member.ip)} ${member.protocol}:${member.port}`;
     case 'blocks':
-      return formatCidr(member.cidr);
+      return rangeText(member.first, member.last);
   }
+}
+
+/** As a block when it is one. */
+function rangeText(first: Ip, last: Ip): string {
+  for (let prefixLen = 0; prefixLen <= familyBits(ipFamily(first)); prefixLen++) {
+    const block = cidrOf(first, prefixLen);
+    if (block.ip === first && cidrLast(block) === last) return formatCidr(block);
+  }
+  return `${formatIp(first)}-${formatIp(last)}`;
 }
 
 /** Rules of a chain with what is in their sets in place of ids: `10.0.0.1,10.0.0.2 -> TCP:80`. In order. */

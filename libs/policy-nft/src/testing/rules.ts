@@ -11,7 +11,7 @@ import type {
   SetId,
   SetMember,
 } from '@canal/rules-ast';
-import { type Ip, parseCidr, parseInterfaceName, parseIp, parseMac, unwrap } from 'net-types';
+import { cidrLast, type Ip, parseCidr, parseInterfaceName, parseIp, parseMac, unwrap } from 'net-types';
 
 export const ip = (text: string): Ip => unwrap(parseIp(text));
 
@@ -64,7 +64,8 @@ export function addresses(id: SetId, ...members: string[]): readonly [RuleSet, r
 }
 
 export function blocks(id: SetId, ...members: string[]): readonly [RuleSet, readonly SetMember[]] {
-  return [{ id, kind: 'blocks' }, members.map((text) => ({ kind: 'blocks', cidr: unwrap(parseCidr(text)) }))];
+  const parsed = members.map((text) => unwrap(parseCidr(text)));
+  return [{ id, kind: 'blocks' }, parsed.map((block) => ({ kind: 'blocks', first: block.ip, last: cidrLast(block) }))];
 }
 
 export function addressPorts(
