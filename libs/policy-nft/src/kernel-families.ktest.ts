@@ -10,6 +10,7 @@ import {
   createProber,
   createTestNetns,
   NODE,
+  OTHER_NODE,
   OUTSIDE,
   type PodMode,
   type PolicyWorld,
@@ -226,6 +227,39 @@ describe('packets', () => {
     await kernel.resync(rules, { ...GUARD, allowSample: 0 });
     world.node.run(['conntrack', '-F']);
     expect(new Set(await prober.probe(questions(), 1000))).toEqual(new Set(['open']));
+    kernel.close();
+  });
+
+  test('without the guard a routed pod takes no address by ARP, and can make neighbours', async () => {
+    await setUp('routed');
+    const [a, b] = world.pods;
+    if (a === undefined || b === undefined) throw new Error('2');
+    const view = viewOf({ endpoints: [endpointOf(a), endpointOf(b)] });
+    /** What the pod says: that others' addresses are its own, as request and as reply. */
+    const claim = async (stranger: string): Promise<string[]> => {
+      const packets = [b.ip4, OTHER_NODE.ip4, stranger].flatMap((sender) =>
+        [1, 2].map((op) => {
+          const macs = { source: a.mac, senderMac: a.mac, destination: a.hostMac };
+          return { from: a.netns, device: 'eth0', arp: { ...macs, op, sender, target: NODE.ip4 } } as const;
+        }),
+      );
+      await prober.inject(packets, [], 50);
+      const shown = world.node.json(['ip', '-j', 'neigh', 'show', 'dev', a.hostInterface]) as { dst: string }[];
+      return shown.map(({ dst }) => dst);
+    };
+    const kernel = createPolicyKernel({ netns: world.node.path });
+    await kernel.resync(view, { ...GUARD, allowSample: 0 });
+    expect(await claim('10.244.1.77')).not.toContain('10.244.1.77');
+    await kernel.remove();
+    lacking.set(NFPROTO.ARP, 'not compiled in');
+    await kernel.resync(view, { ...GUARD, allowSample: 0 });
+    // What the problem tells of.
+    expect(await claim('10.244.1.78')).toContain('10.244.1.78');
+    const questions = (['tcp', 'udp'] as const).map((protocol) => {
+      return { from: world.node, source: NODE.ip4, target: b.ip4, protocol, port: protocol === 'tcp' ? 80 : 53 };
+    });
+    const outside = { from: b.netns, source: b.ip4, target: OUTSIDE.ip4, protocol: 'tcp', port: 80 } as const;
+    expect(await prober.probe([...questions, outside], 500)).toEqual(['open', 'open', 'open']);
     kernel.close();
   });
 
