@@ -1,0 +1,73 @@
+/** What the documents tell people to type is there: each command, and each of its options. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { expect, test } from 'vitest';
+import { createProgram } from './program.ts';
+
+const ROOT = resolve(import.meta.dirname, '../../..');
+const DOCUMENTS = [
+  'README.md',
+  ...readdirSync(join(ROOT, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join('docs', name)),
+];
+
+const program = createProgram({
+  terminal: { live: false, out: () => undefined, err: () => undefined },
+  signal: new AbortController().signal,
+  outcome: { exitCode: 0 },
+});
+
+/** Lines of blocks and pieces of code in the text, without what a shell or a reader makes of them. */
+function commandsIn(text: string): readonly string[] {
+  const lines = [...text.matchAll(/^(?:\$ )?(?:(?:dist\/)?canal )?canalctl ([^\n#|]*)/gm)];
+  const pieces = [...text.matchAll(/`(?:(?:dist\/)?canal )?canalctl ([^`|]*)`/g)];
+  const ofLab = [...text.matchAll(/npm run lab -- ([^\n#|`]*)/g)].map(([, words = '']) => `lab ${words}`);
+  return [...lines, ...pieces].map(([, words = '']) => words).concat(ofLab);
+}
+
+/** What of the words the program does not have. */
+function unknownIn(words: readonly string[]): readonly string[] {
+  let command: Command = program;
+  const unknown: string[] = [];
+  for (const word of words) {
+    if (word === '--' || word.includes('…')) break;
+    const child = command.commands.find((one) => one.name() === word);
+    if (child !== undefined) command = child;
+    else if (word.startsWith('-')) {
+      const [flag] = word.split('=');
+      const known = [...command.options.flatMap(({ long, short }) => [long, short]), '--help', '-h'];
+      if (!known.includes(flag)) unknown.push(word);
+    } else if (command.commands.length > 0 && /^[a-z-]+$/.test(word)) {
+      unknown.push(word);
+      break;
+    }
+  }
+  return unknown;
+}
+
+test.each([
+  ['lab upp --nodes 3', ['upp']],
+  ['policy explain a b --prot 80', ['--prot']],
+  ['policy explian a b', ['explian']],
+  ['lab pod exec pod1 -- ip -j route', []],
+  ['flows --denied --follow', []],
+])('%s: %j is not there', (line, unknown) => {
+  expect(unknownIn(line.split(' '))).toEqual(unknown);
+});
+
+test.each(DOCUMENTS)('%s', (document) => {
+  const text = readFileSync(join(ROOT, document), 'utf8');
+  for (const line of commandsIn(text)) {
+    expect([line, unknownIn(line.trim().split(/\s+/))]).toEqual([line, []]);
+  }
+});
+
+test('the documents have many', () => {
+  const all = DOCUMENTS.flatMap((document) => commandsIn(readFileSync(join(ROOT, document), 'utf8')));
+  expect(all.length).toBeGreaterThan(100);
+  for (const start of ['lab up', 'lab probe', 'policy explain', 'policy endpoints', 'flows', 'uninstall']) {
+    expect(all.some((line) => line.startsWith(start))).toBe(true);
+  }
+});
