@@ -115,7 +115,7 @@ export const POLICY_RULES: Readonly<Record<Direction, readonly RuleImage[]>> = {
 export const SELF_RULES: readonly RuleImage[] = [
   [...matchInterface('iifname', POD_INTERFACES), ACCEPT],
   [...isFromBridge(), ACCEPT],
-  // Kernels before 5.7 do not say here where a packet came from.
+  // Kernels before 5.5 do not say here where a packet came from.
   [...matchInterfaceIndex('iif', 0), ACCEPT],
 ];
 
