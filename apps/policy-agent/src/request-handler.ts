@@ -67,7 +67,7 @@ async function answerTo(
     case 'endpoints':
       return { ok: true, value: [...deps.engine.endpointStatuses()].map(endpointStatusMessage) };
     case 'policies':
-      return { ok: true, value: [...deps.engine.policyStatuses()].map(policyStatusMessage) };
+      return { ok: true, value: [...deps.engine.policyStatuses()] satisfies readonly PolicyStatusMessage[] };
     case 'explain':
       return explain(deps, request.question);
     case 'flows':
@@ -189,8 +189,4 @@ async function tellFlows(
 function endpointStatusMessage({ endpoint, state, ingress, egress }: EndpointStatus): EndpointStatusMessage {
   const { key, hostInterface, mode, addresses, pod } = endpoint;
   return { key, hostInterface, mode, addresses: addresses.map(formatIp), ...(pod && { pod }), state, ingress, egress };
-}
-
-function policyStatusMessage(status: PolicyStatusMessage): PolicyStatusMessage {
-  return status;
 }
