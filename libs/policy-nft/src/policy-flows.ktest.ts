@@ -169,12 +169,14 @@ describe.each(['ip4', 'ip6'] as const)('%s', (family) => {
       }
       const question = 'insert rule inet canal-policy judge ct mark and 0x20000000 == 0x20000000 goto cut';
       world.node.run(['nft', ...question.split(' ')]);
-      await waitFor('the flows to go on', async () => {
+      // TCP waits before it sends again, up to twice as long as it was cut.
+      const goOn = async (): Promise<boolean> => {
         const heard = await Promise.all(names.map((name) => talkers.hearFor(name, 200)));
         return heard.every(({ client, server }) => client > 0 && server > 0);
-      });
+      };
+      await waitFor('the flows to go on', goOn, 20_000);
     },
-    30_000,
+    40_000,
   );
 
   test('a flow of the pod to its node that was cut stays cut when the node speaks', async () => {
