@@ -8,7 +8,7 @@ import { CHAIN_LIMITS, chainCost, writtenCost } from './chain-limits.ts';
 import { compileRules } from './compile-rules.ts';
 import { createPolicyEngine } from './create-policy-engine.ts';
 import type { PolicyEngine } from './policy-engine.ts';
-import { blockOf, endpointOf, labelled, podOf, policyOf } from './testing/objects.ts';
+import { blockOf, endpointOf, labelled, podOf, podsWith, policyOf } from './testing/objects.ts';
 import { rulesText, viewText } from './testing/view-text.ts';
 
 const SUBJECT = podOf('a/subject', '10.0.0.1', { labels: { app: 'subject' } });
@@ -34,6 +34,9 @@ const addresses = (count: number): PolicyPeer[] =>
     cidr: cidrOf((0xac10_0000 + 2 * index) as Ipv4, 32),
     except: [],
   }));
+
+const selectors = (count: number): PolicyPeer[] =>
+  Array.from({ length: count }, (_, index) => podsWith({ app: `app-${index}` }));
 
 const ofSubject = (name: string, ingress: readonly PolicyRule[]): NetworkPolicy =>
   policyOf(name, { podSelector: labelled({ app: 'subject' }), ingress, egress: [rule('any')] });
@@ -69,6 +72,7 @@ const WIDE: readonly (readonly [string, readonly NetworkPolicy[], RegExp])[] = [
     ),
     /16386 comparisons/,
   ],
+  ['selectors', [ofSubject('a/p', [rule(selectors(CHAIN_LIMITS.selectors + 1))])], /16385 selectors of pods/],
   ['blocks', [ofSubject('a/p', [rule(addresses(CHAIN_LIMITS.ranges + 1))])], /32769 ranges/],
 ];
 
@@ -130,6 +134,8 @@ test('as much as a chain may hold is in force', () => {
   expect([rulesOf(ports)?.length, ports.tooLargeEndpoints]).toEqual([1, 0]);
   const blocks = engineWith(ofSubject('a/p', [rule(addresses(CHAIN_LIMITS.ranges))]));
   expect([rulesOf(blocks)?.length, blocks.tooLargeEndpoints]).toEqual([1, 0]);
+  const pods = engineWith(ofSubject('a/p', [rule(selectors(CHAIN_LIMITS.selectors))]));
+  expect([rulesOf(pods)?.length, pods.tooLargeEndpoints]).toEqual([1, 0]);
 });
 
 test('blocks with exceptions and equal ports are one rule, however many', () => {
@@ -162,6 +168,7 @@ test('rules are never more than what is written', () => {
         rules += compiled.rules.length;
         const [is, most] = [chainCost(compiled.rules), writtenCost(policies, direction, subject)];
         expect(is.ranges).toBeLessThanOrEqual(most.ranges);
+        expect(is.selectors).toBeLessThanOrEqual(most.selectors);
         if (flattenAbove === 0) expect(is.comparisons).toBeLessThanOrEqual(most.comparisons);
       }
     }

@@ -1,7 +1,9 @@
 /** What one chain may cost, however many policies come together at a pod. Beyond it the pod is let nothing through. */
 import type { NetworkPolicy, PolicyPod, PolicyProblem } from '@canal/model';
 import type { Direction } from '@canal/rules-ast';
+import type { PodPeer } from './allow-peer.ts';
 import type { CompiledRule } from './compile-rules.ts';
+import { podPeersOf } from './set-content.ts';
 
 export interface ChainCost {
   /**
@@ -11,25 +13,32 @@ export interface ChainCost {
   readonly comparisons: number;
   /** Of addresses, in all blocks: in nf_tables two elements each, of an interval set that one transaction fills. */
   readonly ranges: number;
+  /** Of pods, each once: each is asked about pods whose labels nobody had before, 20 ns at the worst. */
+  readonly selectors: number;
 }
 
-export const CHAIN_LIMITS: ChainCost = { comparisons: 16_384, ranges: 32_768 };
+export const CHAIN_LIMITS: ChainCost = { comparisons: 16_384, ranges: 32_768, selectors: 16_384 };
+
+const KINDS = ['comparisons', 'ranges', 'selectors'] as const satisfies readonly (keyof ChainCost)[];
 
 const FAMILIES = 2;
 
 export function chainCost(rules: readonly CompiledRule[]): ChainCost {
   let comparisons = 0;
   let ranges = 0;
+  const selectors = new Set<PodPeer>();
   for (const { peer, ports } of rules) {
     const perFamily = ports === 'any' ? 1 : ports.reduce((sum, match) => sum + Math.max(1, match.ranges.length), 0);
     comparisons += perFamily * (peer.type === 'any' ? 1 : FAMILIES);
-    if (peer.type === 'set' && peer.content.kind === 'blocks') ranges += peer.content.ranges.length;
+    if (peer.type === 'any') continue;
+    if (peer.content.kind === 'blocks') ranges += peer.content.ranges.length;
+    else for (const selector of podPeersOf(peer.content)) selectors.add(selector);
   }
-  return { comparisons, ranges };
+  return { comparisons, ranges, selectors: selectors.size };
 }
 
-export function isWithinLimits({ comparisons, ranges }: ChainCost): boolean {
-  return comparisons <= CHAIN_LIMITS.comparisons && ranges <= CHAIN_LIMITS.ranges;
+export function isWithinLimits(cost: ChainCost): boolean {
+  return KINDS.every((kind) => cost[kind] <= CHAIN_LIMITS[kind]);
 }
 
 /**
@@ -42,21 +51,29 @@ export function writtenCost(policies: Iterable<NetworkPolicy>, direction: Direct
   // The one rule for ports by name, of egress.
   let comparisons = FAMILIES;
   let ranges = 0;
+  let selectors = 0;
   for (const policy of policies) {
     for (const { peers, ports } of policy[direction] ?? []) {
       comparisons += perPort * (ports === 'any' ? 1 : Math.max(1, ports.length));
-      for (const peer of peers === 'any' ? [] : peers) if (peer.type === 'block') ranges += 1 + peer.except.length;
+      for (const peer of peers === 'any' ? [] : peers) {
+        if (peer.type === 'block') ranges += 1 + peer.except.length;
+        else selectors++;
+      }
     }
   }
-  return { comparisons, ranges };
+  return { comparisons, ranges, selectors };
 }
 
+const WORDS: Readonly<Record<keyof ChainCost, string>> = {
+  comparisons: 'comparisons of ports and addresses a packet',
+  ranges: 'ranges of addresses',
+  selectors: 'selectors of pods',
+};
+
 /** What is too much of it: `20000 comparisons of ports and addresses a packet, of 16384 at most`. */
-export function excessWords({ comparisons, ranges }: ChainCost): string {
-  const { comparisons: most, ranges: mostRanges } = CHAIN_LIMITS;
-  return comparisons > most
-    ? `${comparisons} comparisons of ports and addresses a packet, of ${most} at most`
-    : `${ranges} ranges of addresses, of ${mostRanges} at most`;
+export function excessWords(cost: ChainCost): string {
+  const excesses = KINDS.filter((kind) => cost[kind] > CHAIN_LIMITS[kind]);
+  return excesses.map((kind) => `${cost[kind]} ${WORDS[kind]}, of ${CHAIN_LIMITS[kind]} at most`).join('; ');
 }
 
 /** `costs`: of the chains of this node's pods that are shut on account of it. */
@@ -64,7 +81,7 @@ export function tooManyRules(direction: Direction, costs: readonly ChainCost[]):
   const [first] = costs;
   if (first === undefined) return [];
   const message =
-    `all policies of the same pods are together ${excessWords(first)}: expected fewer or merged ports and blocks; ` +
+    `all policies of the same pods are together ${excessWords(first)}: expected fewer ports, blocks or selectors, or wider ones; ` +
     `${costs.length} pods of this node are isolated, and no policy allows them any ${direction}`;
   return [{ code: 'TooManyRules', field: `spec.${direction}`, message }];
 }

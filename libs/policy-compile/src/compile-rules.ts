@@ -28,7 +28,7 @@ const MOST_PER_POD = { named: 1024, anybody: 8 } as const;
 /** `flattenAbove`: see PolicyEngineOptions. */
 export function compileRules(list: AllowList, flattenAbove: number): CompiledChain {
   const others = [...anyPeerRules(list), ...blockRules(list)];
-  let cost: ChainCost = { comparisons: 0, ranges: 0 };
+  let cost = chainCost([]);
   for (const [overPods, most] of [
     [peerRules, flattenAbove],
     [portsRules, flattenAbove],
