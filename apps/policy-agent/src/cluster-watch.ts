@@ -1,13 +1,15 @@
 /** The four streams of the API server into their consumers; one stream a kind, of the fields that policy uses alone. */
 import type { StreamStatusMessage } from '@canal/agent-protocol';
 import type { Logger } from '@canal/runtime-port';
-import type { Parse, ResourceType, Store } from '@canal/store-port';
+import type { FieldTree, Parse, ResourceType, Store } from '@canal/store-port';
 import type { AgentMetrics } from './agent-metrics.ts';
 
 /** Where the objects of one kind go. */
 export interface StreamConsumer<T> {
   readonly type: ResourceType;
   readonly parse: Parse<T>;
+  /** All that `parse` reads, for a kind of which there are many. Default: everything. */
+  readonly fields?: FieldTree;
   put(value: T, key: string, resourceVersion: string): void;
   /** An object that cannot be read at all: what depends on it closes. */
   refuse(key: string, error: string): void;
@@ -83,7 +85,8 @@ export class ClusterWatch {
   async #follow<T>(stream: Stream, consumer: StreamConsumer<T>, signal: AbortSignal): Promise<void> {
     const { store, onChange } = this.#deps;
     const { kind } = stream;
-    for await (const event of store.watch(consumer.type, consumer.parse, {}, signal)) {
+    const options = consumer.fields === undefined ? {} : { fields: consumer.fields };
+    for await (const event of store.watch(consumer.type, consumer.parse, options, signal)) {
       switch (event.type) {
         case 'connection':
           this.#connection(stream, event.connected, event.error);

@@ -2,7 +2,7 @@
  * Pods of this node by name, so that an endpoint that the plugin announces is judged at once. The plugin is often ahead
  * of the watch: then the pod is fetched.
  */
-import { parsePolicyPod } from '@canal/api-schema';
+import { parsePolicyPod, POLICY_POD_FIELDS } from '@canal/api-schema';
 import type { PolicyEndpoint, PolicyPod } from '@canal/model';
 import type { PolicyEngine } from '@canal/policy-compile';
 import type { Clock, Logger } from '@canal/runtime-port';
@@ -46,6 +46,7 @@ interface Meanwhile {
 export class LocalPods implements StreamConsumer<PolicyPod> {
   readonly type = PODS;
   readonly parse = (object: KubeObject): Parsed<PolicyPod> => parsePolicyPod(object);
+  readonly fields = POLICY_POD_FIELDS;
   readonly #deps: LocalPodsDeps;
   /** Uids by `namespace/name`. */
   readonly #uids = new Map<string, string>();

@@ -11,7 +11,7 @@ export {
   renderWithdrawnAnnotations,
 } from './own-annotations.ts';
 export { type ParsedPeer, parsePeer } from './peer.ts';
-export { parsePolicyNamespace, parsePolicyPod } from './policy-pod.ts';
+export { parsePolicyNamespace, parsePolicyPod, POLICY_POD_FIELDS } from './policy-pod.ts';
 export { formatVtep, parseVtep, type Vtep } from './vtep.ts';
 export {
   parseUninstallReport,

@@ -14,6 +14,25 @@ const NO_LABELS: Labels = Object.freeze({});
 const NO_ADDRESSES: readonly Ip[] = Object.freeze([]);
 const NO_PORTS: readonly NamedPort[] = Object.freeze([]);
 
+/** All that `parsePolicyPod` reads. */
+export const POLICY_POD_FIELDS = {
+  metadata: {
+    name: true,
+    namespace: true,
+    uid: true,
+    labels: true,
+    annotations: { 'kubernetes.io/config.mirror': true },
+    creationTimestamp: true,
+  },
+  spec: {
+    nodeName: true,
+    hostNetwork: true,
+    containers: { ports: { name: true, containerPort: true, protocol: true } },
+    initContainers: { ports: { name: true, containerPort: true, protocol: true } },
+  },
+  status: { phase: true, podIP: true, podIPs: { ip: true } },
+} as const;
+
 /**
  * The pod, or one sentence with what makes it unreadable: name, namespace, labels or hostNetwork, without which nobody
  * knows what policy says of it. An address or a port that cannot be read is left out: then nothing is allowed for it.

@@ -1,9 +1,11 @@
 import {
+  type FieldTree,
+  type KubeObject,
   NAMESPACES,
   NODES,
-  type KubeObject,
   type Parsed,
   PODS,
+  SERVICE_ACCOUNTS,
   type Store,
   StoreError,
   type StoreEvent,
@@ -203,7 +205,83 @@ function describeWatch(started: () => StoreSubject): void {
       await follower.shows({ [`${PREFIX}a`]: 'readable' });
       await follower.stop();
     });
+
+    test('with fields, tells what these hold, from the list and from the watch', async () => {
+      const { store } = started();
+      const namespace = `${PREFIX}${String(Date.now())}`;
+      await store.create(NAMESPACES, { metadata: { name: namespace } });
+      await store.create(SERVICE_ACCOUNTS, { metadata: { name: 'default', namespace } });
+      await store.create(PODS, pod(namespace, 'listed', { hostNetwork: true }));
+      const stop = new AbortController();
+      const told = new Map<string, unknown>();
+      const following = (async () => {
+        const parse = (object: KubeObject): Parsed<unknown> => ({ ok: true, value: only(POD_FIELDS, object) });
+        for await (const event of store.watch(PODS, parse, { namespace, fields: POD_FIELDS }, stop.signal)) {
+          if (event.type === 'put') told.set(event.key, event.parsed.ok && event.parsed.value);
+          if (event.type === 'delete') told.delete(event.key);
+        }
+      })();
+      const agrees = async (names: readonly string[]): Promise<void> => {
+        const objects = await store.list(PODS, { namespace });
+        expect(objects.map(({ metadata }) => metadata.name)).toEqual(names);
+        const wanted = objects.map((object) => [`${namespace}/${object.metadata.name}`, only(POD_FIELDS, object)]);
+        await eventually(() => Promise.resolve(JSON.stringify([...told].sort())), JSON.stringify(wanted));
+      };
+      await agrees(['listed']);
+      expect(told.get(`${namespace}/listed`)).toMatchObject({
+        metadata: { labels: { app: 'listed', empty: '' }, annotations: { kept: 'yes' } },
+        spec: { hostNetwork: true, containers: [{ ports: [{ name: 'http', containerPort: 80, protocol: 'TCP' }] }] },
+      });
+      await store.create(PODS, pod(namespace, 'watched', {}));
+      const status = { phase: 'Running', podIP: '10.1.2.3', podIPs: [{ ip: '10.1.2.3' }, { ip: 'fd00::3' }] };
+      await store.mergePatch(PODS, 'watched', { status }, { namespace, subresource: 'status' });
+      await store.mergePatch(PODS, 'listed', { metadata: { labels: { app: null } } }, { namespace });
+      await agrees(['listed', 'watched']);
+      for (const name of ['listed', 'watched']) await store.delete(PODS, name, namespace);
+      await agrees([]);
+      stop.abort();
+      await following;
+      await store.delete(NAMESPACES, namespace);
+    });
   });
+}
+
+const POD_FIELDS = {
+  metadata: { uid: true, creationTimestamp: true, labels: true, annotations: { kept: true } },
+  spec: {
+    nodeName: true,
+    hostNetwork: true,
+    containers: { ports: { name: true, containerPort: true, protocol: true } },
+    initContainers: { ports: { name: true } },
+  },
+  status: { phase: true, podIP: true, podIPs: { ip: true } },
+} as const;
+
+/** On a node that does not exist, and without grace: it goes when it is told to. */
+function pod(namespace: string, name: string, spec: object): KubeObject {
+  return {
+    metadata: { name, namespace, labels: { app: name, empty: '' }, annotations: { kept: 'yes', left: 'out' } },
+    spec: {
+      nodeName: `${PREFIX}nowhere`,
+      terminationGracePeriodSeconds: 0,
+      containers: [{ name: 'c', image: 'i', ports: [{ name: 'http', containerPort: 80, protocol: 'TCP' }] }],
+      initContainers: [{ name: 'i', image: 'i' }],
+      ...spec,
+    },
+  };
+}
+
+/** These fields, without those that say nothing: servers write `false` and empty lists, or leave them out. */
+function only(fields: FieldTree, value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((item) => only(fields, item));
+  const object = value as Record<string, unknown>;
+  return Object.fromEntries(
+    Object.entries(fields).flatMap(([name, tree]) => {
+      const inner = object[name];
+      if (inner === undefined || inner === false) return [];
+      return [[name, tree === true ? inner : only(tree, inner)] as const];
+    }),
+  );
 }
 
 function describeFaults(started: () => StoreSubject): void {

@@ -12,17 +12,24 @@ import {
 import type { KubeConnection } from './connection.ts';
 import { readLines } from './json-lines.ts';
 import { ListDecoder } from './list-decoder.ts';
+import { shapeOf } from './protobuf/kubernetes-shapes.ts';
+import type { MessageShape } from './protobuf/message.ts';
+import { readProtobufFrames, readWatchEvent } from './protobuf/protobuf-frames.ts';
+import { ProtobufListDecoder } from './protobuf/protobuf-list.ts';
 import { resourcePath, send, withQuery } from './request.ts';
 
 /** Lists and watches one resource of an API server: the transport below the reflector. */
 export function createKubeListWatch(connection: KubeConnection, type: ResourceType, options: WatchOptions): ListWatch {
   const path = resourcePath(type, options.namespace);
   const selectors = { labelSelector: options.labelSelector, fieldSelector: options.fieldSelector };
+  const shape = options.fields && shapeOf(type, options.fields);
+  // A server that does not write it, as for custom resources, answers in JSON.
+  const accept = shape && `${PROTOBUF}, application/json`;
   return {
     async listPage(request, onObject, signal) {
       const query = { ...selectors, limit: request.limit?.toString(), continue: request.continueToken };
-      const response = await send(connection, { method: 'GET', path: withQuery(path, query) }, signal);
-      return await readListPage(response, type, onObject);
+      const response = await send(connection, { method: 'GET', path: withQuery(path, query), accept }, signal);
+      return await readListPage(response, type, onObject, shape);
     },
     async watch(request, signal) {
       const query = {
@@ -32,8 +39,8 @@ export function createKubeListWatch(connection: KubeConnection, type: ResourceTy
         resourceVersion: request.resourceVersion,
         timeoutSeconds: String(request.timeoutSeconds),
       };
-      const response = await send(connection, { method: 'GET', path: withQuery(path, query) }, signal);
-      return readFrames(response);
+      const response = await send(connection, { method: 'GET', path: withQuery(path, query), accept }, signal);
+      return shape !== undefined && isProtobuf(response) ? readProtobuf(response, shape) : readFrames(response);
     },
   };
 }
@@ -43,21 +50,25 @@ export async function readListPage(
   response: Response,
   type: ResourceType,
   onObject: (object: KubeObject) => void,
+  shape?: MessageShape,
 ): Promise<ListPage> {
   const apiVersion = type.group === '' ? type.version : `${type.group}/${type.version}`;
-  const decoder = new ListDecoder((item) => {
+  const onItem = (item: unknown): void => {
     if (!isKubeObject(item))
       throw new StoreError('invalid', `list of ${type.plural} holds an item without metadata.name`);
     onObject({ ...item, apiVersion, kind: type.kind });
-  }, MAX_OBJECT_BYTES);
+  };
+  const decoder =
+    shape !== undefined && isProtobuf(response)
+      ? new ProtobufListDecoder(shape, onItem, MAX_OBJECT_BYTES)
+      : new ListDecoder(onItem, MAX_OBJECT_BYTES);
   let bytes = 0;
   for await (const chunk of bytesOf(response)) {
     bytes += chunk.length;
     decoder.push(chunk);
   }
-  const frame = decoder.finish();
+  const metadata = member(decoder.finish(), 'metadata');
   collectGarbageOf(bytes);
-  const metadata = member(frame, 'metadata');
   const resourceVersion = member(metadata, 'resourceVersion');
   const continueToken = member(metadata, 'continue');
   if (typeof resourceVersion !== 'string' || resourceVersion === '') {
@@ -76,11 +87,28 @@ async function* readFrames(response: Response): AsyncGenerator<WatchFrame, void>
   }
 }
 
+async function* readProtobuf(response: Response, shape: MessageShape): AsyncGenerator<WatchFrame, void> {
+  for await (const bytes of readProtobufFrames(bytesOf(response), MAX_OBJECT_BYTES)) {
+    const { type, object } = readWatchEvent(bytes, shape);
+    const frame = frameOf(type, object);
+    if (frame !== undefined) yield frame;
+  }
+}
+
+function isProtobuf(response: Response): boolean {
+  return response.headers.get('Content-Type')?.startsWith(PROTOBUF) ?? false;
+}
+
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+
 /** One watch line; undefined for event types that newer servers may add. */
 export function decodeFrame(line: string): WatchFrame | undefined {
   const event = parseLine(line);
-  const object = member(event, 'object');
-  switch (member(event, 'type')) {
+  return frameOf(member(event, 'type'), member(event, 'object'));
+}
+
+function frameOf(type: unknown, object: unknown): WatchFrame | undefined {
+  switch (type) {
     case 'ADDED':
     case 'MODIFIED':
       return { type: 'put', object: requireObject(object) };

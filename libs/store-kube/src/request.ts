@@ -10,7 +10,7 @@ export interface KubeRequest {
   readonly body?: unknown;
   readonly contentType?: string;
   /** Media types wanted, when not plain JSON: a `Table`, for instance. */
-  readonly accept?: string;
+  readonly accept?: string | undefined;
 }
 
 /** Sends and checks the status; the caller reads the body. */

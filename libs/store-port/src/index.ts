@@ -17,6 +17,7 @@ export {
   SERVICES,
 } from './resources.ts';
 export type {
+  FieldTree,
   KubeObject,
   ObjectMeta,
   Parse,

@@ -54,6 +54,16 @@ export interface WatchOptions {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** All that the parse reads: a store may leave out the rest of each object. Default: everything. */
+  readonly fields?: FieldTree;
+}
+
+/**
+ * Fields of an object by their JSON names; `true` is a field with all that is in it. Lists are passed through:
+ * `{spec: {containers: {ports: true}}}` are the ports of each container.
+ */
+export interface FieldTree {
+  readonly [field: string]: true | FieldTree;
 }
 
 export interface Store {
