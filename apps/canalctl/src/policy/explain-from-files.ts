@@ -11,7 +11,7 @@ import {
 import type { NetworkPolicy, PolicyNamespace, PolicyPod } from '@canal/model';
 import { createPolicyEngine, type Explanation, type FlowQuestion } from '@canal/policy-compile';
 import { type Ip, ipAdd, parseInterfaceName, parseIp, parseMac, type Result, unwrap } from 'net-types';
-import { isJsonObject } from '../objects/json-object.ts';
+import { isJsonObject, textAt } from '../objects/json-object.ts';
 import type { Manifest } from '../objects/manifest.ts';
 import { printableLine } from '../printable.ts';
 import { UsageError } from '../report-error.ts';
@@ -50,8 +50,14 @@ export function explainFromFiles(
   for (const policy of objects.policies) engine.putPolicy(policy);
 
   const subject = pods.find((pod) => isEnd(pod, question.destination));
-  const { own, others } = nodeAddresses(objects.nodes, subject?.node);
+  const { own, assumed, others } = nodeAddresses(objects.nodes, subject?.node);
   engine.setNodeAddresses(own, others);
+  const source = parseIp(question.source);
+  if (subject !== undefined && source.ok && assumed.includes(source.value)) {
+    notes.push(
+      `${question.source} is taken for an address of ${printableLine(subject.node)}: of its tunnel, or of its bridge`,
+    );
+  }
   if (subject !== undefined && !subject.hostNetwork && !subject.completed && subject.addresses.length > 0) {
     engine.putEndpoint({
       key: 'from-files',
@@ -128,24 +134,27 @@ function parsed<T>({ where }: Manifest, result: Result<T, string>): T {
 function inNamespace({ object, namespace, kind, name }: Manifest, defaultNamespace: string): unknown {
   const metadata = isJsonObject(object['metadata']) ? object['metadata'] : {};
   const own = namespace ?? defaultNamespace;
-  return { ...object, metadata: { uid: `${kind}/${own}/${name}`, ...metadata, namespace: own } };
+  const uid = textAt(metadata, 'uid') || `${kind}/${own}/${name}`;
+  return { ...object, metadata: { ...metadata, uid, namespace: own } };
 }
 
-/** Of the destination's node, which judges what comes to it and lets its own pass, and of all others. */
-function nodeAddresses(
-  nodes: Objects['nodes'],
-  ownName: string | undefined,
-): { readonly own: readonly Ip[]; readonly others: readonly Ip[] } {
-  const allOf = ({ addresses, tunnelAddresses }: NodeAddressRecord): readonly Ip[] => [
-    ...addresses,
-    ...tunnelAddresses,
-  ];
-  const own = nodes
-    .filter(({ name }) => name === ownName)
-    // On a bridge the node speaks to its pods from the second address of each block, which no pod ever gets.
-    .flatMap((node) => [...allOf(node), ...node.tunnelAddresses.flatMap((first) => ipAdd(first, 1) ?? [])]);
-  const others = nodes.filter(({ name }) => name !== ownName).flatMap(allOf);
-  return { own, others: others.filter((ip) => !own.includes(ip)) };
+interface NodeAddressSets {
+  /** Of the destination's node, which judges what comes to it and lets its own pass. */
+  readonly own: readonly Ip[];
+  /** Of these, what its devices have or not: the files do not tell. */
+  readonly assumed: readonly Ip[];
+  readonly others: readonly Ip[];
+}
+
+function nodeAddresses(nodes: Objects['nodes'], ownName: string | undefined): NodeAddressSets {
+  const [isOwn, isOther] = [nodes.filter(({ name }) => name === ownName), nodes.filter(({ name }) => name !== ownName)];
+  // On a bridge the node speaks to its pods from the second address of each block. No pod ever gets either.
+  const assumed = isOwn
+    .flatMap(({ tunnelAddresses }) => tunnelAddresses)
+    .flatMap((first) => [first, ipAdd(first, 1) ?? first]);
+  const own = [...isOwn.flatMap(({ addresses }) => addresses), ...assumed];
+  const others = isOther.flatMap(({ addresses, tunnelAddresses }) => [...addresses, ...tunnelAddresses]);
+  return { own, assumed, others: others.filter((ip) => !own.includes(ip)) };
 }
 
 /** A pod that nobody has run yet has none, and is asked about all the same. */

@@ -255,7 +255,7 @@ items:
   - { apiVersion: v1, kind: Pod, metadata: { name: api, namespace: shop, labels: { app: api } }, spec: { nodeName: n1 } }
   - apiVersion: v1
     kind: Pod
-    metadata: { name: db, namespace: shop, labels: { app: db } }
+    metadata: { name: db, namespace: shop, labels: { app: db }, uid: '' }
     spec: { nodeName: n1, containers: [{ name: c, ports: [{ name: sql, containerPort: 5432 }] }] }
   - apiVersion: v1
     kind: Node
@@ -295,8 +295,10 @@ items:
     ['the address that it has published', '203.0.113.2', 'host', 'deny'],
     ['nobody that is known', '203.0.113.3', 'outside', 'deny'],
   ])('%s: %s is %s', async (_name, source, kind, verdict) => {
-    const { out } = await ask(source, 'shop/db', '--port', '22', '-o', 'json');
+    const { out, err } = await ask(source, 'shop/db', '--port', '22', '-o', 'json');
     expect(JSON.parse(out)).toMatchObject({ source: { address: source, kind }, verdict });
+    // Whether a device has it, the files do not tell.
+    expect(err.includes(`${source} is taken for an address of n1`)).toBe(source.startsWith('10.1.0.'));
   });
 
   test.each(['0', '65536', '-1', '080', '1.5', '', 'Abc', '9999999999', 'abc', '1e3'])(
