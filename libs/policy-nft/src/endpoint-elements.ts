@@ -13,9 +13,11 @@ export interface SetElement {
 }
 
 export function endpointElements(endpoint: RuleEndpoint, { arp, bridge }: KernelFamilies): SetElement[] {
-  if (endpoint.mode === 'bridge') return bridge ? [...bridgeGuard(endpoint), ...judged(endpoint)] : isolated(endpoint);
-  const guard = routedGuard(endpoint).filter(({ family }) => arp || family !== NFPROTO.ARP);
-  return [...guard, ...judged(endpoint)];
+  if (endpoint.mode === 'bridge' && !bridge) return isolated(endpoint);
+  const guard = endpoint.mode === 'routed' ? routedGuard(endpoint) : bridgeGuard(endpoint);
+  return [...guard, ...judged(endpoint)].filter(({ family }) => {
+    return family === NFPROTO.ARP ? arp : family !== NFPROTO.BRIDGE || bridge;
+  });
 }
 
 function routedGuard({ hostInterface, addresses }: RuleEndpoint): SetElement[] {
@@ -40,8 +42,7 @@ function bridgeGuard({ hostInterface, mac, addresses }: RuleEndpoint): SetElemen
     // The node sends to a pod by its port itself, past the bridge; judge asks whether it is the pod's.
     ...addresses.flatMap((address) => {
       const owner = { set: `owners${ipFamily(address)}`, element: { key: elementKey(link, ipToBytes(address)) } };
-      const local = { family, set: `local${ipFamily(address)}`, element: { key: ipToBytes(address) } };
-      return [local, ...[family, NFPROTO.INET].map((each) => ({ family: each, ...owner }))];
+      return [family, NFPROTO.INET].map((each) => ({ family: each, ...owner }));
     }),
   ];
 }
@@ -68,6 +69,8 @@ function judged(endpoint: RuleEndpoint): SetElement[] {
     const family = ipFamily(address);
     const key = ipToBytes(address);
     add(`local${family}`, { key });
+    // Of routed pods too: whatever else is on the bridge must not bring their addresses.
+    elements.push({ family: NFPROTO.BRIDGE, set: `local${family}`, element: { key } });
     for (const direction of DIRECTIONS) {
       const chain = endpoint[direction];
       if (chain === undefined) continue;

@@ -6,6 +6,7 @@ import {
   createTestNetns,
   type Injection,
   OUTSIDE,
+  type PodMode,
   type PolicyWorld,
   type Prober,
   REMOTE_POD,
@@ -57,17 +58,18 @@ afterEach(async () => {
 });
 
 /** Pod b takes what the first pod sends, and a pod of another node. */
-const RULES = () =>
+const RULES = (mode: PodMode = 'bridge') =>
   viewOf({
-    endpoints: [endpointOf(a, { mode: 'bridge' }), endpointOf(b, { mode: 'bridge', ingress: IN })],
+    endpoints: [endpointOf(a, { mode }), endpointOf(b, { mode: 'bridge', ingress: IN })],
     chains: [chain(IN, { peer: { type: 'addresses', set: 'ad-00000000000a' }, ports: 'any' })],
     sets: [addresses('ad-00000000000a', a.ip4, a.ip6, REMOTE_POD.ip4, REMOTE_POD.ip6)],
   });
 
 test.each([
-  ['a pod of this node', () => a],
-  ['a pod of another node', () => REMOTE_POD],
-])('it has not the address of %s', async (_, victim) => {
+  ['a pod of this node', () => a, 'bridge'],
+  ['a routed pod of this node', () => a, 'routed'],
+  ['a pod of another node', () => REMOTE_POD, 'bridge'],
+] as const)('it has not the address of %s', async (_, victim, mode) => {
   // Nothing but the rules refuses it.
   world.node.run(['sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.cni0.rp_filter=0']);
   const forged = FAMILIES.map((family): Injection => ({
@@ -81,7 +83,7 @@ test.each([
     const [seen = []] = await prober.inject(forged, [b.netns]);
     return seen.filter(({ port }) => port === 99).length;
   };
-  await kernel.resync(RULES(), GUARD);
+  await kernel.resync(RULES(mode), GUARD);
   expect(await arrived()).toBe(0);
   // The counter-proof: as if any port of the bridge could be trusted.
   world.node.run(['nft', 'insert', 'rule', 'inet', 'canal-policy', 'from-bridge', 'accept']);

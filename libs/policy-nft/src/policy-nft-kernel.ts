@@ -19,6 +19,7 @@ import {
   isNotFound,
   type NetlinkConnection,
   type NetlinkRequest,
+  NFPROTO,
 } from 'netlink-ts';
 import { type Ip, ipFromBytes } from 'net-types';
 import { ChangeList } from './change-list.ts';
@@ -191,7 +192,9 @@ class PolicyNftKernel implements PolicyKernel {
       };
       for (const table of desired) {
         const actual = readTable(this.#connection, table.family);
-        if (attempt === 1 && actual !== undefined) for (const ip of podAddresses(actual)) gone.add(ip);
+        if (attempt === 1 && table.family === NFPROTO.INET && actual !== undefined) {
+          for (const ip of podAddresses(actual)) gone.add(ip);
+        }
         if (attempt >= REPLACE_FROM && actual !== undefined) replaceTable(table, changes);
         else planTable(table, actual, changes, note);
       }
@@ -257,7 +260,7 @@ class PolicyNftKernel implements PolicyKernel {
   }
 }
 
-/** What the table has as addresses of this node's pods; that of the bridge has those on the bridge. */
+/** What the table has as addresses of this node's pods. */
 function podAddresses(table: ActualTable): readonly Ip[] {
   const names = FAMILIES.map((family) => `local${family}`).filter((name) => table.sets.has(name));
   const keys = names.flatMap((name) => table.elements(name).map(({ key }) => key));
