@@ -67,12 +67,14 @@ function namesText(names: readonly PortName[]): string {
   return names.map(({ protocol, name }) => `${protocol}:${name}`).join(',');
 }
 
+/** Most peers have one list of ports. */
 interface Gathered {
   readonly peer: AllowPeer;
   any: boolean;
-  /** By their texts. */
-  readonly numbers: Map<string, Numbers>;
-  readonly names: Map<string, PortName>;
+  numbers: Numbers | undefined;
+  /** Other lists, by their texts. */
+  others: Map<string, Numbers> | undefined;
+  names: Map<string, PortName> | undefined;
 }
 
 /** Not none. */
@@ -141,21 +143,25 @@ function add(
 ): void {
   let entry = gathered.get(peer.text);
   if (entry === undefined) {
-    entry = { peer, any: false, numbers: new Map(), names: new Map() };
+    entry = { peer, any: false, numbers: undefined, others: undefined, names: undefined };
     gathered.set(peer.text, entry);
   }
   if (numbers === 'any') entry.any = true;
-  else if (numbers !== undefined) entry.numbers.set(numbers.text, numbers);
-  for (const name of names) entry.names.set(`${name.protocol}:${name.name}`, name);
+  else if (entry.numbers === undefined) entry.numbers = numbers;
+  else if (numbers !== undefined && numbers.text !== entry.numbers.text) {
+    (entry.others ??= new Map<string, Numbers>()).set(numbers.text, numbers);
+  }
+  for (const name of names) {
+    (entry.names ??= new Map<string, PortName>()).set(`${name.protocol}:${name.name}`, name);
+  }
 }
 
-function finish({ peer, any, numbers, names }: Gathered): readonly WrittenAllowance[] {
+function finish({ peer, any, numbers, others, names }: Gathered): readonly WrittenAllowance[] {
   if (any) return [{ peer, ports: 'any', names: [], written: [ANY_PORTS] }];
-  if (numbers.size === 0 && names.size === 0) return [];
-  const written = [...numbers.values()];
-  const [first] = written;
-  const ports = first !== undefined && written.length === 1 ? first.ports : mergeSpans(written.flatMap(spansOf));
-  const inOrder = [...names].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, name]) => name);
+  if (numbers === undefined && names === undefined) return [];
+  const written = numbers === undefined ? [] : others === undefined ? [numbers] : [numbers, ...others.values()];
+  const ports = others === undefined ? (numbers?.ports ?? []) : mergeSpans(written.flatMap(spansOf));
+  const inOrder = [...(names ?? [])].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, name]) => name);
   return [{ peer, ports, names: inOrder, written }];
 }
 
