@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { probeFlow } from './flow-probe.ts';
 import { createLab, type Lab } from './lab.ts';
 import { type LabSpec } from './lab-spec.ts';
+import { checkPolicyAgent } from './policy-readiness.ts';
 import { type PodRecord } from './sandboxes.ts';
 import { createTestLab, testOptions } from './testing/test-lab.ts';
 import { waitFor } from './wait.ts';
@@ -87,6 +88,8 @@ describe.each<Partial<LabSpec>>([{ podMode: 'routed' }, { podMode: 'bridge' }, {
       expect((await lab.status()).healthy).toBe(false);
       const healed = await createLab(lab.spec, testOptions());
       expect((await healed.status()).healthy).toBe(true);
+      // Who healed the lab may ask it, and add pods, at once.
+      await checkPolicyAgent(lab.pathsOf('node1').policySocket);
       await lab.runtimeOf('node1').status();
       const late = await lab.addPod({ name: 'late', node: 'node1', labels: { role: 'friend' } });
       // Its address comes to the agents by the API server.

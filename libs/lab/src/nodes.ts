@@ -11,6 +11,7 @@ import { isLabel, MAX_NODES } from './lab-spec.ts';
 import { type LabState, writeLabState } from './lab-state.ts';
 import { removeNamespace } from './namespaces.ts';
 import { forgetPod, listPods } from './pods.ts';
+import { checkPolicyAgent } from './policy-readiness.ts';
 import { findProcesses, killProcesses, type LabProcess } from './processes.ts';
 import { type NodePlan, planNode, RESERVED_NODE_NAME } from './topology.ts';
 import { ensureNodeLink, removeNodeLink } from './underlay.ts';
@@ -74,13 +75,16 @@ export async function reportReady(context: LabContext, node: NodePlan): Promise<
 const MAX_ATTEMPTS = 10;
 const STATUS_INTERVAL_MS = 100;
 
-/** Undefined, or what the plugin still says when the time is over: an agent that was started again takes a moment. */
+/** Undefined, or what plugin or policy agent still say when the time is over: an agent that was started again takes a moment. */
 async function askUntilReady(context: LabContext, node: NodePlan): Promise<string | undefined> {
   const { signal } = context.options;
   const end = performance.now() + AGENT_TIMEOUT_MS;
   for (;;) {
     try {
       await runtimeOf(context, node).status(signal);
+      // The plugin calls a node ready whose policy agent restarts; whoever waits here wants to add pods.
+      if (context.state.spec.policy === 'required')
+        await checkPolicyAgent(nodePaths(context.paths, node.name).policySocket);
       return undefined;
     } catch (error) {
       signal?.throwIfAborted();
