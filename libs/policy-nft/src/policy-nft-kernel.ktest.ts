@@ -246,7 +246,7 @@ test('an element that is found with a limit is repaired', async () => {
     ...newNftElements(set, [{ key, expression: limitRate({ rate: 1, per: 'second' }) }]),
   ]);
   expect((await kernel.resync(viewOf(SAMPLE), GUARD)).differences).toEqual([
-    'set isolated-ingress4: 1 elements missing, 1 foreign',
+    'inet: set isolated-ingress4: 1 elements missing, 1 foreign',
   ]);
   expect(listing(netns)).toEqual(before);
   kernel.close();

@@ -1,5 +1,6 @@
 /** From what the kernel has of one table to what it shall have. */
 import {
+  NFPROTO,
   type NftChain,
   type NftElement,
   type NftRule,
@@ -43,20 +44,27 @@ export function planTable(
   changes: ChangeList,
   note: (line: string) => void,
 ): void {
-  const { family } = desired;
+  const noteHere = (line: string): void => note(`${FAMILY_NAME[desired.family] ?? desired.family}: ${line}`);
   if (actual === undefined) {
-    note(`table of family ${family} is missing`);
+    noteHere('the table is missing');
     planNewTable(desired, changes);
     return;
   }
   if (actual.flags !== 0 || actual.otherObjects > 0) {
-    note(`table of family ${family} has flags ${actual.flags} and ${actual.otherObjects} objects that are not ours`);
+    noteHere(`the table has flags ${actual.flags} and ${actual.otherObjects} objects that are not ours`);
     replaceTable(desired, changes);
     return;
   }
-  const isReplaced = planSets(desired, actual, changes, note);
-  planChains(desired, actual, isReplaced, changes, note);
+  const isReplaced = planSets(desired, actual, changes, noteHere);
+  planChains(desired, actual, isReplaced, changes, noteHere);
 }
+
+/** The tables have one name and chains of the same names. */
+const FAMILY_NAME: Readonly<Record<number, string>> = {
+  [NFPROTO.INET]: 'inet',
+  [NFPROTO.ARP]: 'arp',
+  [NFPROTO.BRIDGE]: 'bridge',
+};
 
 /** The whole table anew, within one transaction. */
 export function replaceTable(desired: TableImage, changes: ChangeList): void {
