@@ -99,7 +99,7 @@ export function createProber(): Prober {
   const lines = readLines(child.stdout);
   let last: Promise<unknown> = Promise.resolve();
   const ask = (request: object): Promise<unknown> => {
-    last = last.then(async () => {
+    const answered = last.then(async () => {
       void child.stdin.write(`${JSON.stringify(request)}\n`);
       await child.stdin.flush();
       const { value: line } = await lines.next();
@@ -108,7 +108,9 @@ export function createProber(): Prober {
       if (answer.error !== undefined) throw new Error(`prober: ${answer.error}: ${JSON.stringify(request)}`);
       return answer.value;
     });
-    return last;
+    // One question that failed is no answer to the next.
+    last = answered.catch(() => undefined);
+    return answered;
   };
   const plain = ({ from, ...rest }: ProbeQuestion): object => ({ ns: from.path, ...rest });
   return {
