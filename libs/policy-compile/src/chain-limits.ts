@@ -3,7 +3,7 @@ import type { NetworkPolicy, PolicyPod, PolicyProblem } from '@canal/model';
 import type { Direction } from '@canal/rules-ast';
 import type { PodPeer } from './allow-peer.ts';
 import type { CompiledRule } from './compile-rules.ts';
-import { podPeersOf } from './set-content.ts';
+import { podPeersOf, setContentText } from './set-content.ts';
 
 export interface ChainCost {
   /**
@@ -15,11 +15,13 @@ export interface ChainCost {
   readonly ranges: number;
   /** Of pods, each once: each is asked about pods whose labels nobody had before, 20 ns at the worst. */
   readonly selectors: number;
+  /** For nf_tables their cost goes by the square: 0.2 s for these, of two families, but 20 s for eight times as many. */
+  readonly sets: number;
 }
 
-export const CHAIN_LIMITS: ChainCost = { comparisons: 16_384, ranges: 32_768, selectors: 16_384 };
+export const CHAIN_LIMITS: ChainCost = { comparisons: 16_384, ranges: 32_768, selectors: 16_384, sets: 1024 };
 
-const KINDS = ['comparisons', 'ranges', 'selectors'] as const satisfies readonly (keyof ChainCost)[];
+const KINDS = ['comparisons', 'ranges', 'selectors', 'sets'] as const satisfies readonly (keyof ChainCost)[];
 
 const FAMILIES = 2;
 
@@ -34,7 +36,14 @@ export function chainCost(rules: readonly CompiledRule[]): ChainCost {
     if (peer.content.kind === 'blocks') ranges += peer.content.ranges.length;
     else for (const selector of podPeersOf(peer.content)) selectors.add(selector);
   }
-  return { comparisons, ranges, selectors: selectors.size };
+  return { comparisons, ranges, selectors: selectors.size, sets: setCount(rules) };
+}
+
+/** Rules over the same addresses have one set; whether there are such is looked into when it matters. */
+function setCount(rules: readonly CompiledRule[]): number {
+  const contents = rules.map(({ peer }) => peer).filter((peer) => peer.type === 'set');
+  if (contents.length <= CHAIN_LIMITS.sets) return contents.length;
+  return new Set(contents.map(({ content }) => setContentText(content))).size;
 }
 
 export function isWithinLimits(cost: ChainCost): boolean {
@@ -50,24 +59,27 @@ export function writtenCost(policies: Iterable<NetworkPolicy>, direction: Direct
   const perPort = 3 * FAMILIES * Math.max(1, subject.ports.length);
   // The one rule for ports by name, of egress.
   let comparisons = FAMILIES;
+  let sets = 1;
   let ranges = 0;
   let selectors = 0;
   for (const policy of policies) {
     for (const { peers, ports } of policy[direction] ?? []) {
       comparisons += perPort * (ports === 'any' ? 1 : Math.max(1, ports.length));
+      sets += 2;
       for (const peer of peers === 'any' ? [] : peers) {
         if (peer.type === 'block') ranges += 1 + peer.except.length;
         else selectors++;
       }
     }
   }
-  return { comparisons, ranges, selectors };
+  return { comparisons, ranges, selectors, sets };
 }
 
 const WORDS: Readonly<Record<keyof ChainCost, string>> = {
   comparisons: 'comparisons of ports and addresses a packet',
   ranges: 'ranges of addresses',
   selectors: 'selectors of pods',
+  sets: 'lists of ports, each for addresses of its own',
 };
 
 /** What is too much of it: `20000 comparisons of ports and addresses a packet, of 16384 at most`. */
