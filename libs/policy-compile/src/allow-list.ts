@@ -18,7 +18,7 @@ export interface Allowance {
   readonly names: readonly PortName[];
 }
 
-export interface WrittenAllowance extends Allowance {
+interface WrittenAllowance extends Allowance {
   /**
    * `ports` as rules write them, each list once. However rules combine peers and ports: all lists that there are have no
    * more ports together than the rules.
