@@ -65,9 +65,9 @@ export function startAgent(
   const log = world.log.child({ node: nodeName });
   const metrics = createAgentMetrics(world.metrics, world.version);
   const nodes = new NodeTable(nodeName);
-  const events = createEventRecorder({ store, clock, log, component: 'canal-flanneld', nodeName, timeMs }).about(
-    nodeSubject(nodeName),
-  );
+  const component = 'canal-flanneld';
+  const recorder = createEventRecorder({ store, clock, log, component, nodeName, timeMs, random: Math.random, signal });
+  const events = recorder.about(nodeSubject(nodeName));
   const problems = new ProblemLog(log, events, metrics.problems);
   const attachments = createAttachmentStore(config.cniStateDir);
   const cniConf = config.cniConf && new CniConfFile(config.cniConf, clock);

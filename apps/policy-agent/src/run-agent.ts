@@ -73,10 +73,11 @@ export function startAgent(
   keys: AnnotationKeys,
   signal: AbortSignal,
 ): RunningAgent {
-  const { kernel, engine, store, clock, timeMs } = world;
+  const { kernel, engine, store, clock, timeMs, random } = world;
   const log = world.log.child({ node: nodeName });
   const metrics = createAgentMetrics(world.metrics, world.version);
-  const recorder = createEventRecorder({ store, clock, log, component: 'canal-policy-agent', nodeName, timeMs });
+  const component = 'canal-policy-agent';
+  const recorder = createEventRecorder({ store, clock, log, component, nodeName, timeMs, random, signal });
   const nodeEvents = recorder.about(nodeSubject(nodeName));
   const problems = new ProblemLog(log, nodeEvents, metrics.problems);
   const attachments = createAttachmentStore(config.cniStateDir);
@@ -125,7 +126,7 @@ export function startAgent(
         nodeEvents.emit({ type: 'Warning', reason: 'ForeignFirewallFlush', message });
       },
     },
-    { resyncIntervalMs: config.resyncSeconds * 1000 * (1 + RESYNC_JITTER * (world.random() - 0.5)) },
+    { resyncIntervalMs: config.resyncSeconds * 1000 * (1 + RESYNC_JITTER * (random() - 0.5)) },
   );
   const attachmentWatch = new AttachmentWatch({
     attachments,

@@ -1,6 +1,9 @@
-/** Kubernetes Events: what `kubectl describe` shows. Best effort, never waited for, bounded. */
+/**
+ * Kubernetes Events: what `kubectl describe` shows. Never waited for, bounded; what begins while the API server is away
+ * is told when it is back.
+ */
 import type { Clock, Logger } from '@canal/runtime-port';
-import { EVENTS, type KubeObject, type Store } from '@canal/store-port';
+import { backoffMs, EVENTS, isRetriable, type KubeObject, type Store } from '@canal/store-port';
 import { EventBudget } from './event-budget.ts';
 
 export interface EventText {
@@ -39,6 +42,10 @@ export interface EventRecorderDeps {
   readonly nodeName: string;
   /** Milliseconds since the epoch: Events carry the time of day. */
   readonly timeMs: () => number;
+  /** Uniform in [0, 1); for jitter. */
+  readonly random: () => number;
+  /** Ends the tries. */
+  readonly signal: AbortSignal;
 }
 
 export interface EventRecorder {
@@ -49,10 +56,14 @@ export interface EventRecorder {
 const NAMESPACE = 'default';
 /** The API refuses longer ones (core/v1 Event validation). */
 const MAX_MESSAGE = 1024;
+/** Longest two minutes: the Events of thousands of nodes, when their API server is back, come over as long a time. */
+const RETRY = { baseMs: 10_000, maxMs: 120_000 };
+/** As long as API servers keep Events by default; the budget bounds how many can wait. */
+const GIVE_UP_MS = 3_600_000;
 
 /** One budget for all that this program tells. */
 export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
-  const { store, clock, log, timeMs, nodeName } = deps;
+  const { clock, log, timeMs, nodeName } = deps;
   const budget = new EventBudget(clock.nowMs());
   let count = 0;
   return {
@@ -62,12 +73,25 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
         if (!budget.admit(`${kind} ${namespace}/${name} ${event.reason} ${event.message}`, clock.nowMs())) return;
         // Of all that may be in one namespace, this node's are apart by its name and by the time.
         const unique = `${nodeName}.${timeMs().toString(16)}${(count++).toString(16).padStart(3, '0')}`;
-        store.create(EVENTS, eventObject(deps, subject, event, unique)).catch((error: unknown) => {
+        write(deps, eventObject(deps, subject, event, unique)).catch((error: unknown) => {
           log.debug({ reason: event.reason, error }, 'event not written');
         });
       },
     }),
   };
+}
+
+async function write({ store, clock, random, signal }: EventRecorderDeps, event: KubeObject): Promise<void> {
+  const giveUpMs = clock.nowMs() + GIVE_UP_MS;
+  for (let tries = 0; ; tries++) {
+    try {
+      await store.create(EVENTS, event);
+      return;
+    } catch (error) {
+      if (!isRetriable(error) || clock.nowMs() >= giveUpMs) throw error;
+    }
+    await clock.sleep(backoffMs(tries, RETRY, random), signal);
+  }
 }
 
 function eventObject(
