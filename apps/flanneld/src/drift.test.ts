@@ -79,16 +79,24 @@ describe('repairs', () => {
     },
   ];
   test.each(table)('$name: $repair', ({ operation, repair }) => {
-    expect(findRepairs([operation], APPLIED)).toHaveLength(repair ? 1 : 0);
+    expect(findRepairs([operation], APPLIED, undefined)).toHaveLength(repair ? 1 : 0);
   });
 
   test('are labelled with the kind of object and worded as iproute2 does', () => {
-    expect(findRepairs([{ type: 'route-add', route: route(1) }], APPLIED)).toEqual([
+    expect(findRepairs([{ type: 'route-add', route: route(1) }], APPLIED, undefined)).toEqual([
       { kind: 'route', text: 'route add 10.244.2.0/24 nhid 1' },
     ]);
   });
 
   test('are none as long as nothing was applied: a start is no repair', () => {
-    expect(findRepairs([{ type: 'route-add', route: route(1) }], undefined)).toEqual([]);
+    expect(findRepairs([{ type: 'route-add', route: route(1) }], undefined, undefined)).toEqual([]);
+  });
+
+  test('after a turn that failed: what was there and is put back, not what it may have added itself', () => {
+    const other = { link: LINK, mac: MAC, remote: OTHER_REMOTE };
+    const tried = { ...APPLIED, fdb: [...APPLIED.fdb, other] };
+    expect(findRepairs([{ type: 'route-add', route: route(1) }], APPLIED, tried)).toHaveLength(1);
+    expect(findRepairs([{ type: 'fdb-delete', entry: other }], APPLIED, tried)).toEqual([]);
+    expect(findRepairs([{ type: 'fdb-delete', entry: other }], APPLIED, undefined)).toHaveLength(1);
   });
 });

@@ -12,17 +12,20 @@ export interface Repair {
 /**
  * `applied` is what an earlier turn brought into the kernel without a fault; absent, nothing can be called drift. What
  * was wanted just so and is written again was changed by others; what was not wanted and is removed was added by them.
+ * `tried` is what a turn with faults wanted since: some of it may be there.
  */
 export function findRepairs(
   operations: readonly NetworkOperation[],
   applied: NetworkState | undefined,
+  tried: NetworkState | undefined,
 ): readonly Repair[] {
   if (applied === undefined || operations.length === 0) return [];
   const wanted = wantedObjects(applied);
+  const maybeOurs = tried === undefined ? new Map() : wantedObjects(tried);
   return operations
     .filter((operation) => {
       const { key, content } = objectOf(operation);
-      return content === undefined ? !wanted.has(key) : wanted.get(key) === content;
+      return content === undefined ? !wanted.has(key) && !maybeOurs.has(key) : wanted.get(key) === content;
     })
     .map((operation) => ({ kind: kindOf(operation), text: describeOperation(operation) }));
 }

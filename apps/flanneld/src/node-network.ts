@@ -90,8 +90,10 @@ export class NodeNetwork {
   readonly #macs = new Map<IpFamily, Mac>();
   /** On the node when it was last looked at. */
   #addresses: ReadonlySet<Ip> = new Set();
-  /** What the kernel took completely, to tell repairs from changes. */
+  /** What the kernel last took completely, to tell repairs from changes. */
   #applied: NetworkState | undefined;
+  /** What it took in part since: others may take a device away in the middle of a turn. */
+  #tried: NetworkState | undefined;
 
   constructor(deps: NodeNetworkDeps) {
     this.#deps = deps;
@@ -124,8 +126,10 @@ export class NodeNetwork {
     // Without a decision nothing is known of what may go: then only what pods need is put back.
     const inSync = nodes.inSync && this.#own !== undefined;
     const report = await turnNetwork(kernel, desired, { inSync, linger: this.#deps.linger, signal });
-    const repairs = findRepairs(report.performed, this.#applied);
-    this.#applied = report.failures.length === 0 && inSync ? wanted : undefined;
+    const repairs = findRepairs(report.performed, this.#applied, this.#tried);
+    const isComplete = report.failures.length === 0 && inSync;
+    if (isComplete) this.#applied = wanted;
+    this.#tried = isComplete ? undefined : wanted;
     return {
       ...(this.#own && { own: this.#own }),
       ...(this.#conf && { conf: this.#conf }),

@@ -232,6 +232,22 @@ test('what others remove is put back, counted and told; a peer that goes takes i
   expect(await metrics()).toContain('canal_dataplane_drift_repairs_total{kind="route"} 1');
 });
 
+test('what others remove is counted also when it is put back at the second try only', async () => {
+  await using cluster = createTestCluster();
+  await addNodes(cluster.store);
+  const { metrics } = await startReady(cluster);
+  const [route] = [...cluster.kernel.tables.routes.values()].filter(
+    ({ destination }) => formatCidr(destination) === '10.244.2.0/24',
+  );
+  if (route === undefined) throw new Error('no route');
+  cluster.kernel.failNext('route-add', 'ENODEV');
+  cluster.kernel.bySomebodyElse({ type: 'route-delete', route });
+  await waitFor('the route', () => destinations(cluster).includes('10.244.2.0/24'));
+  await waitFor('the count', async () =>
+    (await metrics()).includes('canal_dataplane_drift_repairs_total{kind="route"} 1'),
+  );
+});
+
 test('a restart over an equal kernel writes nothing, and removes what went away meanwhile', async () => {
   await using cluster = createTestCluster();
   await addNodes(cluster.store);
