@@ -1,5 +1,5 @@
 /** Whatever moment a command is killed at: "down" leaves nothing behind, and the next "up" is not disturbed. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -70,26 +70,23 @@ test('an interrupted "up" (SIGINT) removes what it has made by itself', async ()
   expect(takeInventory(name, TEST_STATE_ROOT)).toEqual(before);
 });
 
-test.each(['16k', '128k'])(
-  'on a disk of %s: it says that there is no space, and leaves nothing',
-  async (size) => {
-    const before = takeInventory(name, TEST_STATE_ROOT);
-    const disk = mkdtempSync(join(tmpdir(), 'canal-small-disk-'));
-    expect(Bun.spawnSync(['mount', '-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', disk]).exitCode).toBe(0);
-    try {
-      const up = createLab({ name, nodes: 1, podsPerNode: 0 }, { ...testOptions(), stateRoot: join(disk, 'labs') });
-      await expect(up).rejects.toMatchObject({
-        code: 'failed',
-        message: expect.stringContaining('no space') as string,
-      });
-      expect(readdirSync(disk)).toEqual([]);
-    } finally {
-      Bun.spawnSync(['umount', disk]);
-      rmSync(disk, { recursive: true });
-    }
-    expect(takeInventory(name, TEST_STATE_ROOT)).toEqual(before);
-  },
-);
+test.each(['16k', '128k'])('on a disk of %s: it says that there is no space, and leaves nothing', async (size) => {
+  const before = takeInventory(name, TEST_STATE_ROOT);
+  const disk = mkdtempSync(join(tmpdir(), 'canal-small-disk-'));
+  expect(Bun.spawnSync(['mount', '-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', disk]).exitCode).toBe(0);
+  try {
+    const up = createLab({ name, nodes: 1, podsPerNode: 0 }, { ...testOptions(), stateRoot: join(disk, 'labs') });
+    await expect(up).rejects.toMatchObject({
+      code: 'failed',
+      message: expect.stringContaining('no space') as string,
+    });
+    expect(readdirSync(disk)).toEqual([]);
+  } finally {
+    Bun.spawnSync(['umount', disk]);
+    rmSync(disk, { recursive: true });
+  }
+  expect(takeInventory(name, TEST_STATE_ROOT)).toEqual(before);
+});
 
 test('a "down" that was killed can be repeated', async () => {
   const before = takeInventory(name, TEST_STATE_ROOT);
@@ -119,6 +116,23 @@ test('a lab of before a reboot is known as such and removed by "up"', async () =
   writeLabState(paths, { ...state, bootId: '00000000-0000-0000-0000-000000000000' });
   expect((await createLab({ name, nodes: 1, podsPerNode: 0 }, testOptions())).created).toBe(true);
   expect(openLab(name, testOptions()).nodes()).toEqual(lab.nodes());
+});
+
+test('a lab of the same name whose files are elsewhere is left alone', async () => {
+  const lab = await createLab({ name, nodes: 1, podsPerNode: 2 }, testOptions());
+  const elsewhere = mkdtempSync(join(tmpdir(), 'canal-elsewhere-'));
+  try {
+    const other = createLab({ name, nodes: 1, podsPerNode: 2 }, { ...testOptions(), stateRoot: elsewhere });
+    await expect(other).rejects.toMatchObject({
+      code: 'exists',
+      message: expect.stringContaining('elsewhere') as string,
+    });
+    expect(describeLosses(await pingMatrix(lab.pods()))).toEqual([]);
+    expect((await lab.status()).healthy).toBe(true);
+    expect(existsSync(join(elsewhere, name))).toBe(false);
+  } finally {
+    rmSync(elsewhere, { recursive: true, force: true });
+  }
 });
 
 test('a process that is not the lab’s is named and left alone', async () => {

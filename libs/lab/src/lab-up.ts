@@ -1,5 +1,5 @@
 /** Brings a lab up. Every step makes what is missing, so that the same function heals a lab whose processes died. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { ensureApi } from './api-process.ts';
 import { createApiSecrets, writeApiSecrets } from './api-server.ts';
 import { createContext, type LabContext, type LabOptions, openContext } from './lab-context.ts';
@@ -10,12 +10,13 @@ import { lockLab } from './lab-lock.ts';
 import { labPaths, type LabPaths } from './lab-paths.ts';
 import { differingFields, formatSpecError, type LabSpec, parseLabSpec } from './lab-spec.ts';
 import { readPeerRoutes } from './lab-status.ts';
-import { newLabState, readLabState, writeLabState } from './lab-state.ts';
+import { newLabState, readLabId, readLabState, writeLabState } from './lab-state.ts';
+import { findOccupants, listNamespaces } from './namespaces.ts';
 import { readBootId } from '@canal/node-state';
 import { awaitNodes, ensureNode, reportReady } from './nodes.ts';
 import { addPod } from './pods.ts';
 import { checkMachine } from './preflight.ts';
-import { findProcesses } from './processes.ts';
+import { findProcesses, isOfSomeLab } from './processes.ts';
 import { initialNodes, planTopology } from './topology.ts';
 import { ensureUnderlay } from './underlay.ts';
 import { eachLimited, waitFor } from './wait.ts';
@@ -61,6 +62,7 @@ export async function bringUp(wanted: Partial<LabSpec>, options: LabOptions): Pr
 
 async function findExisting(spec: LabSpec, paths: LabPaths, options: LabOptions): Promise<LabContext | undefined> {
   const state = readLabState(paths);
+  if (readLabId(paths) === undefined) refuseLabOfElsewhere(spec.name, paths);
   if (state?.phase !== 'ready' || state.bootId !== readBootId()) {
     if (state !== undefined || existsSync(paths.api.root))
       options.onProgress?.('removing the remains of an earlier start');
@@ -75,6 +77,17 @@ async function findExisting(spec: LabSpec, paths: LabPaths, options: LabOptions)
     });
   }
   return openContext(spec.name, options);
+}
+
+/** Namespaces are the machine's: a lab of this name whose files are in another place would lose its own. */
+function refuseLabOfElsewhere(name: string, paths: LabPaths): void {
+  const [one] = findOccupants(listNamespaces(name)).filter(({ pid }) => isOfSomeLab(pid));
+  if (one === undefined) return;
+  // Made for the lock.
+  if (readdirSync(paths.root).length === 1) removeLabDirectory(paths);
+  throw new LabError('exists', `a lab "${name}" is up whose files are elsewhere (process ${one.pid})`, {
+    hint: `choose another --name; if nobody needs that lab, "canalctl lab down --name ${name}" ends it`,
+  });
 }
 
 async function build(spec: LabSpec, paths: LabPaths, options: LabOptions): Promise<LabContext> {

@@ -73,6 +73,11 @@ export function findProcesses(labId: string): readonly LabProcess[] {
   });
 }
 
+/** Whether it was started by a lab, whichever. */
+export function isOfSomeLab(pid: number): boolean {
+  return new RegExp(`(?:^|\\0)${LAB_ID_VARIABLE}=[0-9a-f]{32}\\0`).test(readProc(pid, 'environ') ?? '');
+}
+
 /** x86-64 and the usual arm64; a figure for people. */
 const PAGE_BYTES = 4096;
 
