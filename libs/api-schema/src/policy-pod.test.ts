@@ -69,6 +69,12 @@ test.each([
   expect(unwrapText(parsePolicyPod(pod({ 'status.phase': phase }))).completed).toBe(completed);
 });
 
+test('a pod that is being deleted', () => {
+  const deleting = { 'metadata.deletionTimestamp': '2026-11-21T10:00:30Z' };
+  expect(unwrapText(parsePolicyPod(pod(deleting))).deleting).toBe(true);
+  expect(unwrapText(parsePolicyPod(pod({ 'metadata.deletionTimestamp': null })))).not.toHaveProperty('deleting');
+});
+
 test('the mirror of a static pod has the uid that the runtime tells', () => {
   const annotations = { 'kubernetes.io/config.mirror': 'd41d8cd9', 'kubernetes.io/config.hash': 'd41d8cd9' };
   expect(unwrapText(parsePolicyPod(pod({ 'metadata.annotations': annotations }))).uid).toBe('d41d8cd9');
@@ -182,7 +188,8 @@ function only(fields: object, value: unknown): unknown {
 test('reads nothing but what POLICY_POD_FIELDS names', () => {
   const mirror = { 'metadata.annotations': { 'kubernetes.io/config.mirror': 'static', big: 'x' } };
   const host = { 'spec.hostNetwork': true, 'status.phase': 'Failed', 'status.podIPs': undefined };
-  for (const object of [pod({}), pod(mirror), pod(host)]) {
+  const deleting = { 'metadata.deletionTimestamp': '2026-11-21T10:00:30Z' };
+  for (const object of [pod({}), pod(mirror), pod(host), pod(deleting)]) {
     const reduced = only(POLICY_POD_FIELDS, object);
     expect(JSON.stringify(reduced).length).toBeLessThan(JSON.stringify(object).length);
     expect(parsePolicyPod(reduced)).toEqual(parsePolicyPod(object));

@@ -23,6 +23,7 @@ export const POLICY_POD_FIELDS = {
     labels: true,
     annotations: { 'kubernetes.io/config.mirror': true },
     creationTimestamp: true,
+    deletionTimestamp: true,
   },
   spec: {
     nodeName: true,
@@ -66,6 +67,7 @@ export function parsePolicyPod(object: unknown): Result<PolicyPod, string> {
     completed: status['phase'] === 'Succeeded' || status['phase'] === 'Failed',
     ports: readNamedPorts(spec),
     createdMs: readTime(metadata['creationTimestamp']),
+    ...(!isAbsent(metadata['deletionTimestamp']) && { deleting: true }),
   });
 }
 

@@ -23,8 +23,16 @@ export interface PolicyPod {
   readonly completed: boolean;
   /** Declared ports that have a name, of containers, init containers and sidecars. */
   readonly ports: readonly NamedPort[];
-  /** metadata.creationTimestamp since the epoch: of two live pods with one address the younger has it. */
+  /**
+   * metadata.creationTimestamp since the epoch. Of live pods with one address one that is not being deleted has it; of
+   * several such the youngest.
+   */
   readonly createdMs: number;
+  /**
+   * metadata.deletionTimestamp is there. Its network may be gone already and its address another pod's, which may have
+   * been created earlier and have waited for this place.
+   */
+  readonly deleting?: boolean;
 }
 
 export interface NamedPort {

@@ -5,10 +5,10 @@ export class AddressClaims {
   readonly #owners = new Map<Ip, number>();
   /** The other claimants, of the few addresses that have some. */
   readonly #others = new Map<Ip, number[]>();
-  readonly #isYounger: (pod: number, than: number) => boolean;
+  readonly #prevails: (pod: number, over: number) => boolean;
 
-  constructor(isYounger: (pod: number, than: number) => boolean) {
-    this.#isYounger = isYounger;
+  constructor(prevails: (pod: number, over: number) => boolean) {
+    this.#prevails = prevails;
   }
 
   owner(ip: Ip): number | undefined {
@@ -25,11 +25,11 @@ export class AddressClaims {
       this.#owners.set(ip, pod);
       return;
     }
-    const younger = this.#isYounger(pod, owner);
-    if (younger) this.#owners.set(ip, pod);
+    const prevails = this.#prevails(pod, owner);
+    if (prevails) this.#owners.set(ip, pod);
     const others = this.#others.get(ip);
-    if (others === undefined) this.#others.set(ip, [younger ? owner : pod]);
-    else others.push(younger ? owner : pod);
+    if (others === undefined) this.#others.set(ip, [prevails ? owner : pod]);
+    else others.push(prevails ? owner : pod);
   }
 
   withdraw(ip: Ip, pod: number): void {
@@ -39,7 +39,7 @@ export class AddressClaims {
       return;
     }
     if (this.#owners.get(ip) === pod) {
-      const next = others.reduce((best, other) => (this.#isYounger(other, best) ? other : best));
+      const next = others.reduce((best, other) => (this.#prevails(other, best) ? other : best));
       this.#owners.set(ip, next);
       others.splice(others.indexOf(next), 1);
     } else {

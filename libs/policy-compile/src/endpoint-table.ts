@@ -125,6 +125,7 @@ function isSameSubject(a: PolicyPod, b: PolicyPod): boolean {
   return (
     a.hostNetwork === b.hostNetwork &&
     a.createdMs === b.createdMs &&
+    (a.deleting ?? false) === (b.deleting ?? false) &&
     keys.length === Object.keys(b.labels).length &&
     keys.every((key) => a.labels[key] === b.labels[key]) &&
     portListText(a.ports) === portListText(b.ports)
@@ -135,11 +136,20 @@ export function lostAddress({ endpoint, addresses }: EndpointEntry): boolean {
   return endpoint.addresses.some((ip) => !addresses.includes(ip));
 }
 
-/** The greater keeps the address: the endpoint of the younger pod; unknown pods are older than all. */
+/**
+ * The greater keeps the address: the endpoint of a pod that is not being deleted, then that of the younger one; unknown
+ * pods come behind all.
+ */
 function compareClaims(a: EndpointEntry, b: EndpointEntry): number {
+  const byState = stateRank(a) - stateRank(b);
+  if (byState !== 0) return byState;
   const byAge = (a.subject?.createdMs ?? -Infinity) - (b.subject?.createdMs ?? -Infinity);
   if (byAge !== 0 && !Number.isNaN(byAge)) return byAge;
   return compareText(a.subject?.uid ?? '', b.subject?.uid ?? '') || compareText(a.endpoint.key, b.endpoint.key);
+}
+
+function stateRank({ subject }: EndpointEntry): number {
+  return subject === undefined ? 0 : subject.deleting === true ? 1 : 2;
 }
 
 function compareText(a: string, b: string): number {

@@ -167,6 +167,7 @@ test.each<[string, Spoil]>([
   ],
   ['that a pod is over', podsBy((pod) => ({ ...pod, completed: false }))],
   ['that a pod is on the host’s network', podsBy((pod) => ({ ...pod, hostNetwork: false }))],
+  ['that a pod is being deleted', podsBy(({ deleting: _, ...pod }) => pod)],
   ['which pod is younger', podsBy((pod) => ({ ...pod, createdMs: -pod.createdMs }))],
   ['IPv6', podsBy((pod) => ({ ...pod, addresses: pod.addresses.filter((ip) => typeof ip === 'number') }))],
   [

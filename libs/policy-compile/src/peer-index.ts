@@ -28,7 +28,7 @@ export class PeerIndex {
   readonly #dictionary = new LabelDictionary();
   readonly #classes = new PodClasses<Selection>(this.#dictionary);
   readonly #pods = new PodTable(this.#classes);
-  readonly #claims = new AddressClaims((pod, than) => this.#pods.isYounger(pod, than));
+  readonly #claims = new AddressClaims((pod, over) => this.#pods.prevails(pod, over));
   readonly #selectors = new PeerSelectors(this.#dictionary, this.#namespaces, this.#classes);
   readonly #changed: AddressListener;
 

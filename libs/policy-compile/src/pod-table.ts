@@ -14,6 +14,7 @@ export type PodSlot = number;
 
 const HOST_NETWORK = 1;
 const COMPLETED = 2;
+const DELETING = 4;
 const NO_ADDRESSES: readonly Ip[] = [];
 
 export class PodTable {
@@ -82,7 +83,7 @@ export class PodTable {
 
   /** Addresses that are its own: of a live pod that does not use its node's. Each once. */
   ownAddresses(slot: PodSlot): readonly Ip[] {
-    return this.#flags.get(slot) === 0 ? this.#addressList(slot) : NO_ADDRESSES;
+    return (this.#flags.get(slot) & (HOST_NETWORK | COMPLETED)) === 0 ? this.#addressList(slot) : NO_ADDRESSES;
   }
 
   /** Whether the pod is written in the slot as it is. */
@@ -100,10 +101,13 @@ export class PodTable {
     );
   }
 
-  isYounger(pod: PodSlot, than: PodSlot): boolean {
-    const byAge = this.#created.get(pod) - this.#created.get(than);
+  /** Whether an address is the pod's which the other says is its own too. */
+  prevails(pod: PodSlot, over: PodSlot): boolean {
+    const byState = (this.#flags.get(over) & DELETING) - (this.#flags.get(pod) & DELETING);
+    if (byState !== 0) return byState > 0;
+    const byAge = this.#created.get(pod) - this.#created.get(over);
     if (byAge !== 0) return byAge > 0;
-    return compareParts(this.#identity(pod), this.#identity(than)) > 0;
+    return compareParts(this.#identity(pod), this.#identity(over)) > 0;
   }
 
   read(slot: PodSlot): PolicyPod {
@@ -119,6 +123,7 @@ export class PodTable {
       completed: (flags & COMPLETED) !== 0,
       ports: this.ports(slot),
       createdMs: this.#created.get(slot),
+      ...((flags & DELETING) !== 0 && { deleting: true }),
     };
   }
 
@@ -164,7 +169,8 @@ function nameHash({ id }: NamespaceRecord, name: string): number {
 }
 
 function flagsOf(pod: PolicyPod): number {
-  return (pod.hostNetwork ? HOST_NETWORK : 0) | (pod.completed ? COMPLETED : 0);
+  const deleting = pod.deleting === true ? DELETING : 0;
+  return (pod.hostNetwork ? HOST_NETWORK : 0) | (pod.completed ? COMPLETED : 0) | deleting;
 }
 
 function compareParts(a: readonly string[], b: readonly string[]): number {

@@ -56,8 +56,11 @@ const pod: fc.Arbitrary<PolicyPod> = fc
       { maxLength: 2 },
     ),
     createdMs: fc.constantFrom(1, 2, 3),
+    deleting: fc.boolean(),
   })
-  .map(({ path, incarnation, ...more }) => podOf(path, [], { ...more, uid: `${path}#${incarnation}` }));
+  .map(({ path, incarnation, deleting, ...more }) =>
+    podOf(path, [], { ...more, uid: `${path}#${incarnation}`, ...(deleting && { deleting }) }),
+  );
 
 const port = fc.record({
   protocol: fc.constantFrom('TCP' as const, 'UDP' as const, 'SCTP' as const),

@@ -41,7 +41,7 @@ export interface EndpointStatus {
   readonly endpoint: PolicyEndpoint;
   /**
    * `unknown-pod`: isolated until the API tells of the pod. `address-taken`: isolated, because another endpoint has an
-   * address of it: the one whose pod is younger (createdMs, then uid, then key; unknown pods are older than all).
+   * address of it: the one whose pod is not being deleted, then the younger (createdMs, uid, key); unknown pods come behind all.
    */
   readonly state: 'policed' | 'unknown-pod' | 'address-taken';
   /** `namespace/name` of the policies that isolate it, in order. */

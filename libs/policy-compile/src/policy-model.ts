@@ -8,8 +8,8 @@ export interface PolicyModel {
   /** As the API tells it now: completed and hostNetwork pods too. */
   pod(namespace: string, name: string): PolicyPod | undefined;
   /**
-   * The pod whose address it is for peers: live (neither completed nor hostNetwork) and the youngest of those that have
-   * it, by createdMs, then uid. Undefined: as good as an address outside.
+   * The pod whose address it is for peers: live (neither completed nor hostNetwork), and of those that have it not being
+   * deleted, then the youngest, by createdMs, then uid. Undefined: as good as an address outside.
    */
   podOwning(ip: Ip): PolicyPod | undefined;
   /** One that the API did not tell of is selected by no namespace selector, `{}` included. */

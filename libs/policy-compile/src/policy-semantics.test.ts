@@ -273,6 +273,21 @@ const ROWS: readonly Row[] = [
     outcome: { ingress: ['{10.0.0.2} -> TCP:2', '{10.0.0.3} -> TCP:1'] },
   },
   {
+    row: '22: a pod that is being deleted keeps its address until another pod has it, though created earlier',
+    policies: [
+      policyOf('a/p', {
+        ingress: [rule([podsWith({ app: 'web' })], [tcp(1)]), rule([podsWith({ app: 'db' })], [tcp(2)])],
+      }),
+    ],
+    pods: [
+      SUBJECT,
+      podOf('a/db', '10.0.0.2', { labels: { app: 'db' }, createdMs: 1 }),
+      { ...WEB, deleting: true },
+      podOf('a/db2', '10.0.0.3', { labels: { app: 'db' }, deleting: true }),
+    ],
+    outcome: { ingress: ['{10.0.0.2 10.0.0.3} -> TCP:2', '{} -> TCP:1'] },
+  },
+  {
     row: '24: NotIn and DoesNotExist hold without the key',
     policies: [
       policyOf('a/p', {
@@ -515,6 +530,19 @@ describe('addresses of endpoints', () => {
     engine.deleteEndpoint('c-b-young/eth0');
     engine.flush();
     expect(outcomeOf(engine)).toEqual({});
+  });
+
+  test('the endpoint of a pod that is being deleted has no address that another has', () => {
+    const engine = engineWith([]);
+    const older = podOf('b/older', '10.0.0.1', { createdMs: 1 });
+    engine.putPod(older);
+    engine.putEndpoint(endpointOf(older));
+    engine.flush();
+    expect(outcomeOf(engine, 'c-b-older/eth0')).toEqual({ ingress: [], egress: [] });
+    engine.putPod({ ...SUBJECT, deleting: true });
+    engine.flush();
+    expect(outcomeOf(engine)).toEqual({ ingress: [], egress: [] });
+    expect(outcomeOf(engine, 'c-b-older/eth0')).toEqual({});
   });
 
   test('an endpoint of an unknown pod takes no address from a known one', () => {

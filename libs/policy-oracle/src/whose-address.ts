@@ -4,14 +4,14 @@ import type { Ip } from 'net-types';
 import type { PolicyCluster } from './cluster.ts';
 
 /**
- * The pod that peers and named ports mean: not on the host's network, not completed, and the youngest of those that
- * have the address; the greater uid when they are of one age.
+ * The pod that peers and named ports mean: not on the host's network, not completed, and of those that have the address
+ * one that is not being deleted, the youngest of such; the greater uid when they are of one age.
  */
 export function podAt(cluster: PolicyCluster, address: Ip): PolicyPod | undefined {
-  const [youngest] = cluster.pods
+  const [rightful] = cluster.pods
     .filter((pod) => !pod.hostNetwork && !pod.completed && pod.addresses.includes(address))
-    .sort(youngestFirst);
-  return youngest;
+    .sort(rightfulFirst);
+  return rightful;
 }
 
 export interface Subject {
@@ -28,13 +28,13 @@ export function subjectAt(cluster: PolicyCluster, address: Ip): Subject | undefi
   return { endpoint, pod: keepsAll ? podOf(cluster, endpoint) : undefined };
 }
 
-/** That of the youngest pod; an endpoint without a known pod yields to all that have one. */
+/** That of the rightful pod; an endpoint without a known pod yields to all that have one. */
 function endpointAt(cluster: PolicyCluster, address: Ip): PolicyEndpoint | undefined {
   const [first] = cluster.endpoints
     .filter(({ addresses }) => addresses.includes(address))
     .sort((a, b) => {
       const [podA, podB] = [podOf(cluster, a), podOf(cluster, b)];
-      const byPod = podA && podB ? youngestFirst(podA, podB) : Number(podA === undefined) - Number(podB === undefined);
+      const byPod = podA && podB ? rightfulFirst(podA, podB) : Number(podA === undefined) - Number(podB === undefined);
       return byPod || descending(a.key, b.key);
     });
   return first;
@@ -45,8 +45,9 @@ function podOf({ pods }: PolicyCluster, { pod }: PolicyEndpoint): PolicyPod | un
   return pods.find(({ namespace, name, uid }) => namespace === pod?.namespace && name === pod.name && uid === pod.uid);
 }
 
-function youngestFirst(a: PolicyPod, b: PolicyPod): number {
-  return b.createdMs - a.createdMs || descending(a.uid, b.uid);
+function rightfulFirst(a: PolicyPod, b: PolicyPod): number {
+  const goesLater = Number(a.deleting === true) - Number(b.deleting === true);
+  return goesLater || b.createdMs - a.createdMs || descending(a.uid, b.uid);
 }
 
 function descending(a: string, b: string): number {

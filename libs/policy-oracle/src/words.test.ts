@@ -252,7 +252,7 @@ test('rows 17, 21: pods on the host’s network and completed pods are nobody’
   expectPasses(anyPod, ['10.1.0.5 > 10.1.0.1 TCP 80'], [], heir);
 });
 
-test('an address of two pods is the younger’s', () => {
+test('an address of two pods is the younger’s, or of the one that is not being deleted', () => {
   const fromMon = [
     {
       podSelector: web,
@@ -265,6 +265,8 @@ test('an address of two pods is the younger’s', () => {
   });
   expectPasses(fromMon, [IN], [], at(999));
   expectPasses(fromMon, [], [IN], at(1001));
+  const deleting = { ...at(999), pods: at(999).pods.map((pod) => (pod === MON ? { ...pod, deleting: true } : pod)) };
+  expectPasses(fromMon, [], [IN], deleting);
 });
 
 test('rows 19, 20: an endpoint that the API does not tell of is isolated, by uid', () => {

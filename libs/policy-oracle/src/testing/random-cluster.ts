@@ -55,6 +55,7 @@ export function randomPod(random: Random, index: number): PolicyPod {
     completed: random.chance(10),
     ports: random.list(0, 2, () => randomNamedPorts(random)).flat(),
     createdMs: random.below(4),
+    ...(random.chance(15) && { deleting: true }),
   };
 }
 
