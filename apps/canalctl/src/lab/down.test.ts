@@ -32,7 +32,7 @@ test('down --all ends the others when one cannot be ended, and fails with what i
     });
     expect(text.out).toMatch(new RegExp(`^lab ${b} removed: .*\\nlab ${d} removed: .*\\n$`));
     expect(text.err).toContain(`/${c} is there`);
-    expect(readdirSync(stateRoot)).toEqual([a, c]);
+    expect(readdirSync(stateRoot).sort()).toEqual([a, c]);
   } finally {
     rmSync(stateRoot, { recursive: true });
   }
