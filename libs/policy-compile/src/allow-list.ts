@@ -60,11 +60,11 @@ export function compileAllowList(
 }
 
 export function allowanceText({ peer, ports, names }: Allowance): string {
-  return `${peer.text} ports ${portsText(ports)} names ${namesText(names)}`;
+  return `${peer.text} ports ${portsText(ports)} names ${names.map(portNameText).join(',')}`;
 }
 
-function namesText(names: readonly PortName[]): string {
-  return names.map(({ protocol, name }) => `${protocol}:${name}`).join(',');
+export function portNameText({ protocol, name }: PortName): string {
+  return `${protocol}:${name}`;
 }
 
 /** Most peers have one list of ports. */
@@ -128,9 +128,8 @@ function numbersWith(
   names: readonly PortName[],
   declared: readonly NamedPort[],
 ): Numbers | undefined {
-  const named = declared.filter(({ protocol, name }) =>
-    names.some((wanted) => wanted.name === name && wanted.protocol === protocol),
-  );
+  const wanted = new Set(names.map(portNameText));
+  const named = declared.filter((port) => wanted.has(portNameText(port)));
   const spans = named.map(({ protocol, port }) => ({ protocol, first: port, last: port }));
   return numbersOf(mergeSpans([...(numbers === undefined ? [] : spansOf(numbers)), ...spans]));
 }
@@ -152,7 +151,7 @@ function add(
     (entry.others ??= new Map<string, Numbers>()).set(numbers.text, numbers);
   }
   for (const name of names) {
-    (entry.names ??= new Map<string, PortName>()).set(`${name.protocol}:${name.name}`, name);
+    (entry.names ??= new Map<string, PortName>()).set(portNameText(name), name);
   }
 }
 

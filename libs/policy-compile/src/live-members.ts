@@ -6,7 +6,7 @@ import type { NamedPort } from '@canal/model';
 import type { MemberChange, PortMatch, SetMember } from '@canal/rules-ast';
 import type { Ip } from 'net-types';
 import { type AddressRange, isIn, rangesOf } from './address-ranges.ts';
-import type { Allowance, PortName } from './allow-list.ts';
+import { type Allowance, type PortName, portNameText } from './allow-list.ts';
 import { addressPortKey, type MemberKey, memberOf, type PortCode, portCode } from './member-key.ts';
 import type { AddressFacts, PeerIndex } from './peer-index.ts';
 import type { PeerSelector } from './peer-selector.ts';
@@ -14,7 +14,8 @@ import { type AddressesContent, type AddressPortsContent, podPeersOf } from './s
 
 interface PortGrant {
   readonly codes: readonly PortCode[];
-  readonly names: readonly PortName[];
+  /** Texts of ports that each pod gives a number of its own. */
+  readonly names: ReadonlySet<string>;
 }
 
 interface AddressGrant {
@@ -23,7 +24,7 @@ interface AddressGrant {
 }
 
 const NO_KEYS: readonly MemberKey[] = [];
-const NO_PORTS: PortGrant = { codes: [], names: [] };
+const NO_PORTS: PortGrant = { codes: [], names: new Set() };
 
 export class LiveMembers {
   readonly #index: PeerIndex;
@@ -51,7 +52,8 @@ export class LiveMembers {
     this.#byAddress = addressGrants(content.allowances);
     for (const { peer, ports, names } of content.allowances) {
       const codes = ports === 'any' ? [] : expand(ports);
-      if (peer.type === 'pods') this.#bySelector.set(selectors.get(peer) as PeerSelector, { codes, names });
+      const grant = { codes, names: namesOf(names) };
+      if (peer.type === 'pods') this.#bySelector.set(selectors.get(peer) as PeerSelector, grant);
     }
   }
 
@@ -151,10 +153,8 @@ function expand(ports: readonly PortMatch[]): PortCode[] {
 }
 
 function codesOf({ codes, names }: PortGrant, declared: readonly NamedPort[]): readonly PortCode[] {
-  if (names.length === 0) return codes;
-  const named = declared.filter((port) =>
-    names.some(({ name, protocol }) => name === port.name && protocol === port.protocol),
-  );
+  if (names.size === 0) return codes;
+  const named = declared.filter((port) => names.has(portNameText(port)));
   return [...codes, ...named.map(({ protocol, port }) => portCode(protocol, port))];
 }
 
@@ -164,6 +164,13 @@ function addressGrants(allowances: readonly Allowance[]): readonly AddressGrant[
   return [...Map.groupBy(others, ({ names }) => JSON.stringify(names)).values()].map((same) => {
     const isAnybody = same.some(({ peer }) => peer.type === 'any');
     const blocks = same.map(({ peer }) => peer).filter((peer) => peer.type === 'block');
-    return { where: isAnybody ? 'anywhere' : rangesOf(blocks), grant: { codes: [], names: same[0]?.names ?? [] } };
+    return {
+      where: isAnybody ? 'anywhere' : rangesOf(blocks),
+      grant: { codes: [], names: namesOf(same[0]?.names ?? []) },
+    };
   });
+}
+
+function namesOf(names: readonly PortName[]): ReadonlySet<string> {
+  return new Set(names.map(portNameText));
 }
