@@ -48,9 +48,9 @@ process.exit(status === 0 && counts.failed === 0 ? 0 : 1);
 function count(file) {
   const report = JSON.parse(readFileSync(file, 'utf8'));
   counts.passed += report.numPassedTests;
-  // A file that could not be loaded has no test to count, and has failed all the same.
+  // A file that could not be loaded, or whose preparation failed, has no failed test and has failed all the same.
   const unloaded = report.testResults.filter(
-    (result) => result.status === 'failed' && result.assertionResults.length === 0,
+    (result) => result.status === 'failed' && result.assertionResults.every(({ status }) => status !== 'failed'),
   );
   counts.failed += report.numFailedTests + unloaded.length;
   counts.skipped += report.numPendingTests + report.numTodoTests;

@@ -8,6 +8,9 @@ export type NftRuleContent = Pick<NftRuleInput, 'expressions' | 'compat' | 'user
 
 const writer = new WireWriter(1024);
 
+/** Each byte is a character of its own: equal texts are equal bytes. */
+const BYTES = new TextDecoder('latin1');
+
 /**
  * Left out: what counters counted, defaults that the kernel fills in or leaves out, and attributes that only a newer
  * kernel knows and adds to its answers.
@@ -19,7 +22,7 @@ export function nftRuleText({ expressions, compat, userData }: NftRuleContent): 
     ...(compat !== undefined && { compat }),
     ...(userData !== undefined && { userData }),
   });
-  return writer.written.toHex();
+  return BYTES.decode(writer.written);
 }
 
 function canonical(expression: NftExpression): NftExpression {
