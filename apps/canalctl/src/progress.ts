@@ -1,7 +1,9 @@
+import { printableLine } from './printable.ts';
 import { type Terminal } from './terminal.ts';
 
 /** Tells what is being done. On a terminal one line is drawn over; elsewhere every step is a line of its own. */
 export interface Progress {
+  /** Names of others may be in it. */
   step(text: string): void;
   /** Ends the line that is drawn over. */
   done(): void;
@@ -13,7 +15,7 @@ const CLEAR_LINE = '\r\u001b[2K';
 
 export function createProgress(terminal: Terminal, quiet = false): Progress {
   if (quiet) return { step: () => undefined, done: () => undefined };
-  if (!terminal.live) return { step: (text) => terminal.err(`${text}\n`), done: () => undefined };
+  if (!terminal.live) return { step: (text) => terminal.err(`${printableLine(text)}\n`), done: () => undefined };
   let current: string | undefined;
   let frame = 0;
   let timer: ReturnType<typeof setInterval> | undefined;
@@ -28,7 +30,7 @@ export function createProgress(terminal: Terminal, quiet = false): Progress {
   };
   return {
     step: (text) => {
-      current = text;
+      current = printableLine(text);
       timer ??= setInterval(draw, FRAME_MS);
       draw();
     },

@@ -53,8 +53,8 @@ export async function runGet(
       terminal.out(printable(stringify(await client.read(type, where))));
     } else {
       const { columns, rows } = await client.table(type, where);
-      if (rows.length === 0)
-        terminal.err(`no ${type.plural}${everywhere || !type.namespaced ? '' : ` in ${flags.namespace}`}\n`);
+      const scope = everywhere || !type.namespaced ? '' : ` in ${flags.namespace}`;
+      if (rows.length === 0) terminal.err(`${printableLine(`no ${type.plural}${scope}`)}\n`);
       const withNamespace = everywhere && type.namespaced;
       const head = withNamespace ? ['NAMESPACE', ...columns] : columns;
       const body = rows.map((row) => (withNamespace ? [row.namespace, ...row.cells] : row.cells).map(printableLine));
@@ -90,5 +90,5 @@ async function resource(client: ApiClient, word: string): Promise<ServedResource
 
 function nameOf(type: ServedResource): string {
   const singular = type.words[1] ?? type.plural;
-  return type.group === '' ? singular : `${singular}.${type.group}`;
+  return printableLine(type.group === '' ? singular : `${singular}.${type.group}`);
 }

@@ -2,7 +2,7 @@ import { type Lab, LabError, podKey, probeFlow } from '@canal/lab';
 import { formatIp, type Ip, ipFamily, parseIp, parsePort } from 'net-types';
 import { type CommandContext } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
-import { safeJson } from '../printable.ts';
+import { printableLine, safeJson } from '../printable.ts';
 import { UsageError } from '../report-error.ts';
 import { type LabFlags, onOpenLab, type OutputFlags } from './lab-flags.ts';
 import { readPodName } from './pods.ts';
@@ -47,7 +47,7 @@ export async function runProbe(
     terminal.out(`${safeJson(json)}\n`);
     return;
   }
-  const why = !result.ok && result.reason !== 'timeout' ? ` (${result.reason})` : '';
+  const why = !result.ok && result.reason !== 'timeout' ? ` (${printableLine(result.reason)})` : '';
   const answer = result.ok ? 'answered' : `no answer within ${TIMEOUT_MS / 1000} s${why}`;
   terminal.out(`${client.name} -> ${server.name} ${protocol.toUpperCase()} ${port}: ${answer}\n`);
 }

@@ -1,5 +1,6 @@
 import { type PingCell, type PingMatrix, podKey } from '@canal/lab';
 import { type IpFamily } from 'net-types';
+import { printableLine } from '../printable.ts';
 import { table } from '../table.ts';
 
 /** A wider matrix no longer fits a terminal; a sum and the losses say more. */
@@ -43,7 +44,7 @@ function renderLosses(matrix: PingMatrix): string {
   const losses = matrix.cells.filter((cell) => !cell.result.ok);
   if (losses.length === 0) return '';
   const shown = losses.slice(0, MAX_LOSSES_SHOWN).map(({ from, to, family, result }) => {
-    const reason = result.ok ? '' : result.reason;
+    const reason = result.ok ? '' : printableLine(result.reason);
     return `lost: ${podKey(from)} (${from.node}) → ${podKey(to)} (${to.node}) over IPv${family}: ${reason}\n`;
   });
   const rest = losses.length - shown.length;

@@ -81,7 +81,7 @@ function renderPeers({ nodes }: LabStatus): string {
 function renderRoute({ via }: PeerRoute): readonly string[] {
   if (via === undefined) return ['NO ROUTE'];
   const gateway = via.gateway === undefined ? '' : `via ${formatIp(via.gateway)}`;
-  return [isTunnel(via.link) ? 'vxlan ' : 'direct', `${gateway} dev ${via.link}`.trim()];
+  return [isTunnel(via.link) ? 'vxlan ' : 'direct', `${gateway} dev ${printableLine(via.link)}`.trim()];
 }
 
 /** flannel's device names: flannel.VNI and flannel-v6.VNI. */

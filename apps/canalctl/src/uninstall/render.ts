@@ -1,6 +1,6 @@
 /** The result of an uninstall for people. */
 import type { UninstallReport } from '@canal/api-schema';
-import { printable, printableLine } from '../printable.ts';
+import { printableLine } from '../printable.ts';
 import { table } from '../table.ts';
 import type { ClusterPlan } from './cluster-plan.ts';
 import type { ClusterResult, ReleasedNode } from './uninstall-cluster.ts';
@@ -76,7 +76,7 @@ function details({ node, report, nodeObject }: ReleasedNode, dryRun: boolean): s
 
 function objectLines({ objects, objectsKept }: ClusterResult, dryRun: boolean): string {
   const gone =
-    objects.length === 0 ? '' : `\n${dryRun ? 'would delete' : 'deleted'}: ${printable(objects.join(', '))}\n`;
+    objects.length === 0 ? '' : `\n${dryRun ? 'would delete' : 'deleted'}: ${printableLine(objects.join(', '))}\n`;
   if (objectsKept !== undefined) return `${gone}\nobjects of canal in the cluster stay: ${objectsKept}\n`;
   return gone === '' ? '\nno objects of canal in the cluster\n' : gone;
 }
@@ -84,5 +84,5 @@ function objectLines({ objects, objectsKept }: ClusterResult, dryRun: boolean): 
 function byHandLines({ nodes, byHand }: ClusterResult): string {
   const left = nodes.filter(({ outcome }) => outcome === 'unreachable').map(({ node }) => node);
   if (left.length === 0) return '';
-  return `\nnot reached: ${printableLine(left.join(', '))}. When such a node is back, run this command again, or there as root, when its agent has ended:\n  ${byHand}\n`;
+  return `\nnot reached: ${printableLine(left.join(', '))}. When such a node is back, run this command again, or there as root, when its agent has ended:\n  ${printableLine(byHand)}\n`;
 }

@@ -1,0 +1,126 @@
+/** Whatever others call their objects, or answer: it changes neither the lines nor what the terminal does. */
+import type { EndpointStatusMessage, FlowRecord } from '@canal/agent-protocol';
+import type { UninstallReport } from '@canal/api-schema';
+import type { PingMatrix, PodRecord } from '@canal/lab';
+import type { Explanation } from '@canal/policy-compile';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { renderMatrix } from './lab/render-matrix.ts';
+import { renderEndpoints } from './policy/endpoints.ts';
+import { renderExplanation } from './policy/render-explanation.ts';
+import { flowColumns, flowRow, GrowingTable } from './policy/render-flow.ts';
+import { printable } from './printable.ts';
+import { createProgress } from './progress.ts';
+import { reportError, UsageError } from './report-error.ts';
+import { table } from './table.ts';
+import { renderPlan, renderResult } from './uninstall/render.ts';
+
+const pod = (text: string) => ({ namespace: text, name: text, uid: text });
+
+function flow(text: string): FlowRecord {
+  const end = { address: text, pod: pod(text), port: 80 };
+  return {
+    time: text,
+    verdict: 'deny',
+    reason: text,
+    source: end,
+    destination: end,
+    protocol: text,
+    isolatedBy: [text, text],
+    lost: 0,
+  };
+}
+
+function endpoint(text: string): EndpointStatusMessage {
+  return {
+    key: text,
+    hostInterface: text,
+    mode: 'routed',
+    addresses: [text, text],
+    pod: pod(text),
+    state: 'policed',
+    ingress: [text],
+    egress: [text, text],
+  };
+}
+
+function explanation(text: string): Explanation {
+  const end = { address: text, pod: pod(text), kind: 'pod' } as const;
+  const judged = { verdict: 'deny', reason: 'no-rule-allows', policies: [text], misses: [] } as const;
+  return {
+    verdict: 'deny',
+    source: end,
+    destination: { address: text, kind: 'outside' },
+    protocol: text,
+    egress: { direction: 'egress', ...judged, rule: { policy: text, index: 0 } },
+    ingress: { direction: 'ingress', ...judged },
+    words: [text, text],
+  };
+}
+
+function losses(text: string): PingMatrix {
+  const at = (name: string): PodRecord => ({
+    node: 'node1',
+    namespace: 'default',
+    name,
+    uid: 'u',
+    containerId: 'c',
+    netns: 'n',
+    ips: [],
+  });
+  const [from, to] = [at('a'), at('b')];
+  const cell = { from, to, family: 4, result: { ok: false, reason: text } };
+  return { pods: [from, to], families: [4], cells: [cell], lost: 1 } as unknown as PingMatrix;
+}
+
+function uninstalled(text: string): string {
+  const report = {
+    objects: [
+      { kind: text, name: text, outcome: 'left', note: text },
+      { kind: text, name: text, outcome: 'removed' },
+    ],
+    remaining: [text],
+    pods: [text],
+  } as unknown as UninstallReport;
+  const nodes = [
+    { node: text, outcome: 'failed', problem: text, report, nodeObject: [text] },
+    { node: text, outcome: 'unreachable', problem: text, nodeObject: [] },
+  ] as const;
+  return [true, false].map((dry) => renderResult({ nodes, objects: [text, text], byHand: text }, dry)).join('');
+}
+
+function plan(text: string): string {
+  const nodes = [{ name: text, pods: 1, hasAgent: true, unreachable: text }];
+  return renderPlan({ nodes, daemonSetExists: true, image: text } as unknown as Parameters<typeof renderPlan>[0]);
+}
+
+async function told(tell: (terminal: Parameters<typeof reportError>[0]) => unknown): Promise<string> {
+  let written = '';
+  await tell({ live: false, out: () => undefined, err: (text) => void (written += text) });
+  return written;
+}
+
+test.each<[string, (text: string) => string | Promise<string>]>([
+  ['policy endpoints', (text) => renderEndpoints([{ node: text, endpoint: endpoint(text) }])],
+  ['policy explain', (text) => renderExplanation(explanation(text))],
+  ['flows', (text) => table([flowColumns(true), flowRow({ node: text, record: flow(text) }, true)])],
+  ['flows --follow', (text) => new GrowingTable(false).line(flowRow({ record: flow(text) }, false))],
+  ['lab ping', (text) => renderMatrix(losses(text))],
+  ['the plan of uninstall', plan],
+  ['the result of uninstall', uninstalled],
+  ['progress', (text) => told((terminal) => createProgress(terminal).step(text))],
+  ['errors', (text) => told((terminal) => reportError(terminal, new UsageError(text, text)))],
+])('%s', async (_name, render) => {
+  const lines = (await render('plain')).split('\n').length;
+  const hostile = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom('\u001b]0;owned\u0007', 'a\r\nb', '\u009b2J', 'a\u202eb', '\u2028', '\n', '\t'),
+  );
+  await fc.assert(
+    fc.asyncProperty(hostile, async (text) => {
+      const written = await render(`x${text}x`);
+      expect(printable(written)).toBe(written);
+      expect(written.split('\n')).toHaveLength(lines);
+    }),
+  );
+});
