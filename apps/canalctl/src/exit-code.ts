@@ -20,10 +20,21 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** The codes in the words of the help text. */
-export const EXIT_CODE_HELP = `Exit codes:
-  0  done                                 5  shown, and not well
-  1  tried, and failed                    6  this machine lacks what is needed
-  2  wrong command line                   7  took too long
-  3  no such lab, node, pod or object     8  another command is at work on the lab
-  4  exists already, and differs`;
+/** What each code tells. */
+export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
+  0: 'done',
+  1: 'tried, and failed',
+  2: 'wrong command line',
+  3: 'no such lab, node, pod, object or agent',
+  4: 'exists already, and differs',
+  5: 'shown, and not well',
+  6: 'this machine lacks what is needed',
+  7: 'took too long',
+  8: 'another command is at work on the lab',
+};
+
+/** The codes in the help of every command. */
+export const EXIT_CODE_HELP = [
+  'Exit codes:',
+  ...Object.entries(EXIT_MEANINGS).map(([code, text]) => `  ${code}  ${text}`),
+].join('\n');

@@ -7,6 +7,9 @@ import { INTERRUPTED } from './next-step.ts';
 import { reportError } from './report-error.ts';
 import { processTerminal } from './terminal.ts';
 
+/** What completion scripts ask with. */
+const COMPLETE = '__complete';
+
 /** Runs one command; gives the exit code (see exit-code.ts). */
 export async function main(args: readonly string[]): Promise<number> {
   const terminal = processTerminal(process.env);
@@ -15,8 +18,16 @@ export async function main(args: readonly string[]): Promise<number> {
   process.once('SIGINT', onSignal);
   process.once('SIGTERM', onSignal);
   const outcome: Outcome = { exitCode: EXIT.ok };
+  const program = createProgram({ terminal, signal: stop.signal, outcome });
   try {
-    await createProgram({ terminal, signal: stop.signal, outcome }).parseAsync([...args], { from: 'user' });
+    const [first, ...words] = args;
+    if (first === COMPLETE) {
+      // Not a command of the program, which would take the words for its own options.
+      const { complete, formatCompletion } = await import('./completion/complete.ts');
+      terminal.out(formatCompletion(complete(program, words)));
+      return EXIT.ok;
+    }
+    await program.parseAsync([...args], { from: 'user' });
     return outcome.exitCode;
   } catch (error) {
     // Commander has written help and usage errors already; --help and --version are no failures.

@@ -1,9 +1,11 @@
 import { Command } from 'commander';
 import { type CommandContext } from './command-context.ts';
+import { completionCommand } from './completion/completion-command.ts';
 import { EXIT_CODE_HELP } from './exit-code.ts';
 import { labCommand } from './lab/lab-command.ts';
 import { flowsCommand } from './policy/flows-command.ts';
 import { policyCommand } from './policy/policy-command.ts';
+import { printable } from './printable.ts';
 import { uninstallCommand } from './uninstall/uninstall-command.ts';
 
 /** The tree of commands. Commander's own output goes to the terminal given; it throws instead of exiting. */
@@ -13,14 +15,16 @@ export function createProgram(context: CommandContext): Command {
     .exitOverride()
     .configureOutput({
       writeOut: (text) => context.terminal.out(text),
-      writeErr: (text) => context.terminal.err(text),
+      // It says again what was typed, by a script perhaps with names of others in it.
+      writeErr: (text) => context.terminal.err(printable(text)),
     })
     .showHelpAfterError('(--help lists what there is)')
-    .addHelpText('after', `\n${EXIT_CODE_HELP}`);
+    .addHelpText('afterAll', `\n${EXIT_CODE_HELP}`);
   program.addCommand(policyCommand(context));
   program.addCommand(flowsCommand(context));
   program.addCommand(labCommand(context));
   program.addCommand(uninstallCommand(context));
+  program.addCommand(completionCommand(context));
   inherit(program);
   return program;
 }

@@ -1,6 +1,5 @@
 import { Argument, Command, Option } from 'commander';
 import { type CommandContext } from '../command-context.ts';
-import { EXIT_CODE_HELP } from '../exit-code.ts';
 import { UsageError } from '../report-error.ts';
 import { type LabFlags, type OutputFlags } from './lab-flags.ts';
 import { type GetFlags } from './objects.ts';
@@ -10,7 +9,7 @@ import { type UpFlags } from './up.ts';
 export function labCommand(context: CommandContext): Command {
   const lab = new Command('lab')
     .description('A cluster on this machine: nodes and pods are network namespaces, the programs are the real ones')
-    .addHelpText('after', `\nLabs are kept apart by --name. All commands need root.\n\n${EXIT_CODE_HELP}`);
+    .addHelpText('after', '\nLabs are kept apart by --name. All commands need root.');
   lab.addCommand(upCommand(context));
   lab.addCommand(statusCommand(context));
   lab.addCommand(listCommand(context));

@@ -1,14 +1,12 @@
 import { Command, Option } from 'commander';
 import type { CommandContext } from '../command-context.ts';
-import { EXIT_CODE_HELP } from '../exit-code.ts';
 import { askingAgents, countOf } from './agent-flags.ts';
 import type { FlowsFlags } from './flows.ts';
 
 const ABOUT = `
 Denied packets are recorded at a limited rate, new allowed flows as the agent's --allow-sample says (by default none).
 RULE is the rule that allowed, as policy[index], or the policies by which the pod is isolated. "canalctl policy explain"
-says of one flow why. --output json prints one record a line.
-`;
+says of one flow why. --output json prints one record a line.`;
 
 /** `canalctl flows`: verdicts as packets got them. */
 export function flowsCommand(context: CommandContext): Command {
@@ -16,7 +14,7 @@ export function flowsCommand(context: CommandContext): Command {
     .option('--follow', 'go on with those to come, until interrupted')
     .option('--denied', 'only what was denied')
     .addOption(new Option('--last <n>', 'begin with so many of the newest').default(20).argParser(countOf))
-    .addHelpText('after', `${ABOUT}\n${EXIT_CODE_HELP}`)
+    .addHelpText('after', ABOUT)
     .action(async (flags: FlowsFlags) => {
       const { runFlows } = await import('./flows.ts');
       await runFlows(context, flags);

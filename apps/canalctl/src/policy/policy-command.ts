@@ -1,6 +1,5 @@
 import { Argument, Command } from 'commander';
 import type { CommandContext } from '../command-context.ts';
-import { EXIT_CODE_HELP } from '../exit-code.ts';
 import { askingAgents } from './agent-flags.ts';
 import type { EndpointsFlags } from './endpoints.ts';
 import type { ExplainFlags } from './explain.ts';
@@ -16,14 +15,13 @@ is denied, and another one when there was no answer.
 
   canalctl policy explain shop/api shop/db --port 5432
   canalctl policy explain 203.0.113.7 shop/web --port http
-  canalctl policy explain api db -n shop --port 5432 -f objects.yaml --exit-code
-`;
+  canalctl policy explain api db -n shop --port 5432 -f objects.yaml --exit-code`;
 
 /** `canalctl policy …`: what NetworkPolicies say, asked of the agents that enforce them. */
 export function policyCommand(context: CommandContext): Command {
   const policy = new Command('policy')
     .description('Ask what NetworkPolicies allow, and of whom')
-    .addHelpText('after', `\nAgents answer root alone.\n\n${EXIT_CODE_HELP}`);
+    .addHelpText('after', '\nAgents answer root alone.');
   policy.addCommand(explainCommand(context));
   policy.addCommand(endpointsCommand(context));
   return policy;
@@ -43,7 +41,7 @@ function explainCommand(context: CommandContext): Command {
       collect,
     )
     .option('--exit-code', 'exit with 1 when the flow is denied')
-    .addHelpText('after', `${ABOUT}\n${EXIT_CODE_HELP}`)
+    .addHelpText('after', ABOUT)
     .action(async (source: string, destination: string, flags: ExplainFlags) => {
       const { runExplain } = await import('./explain.ts');
       await runExplain(context, source, destination, flags);
@@ -55,12 +53,10 @@ function endpointsCommand(context: CommandContext): Command {
     new Command('endpoints').description(
       'show policed pod interfaces and the policies that isolate each; exit code 5 when one is closed for another reason',
     ),
-  )
-    .addHelpText('after', `\n${EXIT_CODE_HELP}`)
-    .action(async (flags: EndpointsFlags) => {
-      const { runEndpoints } = await import('./endpoints.ts');
-      await runEndpoints(context, flags);
-    });
+  ).action(async (flags: EndpointsFlags) => {
+    const { runEndpoints } = await import('./endpoints.ts');
+    await runEndpoints(context, flags);
+  });
 }
 
 function collect(value: string, before: readonly string[] | undefined): readonly string[] {

@@ -1,6 +1,5 @@
 import { Command, Option } from 'commander';
 import { type CommandContext } from '../command-context.ts';
-import { EXIT_CODE_HELP } from '../exit-code.ts';
 import { UsageError } from '../report-error.ts';
 import { type UninstallFlags } from './run.ts';
 
@@ -9,8 +8,7 @@ The agents end first; then a Job on each node removes what canal has there and s
 changed get their former values; then the objects of canal.yaml go. Pods that are not in the host's network lose it:
 drain the nodes, or have the next CNI ready. --dry-run starts the Jobs too, and they only look.
 
-Exit code 0 when every node is clean, 1 when something could not be removed, 5 when a node could not be reached.
-`;
+Exit code 0 when every node is clean, 1 when something could not be removed, 5 when a node could not be reached.`;
 
 export function uninstallCommand(context: CommandContext): Command {
   return new Command('uninstall')
@@ -29,7 +27,7 @@ export function uninstallCommand(context: CommandContext): Command {
         .argParser(seconds),
     )
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
-    .addHelpText('after', `${ABOUT}\n${EXIT_CODE_HELP}`)
+    .addHelpText('after', ABOUT)
     .action(async (flags: UninstallFlags) => {
       const { runUninstall } = await import('./run.ts');
       await runUninstall(context, flags);
