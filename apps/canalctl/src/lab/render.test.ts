@@ -88,6 +88,12 @@ test('many nodes are summed up', () => {
   );
 });
 
+test('the name of a device is what the kernel says: it cannot steer the terminal', () => {
+  const via = { link: 'eth\u001b[2J', gateway: undefined };
+  const peers = [{ node: 'node2', destination: cidr('10.244.2.0/24'), via }];
+  expect(renderStatus(status([node(1, 1, { peers })]), topology)).toContain('direct  dev eth\\u{1b}[2J\n');
+});
+
 describe('each fault is a line with the next step', () => {
   const missing = [{ node: 'node2', destination: cidr('10.244.2.0/24'), via: undefined }];
   test.each<[string, LabStatus, RegExp[]]>([
