@@ -1,0 +1,34 @@
+/** Policies and whom they select; endpoints and what isolates them. */
+import * as z from 'zod';
+import { ipAddress, objectName, qualifiedName, reference } from './field.ts';
+
+const policyProblem = z
+  .strictObject({
+    code: z.string().meta({ example: 'InvalidPeer' }),
+    field: z.string().meta({ example: 'spec.ingress[1].from[0].ipBlock.cidr' }),
+    message: z.string(),
+  })
+  .meta({ id: 'PolicyProblem', description: 'What could not be read or is too much, and what follows' });
+
+export const policy = z
+  .strictObject({
+    namespace: objectName,
+    name: objectName,
+    kind: z.literal('NetworkPolicy'),
+    directions: z.array(z.enum(['ingress', 'egress'])),
+    selects: z.int().min(0).meta({ description: 'Pods that it isolates' }),
+    problems: z.array(policyProblem),
+  })
+  .meta({ id: 'Policy' });
+
+export const endpoint = z
+  .strictObject({
+    node: objectName,
+    pod: reference.optional().meta({ description: 'Absent when the runtime did not say' }),
+    interface: z.string().min(1).max(15),
+    addresses: z.array(ipAddress),
+    state: z.enum(['policed', 'unknown-pod', 'address-taken']),
+    ingress: z.array(qualifiedName).meta({ description: 'Policies that isolate it for ingress' }),
+    egress: z.array(qualifiedName),
+  })
+  .meta({ id: 'Endpoint', description: "A pod's interface on its node, with the policies in effect" });

@@ -1,0 +1,42 @@
+/** What happened: Events of the cluster, and what was done through this API. */
+import * as z from 'zod';
+import { objectName, time } from './field.ts';
+
+export const event = z
+  .strictObject({
+    time,
+    type: z.enum(['Normal', 'Warning']),
+    reason: z.string().meta({ example: 'DataplaneDriftRepaired' }),
+    message: z.string(),
+    node: objectName.optional(),
+    object: z.string().meta({ description: 'Kind and name', example: 'Pod shop/web-0' }),
+  })
+  .meta({ id: 'ClusterEvent' });
+
+export const auditRecord = z
+  .strictObject({
+    time,
+    requestId: z.string(),
+    user: z.string().meta({ description: 'As TokenReview names it' }),
+    operation: z.string().meta({ description: 'operationId' }),
+    object: z.string(),
+    dryRun: z.boolean(),
+    status: z.int(),
+    changes: z.array(z.string()).meta({ description: 'Lines of the difference; nothing secret is in them' }),
+  })
+  .meta({ id: 'AuditRecord' });
+
+export const diagnosis = z
+  .strictObject({
+    time,
+    entries: z.array(
+      z.strictObject({
+        path: z.string().meta({ example: 'nodes/a/policy-agent/status.json' }),
+        content: z
+          .string()
+          .meta({ description: 'Only fields of a list of allowed ones; the rest is left out, not masked' }),
+      }),
+    ),
+    missing: z.array(z.strictObject({ path: z.string(), reason: z.string() })),
+  })
+  .meta({ id: 'Diagnosis' });
