@@ -61,6 +61,22 @@ describe('a killed "up"', () => {
   });
 });
 
+test('what an "up" that was killed had tried the machine with goes with the next "down"; that of a living one stays', async () => {
+  const ended = Bun.spawn(['true']);
+  await ended.exited;
+  const probes = { dead: `canal-probe-${ended.pid}`, living: `canal-probe-${process.ppid}` };
+  const namespaces = (): readonly string[] => readdirSync('/run/netns');
+  for (const probe of Object.values(probes)) Bun.spawnSync(['ip', 'netns', 'add', probe]);
+  try {
+    expect(namespaces()).toEqual(expect.arrayContaining(Object.values(probes)));
+    await removeLab(name, { stateRoot: TEST_STATE_ROOT }).catch(notFoundIsFine);
+    expect(namespaces()).not.toContain(probes.dead);
+    expect(namespaces()).toContain(probes.living);
+  } finally {
+    Bun.spawnSync(['ip', 'netns', 'del', probes.living]);
+  }
+});
+
 test('an interrupted "up" (SIGINT) removes what it has made by itself', async () => {
   const before = takeInventory(name, TEST_STATE_ROOT);
   const up = startUp();

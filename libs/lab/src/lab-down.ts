@@ -9,7 +9,7 @@ import { LabError } from './lab-error.ts';
 import { lockLab } from './lab-lock.ts';
 import { labPaths, type LabPaths } from './lab-paths.ts';
 import { readLabId } from './lab-state.ts';
-import { findOccupants, listNamespaces, type Occupant, removeNamespace } from './namespaces.ts';
+import { findOccupants, listNamespaces, type Occupant, removeDeadProbes, removeNamespace } from './namespaces.ts';
 import { findProcesses, killProcesses } from './processes.ts';
 
 export interface DownReport {
@@ -22,6 +22,8 @@ export interface DownReport {
 /** Removes the lab. Throws LabError `not-found` when there is nothing of that name. */
 export async function bringDown(name: string, options: Omit<LabOptions, 'binary'>): Promise<DownReport> {
   const paths = labPaths(options.stateRoot, name);
+  // Those of an "up" that was killed before it had made anything else, too.
+  removeDeadProbes();
   if (!existsSync(paths.root) && listNamespaces(name).length === 0) {
     throw new LabError('not-found', `there is no lab ${JSON.stringify(name)} on this machine`, {
       hint: '"canalctl lab list" shows those there are',

@@ -39,6 +39,30 @@ export function listNamespaces(lab: string): readonly string[] {
   }
 }
 
+const PROBE = /^canal-probe-(\d+)$/;
+
+/** Where `lab up` tries out what the machine can do: named after its process. */
+export function probePath(): string {
+  return namespacePath(`canal-probe-${process.pid}`);
+}
+
+/** Removes the probes of processes that were killed while they tried. */
+export function removeDeadProbes(): void {
+  if (process.getuid?.() !== 0) return;
+  let names: readonly string[];
+  try {
+    names = readdirSync(NETNS_DIRECTORY);
+  } catch {
+    return;
+  }
+  // Read after the names: a probe that was made since then is not among them.
+  const living = new Set(livingPids());
+  for (const name of names) {
+    const pid = PROBE.exec(name)?.[1];
+    if (pid !== undefined && !living.has(Number(pid))) removeNamespace(name);
+  }
+}
+
 type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
 
 /** Runs the callback in the namespace: synchronous, or what it starts would be elsewhere (see linux-ffi). */

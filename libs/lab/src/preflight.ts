@@ -4,14 +4,15 @@ import { createNetns, isLinuxError, netnsIdentity, openNetlinkConnection, remove
 import { newLink, NetlinkError, type LinkInput, type NetlinkConnection } from 'netlink-ts';
 import { LabError } from './lab-error.ts';
 import { type LabSpec } from './lab-spec.ts';
-import { namespacePath } from './namespaces.ts';
+import { probePath, removeDeadProbes } from './namespaces.ts';
 
 /** Throws LabError `not-supported` that says what is missing and how to get it. */
 export function checkMachine(spec: LabSpec, { binary }: { readonly binary: string }): void {
   if (process.platform !== 'linux') throw missing('Linux', 'the lab is made of Linux network namespaces');
   if (process.getuid?.() !== 0) throw missing('root', 'run it as root: sudo canalctl lab …');
   checkBinary(binary);
-  const probe = namespacePath(`canal-probe-${process.pid}`);
+  removeDeadProbes();
+  const probe = probePath();
   try {
     createNetns(probe);
   } catch (cause) {
