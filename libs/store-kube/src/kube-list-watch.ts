@@ -12,6 +12,7 @@ import {
 import type { KubeConnection } from './connection.ts';
 import { readLines } from './json-lines.ts';
 import { ListDecoder } from './list-decoder.ts';
+import { PROTOBUF } from './protobuf/envelope.ts';
 import { shapeOf } from './protobuf/kubernetes-shapes.ts';
 import type { MessageShape } from './protobuf/message.ts';
 import { readProtobufFrames, readWatchEvent } from './protobuf/protobuf-frames.ts';
@@ -98,8 +99,6 @@ async function* readProtobuf(response: Response, shape: MessageShape): AsyncGene
 function isProtobuf(response: Response): boolean {
   return response.headers.get('Content-Type')?.startsWith(PROTOBUF) ?? false;
 }
-
-const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 
 /** One watch line; undefined for event types that newer servers may add. */
 export function decodeFrame(line: string): WatchFrame | undefined {

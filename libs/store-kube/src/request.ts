@@ -1,6 +1,8 @@
 import { type ResourceType, StoreError, type StoreErrorCode } from '@canal/store-port';
 
 import type { Credentials, KubeConnection } from './connection.ts';
+import { PROTOBUF, readEnvelope } from './protobuf/envelope.ts';
+import { STATUS } from './protobuf/kubernetes-shapes.ts';
 
 /** One request to the API server. Every failure is a `StoreError` that names the request and carries no credential. */
 export interface KubeRequest {
@@ -124,9 +126,13 @@ interface StatusText {
 
 /** The server's `Status` object, or what can be told without one (a proxy's page, an empty body). */
 async function readStatus(response: Response): Promise<StatusText> {
-  const text = (await response.text().catch(() => '')).slice(0, MAX_STATUS_CHARS);
+  // Errors come in what was asked for, too.
+  const isProtobuf = response.headers.get('Content-Type')?.startsWith(PROTOBUF) ?? false;
+  const body = Buffer.from(await response.arrayBuffer().catch(() => new ArrayBuffer(0)));
   try {
-    const status: unknown = JSON.parse(text);
+    const status: unknown = isProtobuf
+      ? readEnvelope(body, () => STATUS).object
+      : JSON.parse(body.toString('utf8').slice(0, MAX_STATUS_CHARS));
     return { reason: textField(status, 'reason'), message: textField(status, 'message'), causes: causeReasons(status) };
   } catch {
     return { reason: '', message: response.statusText, causes: [] };

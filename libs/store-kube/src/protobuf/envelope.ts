@@ -1,6 +1,9 @@
 import { type MessageShape, readMessage } from './message.ts';
 import { malformed, WireReader } from './wire-reader.ts';
 
+/** Media type. */
+export const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+
 /** What Kubernetes puts before each object: "k8s" and a zero byte, then runtime.Unknown with the object in field 2. */
 export const MAGIC = Buffer.from('k8s\0', 'latin1');
 

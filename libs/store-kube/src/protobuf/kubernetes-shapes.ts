@@ -11,6 +11,16 @@ const shape = (fields: Readonly<Record<number, FieldShape>>): MessageShape =>
 export const STATUS = shape({
   3: { name: 'message', type: 'text' },
   4: { name: 'reason', type: 'text' },
+  5: {
+    name: 'details',
+    type: shape({
+      4: {
+        name: 'causes',
+        type: shape({ 1: { name: 'reason', type: 'text' }, 2: { name: 'message', type: 'text' } }),
+        repeated: true,
+      },
+    }),
+  },
   6: { name: 'code', type: 'integer' },
 });
 

@@ -79,3 +79,22 @@ test.each([
   await readBoth(connection, options);
   expect(accepts).toEqual(['application/json', 'application/json']);
 });
+
+test('an error in protobuf is told as one in JSON: the version that a restored server does not have', async () => {
+  const text = (number: number, content: string | Buffer): Buffer =>
+    Buffer.concat([Buffer.from([number * 8 + 2, content.length]), Buffer.from(content)]);
+  const causes = text(4, text(1, 'ResourceVersionTooLarge'));
+  const status = Buffer.concat([text(3, 'Too large resource version: 9'), text(4, 'Timeout'), text(5, causes)]);
+  const body = Buffer.concat([Buffer.from('k8s\0'), text(1, text(2, 'Status')), text(2, status)]);
+  server = Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    fetch: () => new Response(body, { status: 504, headers: { 'Content-Type': PROTOBUF } }),
+  });
+  const connection = { baseUrl: server.url.origin, credentials: fixedCredentials({}) };
+  await expect(readBoth(connection, { fields: FIELDS })).rejects.toMatchObject({
+    code: 'version-ahead',
+    reason: 'Timeout',
+    message: expect.stringContaining('Too large resource version: 9') as string,
+  });
+});
