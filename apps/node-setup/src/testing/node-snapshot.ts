@@ -31,7 +31,8 @@ export function snapshotOf(netns: NodeShell, root: string): NodeSnapshot {
     ...objects('rule6', '-6', 'rule'),
     ...neighbours,
     ...lines(netns.run(['ip', 'nexthop'])).map((line) => `nexthop ${line}`),
-    ...lines(netns.run(['nft', 'list', 'ruleset'])).map((line) => `nft ${line}`),
+    // A frame that the kernel sends by itself is counted between two snapshots.
+    ...lines(netns.run(['nft', '--stateless', 'list', 'ruleset'])).map((line) => `nft ${line}`),
     ...lines(netns.exec(['sysctl', '-a']).stdout).filter((line) => line.startsWith('net.') && !RESTLESS.test(line)),
     ...lines(find(root)),
   ];
