@@ -59,9 +59,10 @@ export const SCOPES = {
   shared: ['shared'],
   cni: ['cni', 'shared'],
   agent: ['agent', 'shared'],
+  admin: ['admin', 'shared'],
   cli: ['cli', 'shared'],
-  entry: ['entry', 'cni', 'agent', 'cli', 'shared'],
-  tool: ['tool', 'cni', 'agent', 'cli', 'shared'],
+  entry: ['entry', 'cni', 'agent', 'admin', 'cli', 'shared'],
+  tool: ['tool', 'cni', 'agent', 'admin', 'cli', 'shared'],
 };
 
 /** Packages that must never be in the CNI plugin's process: they cost more than the whole ADD. */

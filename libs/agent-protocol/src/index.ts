@@ -19,4 +19,15 @@ export {
   MAX_SOCKET_PATH_BYTES,
   type QuestionMessage,
 } from './messages.ts';
+export {
+  type AddressesMessage,
+  type AddressMessage,
+  type AddressPoolMessage,
+  type NetworkQuestion,
+  type NetworkStatusMessage,
+  NODE_AGENT_SOCKET,
+  type NodeRequest,
+  type PeerMessage,
+  type PolicyQuestion,
+} from './node-messages.ts';
 export { decodeRequest, encodeRequest, endpointKey } from './request-codec.ts';

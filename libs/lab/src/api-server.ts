@@ -5,7 +5,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { formatIp } from 'net-types';
-import { createCertificateAuthority, createEmbeddedServer, type Listener } from '@canal/store-embedded';
+import { createCertificateAuthority } from '@canal/certificate';
+import { createEmbeddedServer, type Listener } from '@canal/store-embedded';
 import { writeFileAtomic } from '@canal/node-state';
 import { type LabPaths } from './lab-paths.ts';
 import { inNamespace } from './namespaces.ts';

@@ -1,4 +1,5 @@
-import { createCertificateAuthority, createEmbeddedServer } from '@canal/store-embedded';
+import { createCertificateAuthority } from '@canal/certificate';
+import { createEmbeddedServer } from '@canal/store-embedded';
 
 import type { ApiRequestInit, ApiSubject } from './api/subject.ts';
 import { describeKubeApiContract } from './kube-api-contract.ts';

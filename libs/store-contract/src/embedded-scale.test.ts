@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 
-import { createCertificateAuthority, createEmbeddedServer, type EmbeddedServer } from '@canal/store-embedded';
+import { createCertificateAuthority } from '@canal/certificate';
+import { createEmbeddedServer, type EmbeddedServer } from '@canal/store-embedded';
 import { expect, test } from 'vitest';
 
 import { isJson, type Json } from './api/api-client.ts';

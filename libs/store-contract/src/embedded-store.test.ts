@@ -1,4 +1,5 @@
-import { createCertificateAuthority, createEmbeddedServer } from '@canal/store-embedded';
+import { createCertificateAuthority } from '@canal/certificate';
+import { createEmbeddedServer } from '@canal/store-embedded';
 import { createKubeStore, fixedCredentials, Secret } from '@canal/store-kube';
 
 import { createFaultyProxy } from './faulty-proxy.ts';

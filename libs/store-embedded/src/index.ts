@@ -6,13 +6,6 @@ export {
   type User,
 } from './authentication.ts';
 export {
-  type AuthorityOptions,
-  type CertificateAuthority,
-  createCertificateAuthority,
-  type KeyPair,
-  type ServerCertificateOptions,
-} from './certificate/x509.ts';
-export {
   createEmbeddedServer,
   type EmbeddedServer,
   type EmbeddedServerOptions,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { createCertificateAuthority } from '@canal/store-embedded';
+import { createCertificateAuthority } from '@canal/certificate';
 import { createFakeClock } from '@canal/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 

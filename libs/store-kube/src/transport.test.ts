@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 
-import { createCertificateAuthority } from '@canal/store-embedded';
+import { createCertificateAuthority } from '@canal/certificate';
 import { createFakeClock } from '@canal/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 

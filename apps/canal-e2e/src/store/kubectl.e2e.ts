@@ -1,4 +1,5 @@
-import { createCertificateAuthority, createEmbeddedServer } from '@canal/store-embedded';
+import { createCertificateAuthority } from '@canal/certificate';
+import { createEmbeddedServer } from '@canal/store-embedded';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { Kubectl } from './kubectl.ts';

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { createCertificateAuthority } from '@canal/store-embedded';
+import { createCertificateAuthority } from '@canal/certificate';
 
 import { type RunningProgram, startProgram } from './child-process.ts';
 import { kubeconfigText } from './kubeconfig.ts';

@@ -1,0 +1,1 @@
+export { type AgentName, type NodeApi, NodeApiError, type NodeApiErrorCode } from './node-api.ts';
