@@ -99,14 +99,16 @@ function toNodeRules(gateway: Mac | undefined): readonly RuleImage[] {
   ];
 }
 
-/** To the node no other port brings the address of a pod of ours. */
-function otherPortRules(gateway: Mac | undefined): readonly RuleImage[] {
-  if (gateway === undefined) return [];
-  return [
-    [...matchEtherType(ETHERTYPE.IPV4), ...matchSet('local4', [NFT_FIELD.ipSaddr])],
-    [...matchEtherType(ETHERTYPE.IPV6), ...matchSet('local6', [NFT_FIELD.ip6Saddr])],
-  ].map((isOfPod) => [...matchEtherDestination(gateway), ...isOfPod, goto('spoofed')]);
-}
+/**
+ * No other port brings the address of a pod of ours, to whom ever: the node takes frames to the bridge, to the port that
+ * they come by, and to groups.
+ */
+const FROM_OTHER_PORT: readonly RuleImage[] = [
+  // What has two tags or more shows nobody here what it is; the node takes off all that have number 0.
+  ...TAGGED.map((type) => [...matchEtherType(type), goto('spoofed')]),
+  [...matchEtherType(ETHERTYPE.IPV4), ...matchSet('local4', [NFT_FIELD.ipSaddr]), goto('spoofed')],
+  [...matchEtherType(ETHERTYPE.IPV6), ...matchSet('local6', [NFT_FIELD.ip6Saddr]), goto('spoofed')],
+];
 
 /** ARP and neighbour discovery go to every port; what is asked there is no secret. */
 const TO_POD: readonly RuleImage[] = [
@@ -172,7 +174,7 @@ export function bridgeTable(gateway: Mac | undefined): StaticTable {
       })),
       { name: CHAIN.stranger, rules: STRANGER_RULES },
       { name: CHAIN.toNode, rules: toNodeRules(gateway) },
-      { name: CHAIN.otherPort, rules: otherPortRules(gateway) },
+      { name: CHAIN.otherPort, rules: FROM_OTHER_PORT },
       { name: CHAIN.pod, rules: FROM_POD },
       { name: CHAIN.toPod, rules: TO_POD },
       {

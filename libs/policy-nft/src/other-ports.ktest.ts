@@ -5,12 +5,14 @@ import {
   createProber,
   createTestNetns,
   type Injection,
+  NODE,
   OUTSIDE,
   type PodMode,
   type PolicyWorld,
   type Prober,
   REMOTE_POD,
   type TestNetns,
+  waitFor,
   type WorldPod,
 } from '@canal/testing';
 import type { PolicyKernel } from '@canal/kernel-port';
@@ -90,6 +92,42 @@ test.each([
   world.node.run(['nft', 'flush', 'chain', 'bridge', 'canal-policy', 'other-port']);
   world.node.run(['conntrack', '-F']);
   expect(await arrived()).toBe(2);
+});
+
+/** By each of these frames the node takes a packet. */
+test.each([
+  ['to the bridge', 'cni0', ''],
+  ['to the bridge, tagged with number 0', 'cni0', '81000000'],
+  ['to the bridge, tagged twice with number 0', 'cni0', '8100000081000000'],
+  ['to the bridge, tagged by the provider and again', 'cni0', '88a8000081000000'],
+  ['to the bridge, tagged by providers twice', 'cni0', '88a8000088a80000'],
+  ['to the bridge, tagged three times', 'cni0', '810000008100000081000000'],
+  ['to all', 'ff:ff:ff:ff:ff:ff', ''],
+  ['to all, tagged twice', 'ff:ff:ff:ff:ff:ff', '8100000081000000'],
+  ['to a group', '01:00:5e:00:00:01', ''],
+  ['to its own port, which is the bridge too', 'veth5', ''],
+] as const)('it has not the address of a pod towards the node, in a frame %s', async (_, destination, tags) => {
+  world.node.run(['sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.cni0.rp_filter=0']);
+  const links = world.node.json(['ip', '-j', 'link', 'show']) as { ifname: string; address: string }[];
+  const macs = new Map(links.map(({ ifname, address }) => [ifname, address]));
+  for (const family of FAMILIES) await prober.listen(world.node, NODE[family], { udp: [99] });
+  const forged = FAMILIES.map((family): Injection => ({
+    from: other,
+    device: 'eth0',
+    sourceMac: MAC,
+    destinationMac: macs.get(destination) ?? destination,
+    tags,
+    packet: { source: a[family], destination: NODE[family], protocol: 'udp', sourcePort: 7, port: 99 },
+  }));
+  /** The node answers the pod. */
+  const answers = async (): Promise<number> => {
+    const [seen = []] = await prober.inject(forged, [a.netns], 100);
+    return seen.filter(({ sourcePort }) => sourcePort === 99).length;
+  };
+  await kernel.resync(RULES(), GUARD);
+  expect(await answers()).toBe(0);
+  world.node.run(['nft', 'flush', 'chain', 'bridge', 'canal-policy', 'other-port']);
+  await waitFor('both answers where any port is trusted', async () => (await answers()) >= 2);
 });
 
 test('it has its own', async () => {

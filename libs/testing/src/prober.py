@@ -314,7 +314,8 @@ def inject_one(item):
         frame = arp(**item["arp"]) if "arp" in item else None
         if frame is None:
             kind = 0x86DD if ":" in item["packet"]["source"] else 0x0800
-            frame = mac(item["destinationMac"]) + mac(item["sourceMac"]) + struct.pack("!H", kind) + packet(**item["packet"])
+            head = mac(item["destinationMac"]) + mac(item["sourceMac"]) + bytes.fromhex(item.get("tags", ""))
+            frame = head + struct.pack("!H", kind) + packet(**item["packet"])
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
             s.bind((item["device"], 0))
             for _ in range(item.get("count", 1)):

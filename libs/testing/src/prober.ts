@@ -56,6 +56,8 @@ export type Injection = { readonly from: ProbePlace; readonly count?: number } &
       readonly packet: CraftedPacket;
       readonly sourceMac: string;
       readonly destinationMac: string;
+      /** Hex: what is between the MACs and the type of the packet. */
+      readonly tags?: string;
     }
   | { readonly device: string; readonly arp: CraftedArp }
 );
