@@ -6,8 +6,8 @@ import { encodeRequest, MAX_REQUEST_BYTES } from '@canal/agent-protocol';
 import { connectUnixStream } from '@canal/linux-ffi';
 import type { Complaint } from '@canal/telemetry';
 import { createCapturedLogger, createFakeClock, waitFor } from '@canal/testing';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type RequestHandler, serveSocket } from './socket-server.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type RequestHandler, serveSocket, type SocketServerDeps } from './socket-server.ts';
 
 let directory: string;
 let path: string;
@@ -40,10 +40,10 @@ const echo: RequestHandler = (request, connection) => {
   return Promise.resolve();
 };
 
-async function serve(handle: RequestHandler, peerUid = 0) {
+async function serve(handle: RequestHandler, change: Partial<SocketServerDeps> = {}) {
   const log = createCapturedLogger();
   const onRequest = (op: string, outcome: string) => outcomes.push(`${op} ${outcome}`);
-  serving = serveSocket({ path, handle, peerUid: () => peerUid, clock, log, problems, onRequest }, stop.signal);
+  serving = serveSocket({ path, handle, peerUid: () => 0, clock, log, problems, onRequest, ...change }, stop.signal);
   await waitFor('the socket', () => existsSync(path));
   return log;
 }
@@ -51,19 +51,22 @@ async function serve(handle: RequestHandler, peerUid = 0) {
 interface TestClient {
   readonly socket: Socket;
   readonly closed: Promise<string>;
+  /** The server says no more. */
+  readonly ended: Promise<unknown>;
 }
 
-/** `closed` resolves with everything that came. */
-function connect(text = ''): TestClient {
-  const socket = createConnection(path);
+/** `closed` resolves with everything that came. `holds`: it keeps its half open when the server has closed the other. */
+function connect(text = '', holds = false): TestClient {
+  const socket = createConnection({ path, allowHalfOpen: holds });
   let got = '';
   socket.on('data', (bytes) => (got += bytes.toString()));
   const closed = new Promise<string>((resolve) => {
     socket.on('close', () => resolve(got));
     socket.on('error', () => undefined);
   });
+  const ended = new Promise((resolve) => socket.on('end', () => resolve(undefined)));
   if (text !== '') socket.write(text);
-  return { socket, closed };
+  return { socket, closed, ended };
 }
 
 const STATUS = encodeRequest({ op: 'status' });
@@ -77,9 +80,38 @@ test('root’s alone: directory 0700, socket 0600; one answer a connection', asy
 });
 
 test('another user is refused, whatever the file’s mode was', async () => {
-  const log = await serve(echo, 1000);
+  const log = await serve(echo, { peerUid: () => 1000 });
   expect(await connect(STATUS).closed).toContain('"code":"bad-request"');
   expect(log.messages('warn')).toEqual(['a user other than root connected']);
+});
+
+test('who asks cannot be told: nobody is heard', async () => {
+  let heard = 0;
+  const handle: RequestHandler = (request, connection) => {
+    heard++;
+    return echo(request, connection);
+  };
+  let asked = 0;
+  const peerUid = () => {
+    asked++;
+    throw new Error('EBADF');
+  };
+  const log = await serve(handle, { peerUid });
+  expect(await connect(STATUS).closed).toBe('');
+  expect([asked, heard, outcomes]).toEqual([1, 0, []]);
+  expect(log.messages('warn')).toEqual(['a connection failed']);
+});
+
+test('a connection that something fails on is ended, not forgotten', async () => {
+  const log = await serve(echo, {
+    onRequest: () => {
+      throw new Error('broken');
+    },
+  });
+  await connect('hello\n').closed;
+  expect(log.messages('warn')).toEqual(['a connection failed']);
+  // Nothing of it is left behind.
+  await waitFor('its timers’ end', () => clock.sleeping === 1);
 });
 
 test('what a killed agent left is replaced', async () => {
@@ -179,16 +211,42 @@ test('a handler that waits for its client gets everything across', async () => {
   expect((await slow.closed).split('\n').filter((line) => line.length > value.length)).toHaveLength(50);
 });
 
+test('however often a handler waits for its client, no listener and no timer of it is left', async () => {
+  const value = 'x'.repeat(1_000_000);
+  let [waits, listeners, timers] = [0, 0, 0];
+  await serve(async (_request, { signal, send, drained }) => {
+    const add = vi.spyOn(signal, 'addEventListener');
+    const remove = vi.spyOn(signal, 'removeEventListener');
+    const before = clock.sleeping;
+    for (let count = 0; count < 50; count++) {
+      while (!signal.aborted && !send({ ok: true, value })) {
+        waits++;
+        await drained();
+      }
+    }
+    listeners = add.mock.calls.length - remove.mock.calls.length;
+    timers = clock.sleeping - before;
+  });
+  const answers = (await connect(STATUS).closed).split('\n').filter((line) => line.length > value.length);
+  expect(answers).toHaveLength(50);
+  expect(waits).toBeGreaterThan(10);
+  expect([listeners, timers]).toEqual([0, 0]);
+});
+
 test('a client that never reads does not hold such a handler for ever', async () => {
   const value = 'x'.repeat(100_000);
-  let ended = false;
+  let [waits, ended] = [false, false];
   await serve(async (_request, connection) => {
-    while (!connection.signal.aborted) if (!connection.send({ ok: true, value })) await connection.drained();
+    while (!connection.signal.aborted) {
+      if (connection.send({ ok: true, value })) continue;
+      waits = true;
+      await connection.drained();
+    }
     ended = true;
   });
   const slow = connect(STATUS);
   slow.socket.pause();
-  await waitFor('the drain’s timer', () => clock.sleeping === 3);
+  await waitFor('its wait', () => waits);
   await clock.advance(5_100);
   await waitFor('its end', () => ended);
   slow.socket.resume();
@@ -214,6 +272,65 @@ test('a follower that goes away is noticed though nothing is written to it', asy
   expect(gone).toBe(false);
   follower.socket.destroy();
   await waitFor('its end', () => gone);
+});
+
+describe('more clients than may be there at once, none of which goes by itself', () => {
+  const [BATCHES, BATCH] = [11, 100];
+
+  /** In parts: no more can wait to be accepted than the listener's backlog. */
+  async function connectAll(text: string, done: (clients: readonly TestClient[]) => Promise<unknown>) {
+    const all: TestClient[] = [];
+    for (let batch = 0; batch < BATCHES; batch++) {
+      const clients = Array.from({ length: BATCH }, () => connect(text, true));
+      all.push(...clients);
+      await done(clients);
+    }
+    return all;
+  }
+
+  const ended = (clients: readonly TestClient[]) => Promise.all(clients.map((client) => client.ended));
+
+  test('they were answered: others are, too', async () => {
+    await serve(echo);
+    const clients = await connectAll(STATUS, ended);
+    expect(await connect(STATUS).closed).toContain('"ok":true');
+    for (const { socket } of clients) socket.destroy();
+    const answers = await Promise.all(clients.map(({ closed }) => closed));
+    expect(answers.filter((answer) => answer.includes('"ok":true'))).toHaveLength(BATCHES * BATCH);
+  });
+
+  test('they half close when they have asked: they are answered, and so are others', async () => {
+    await serve(echo);
+    const clients = await connectAll(STATUS, (batch) => {
+      for (const { socket } of batch) socket.end();
+      return ended(batch);
+    });
+    expect(await connect(STATUS).closed).toContain('"ok":true');
+    const answers = await Promise.all(clients.map(({ closed }) => closed));
+    expect(answers.filter((answer) => answer.includes('"ok":true'))).toHaveLength(BATCHES * BATCH);
+  });
+
+  test('they half close before they have asked: others are served', async () => {
+    await serve(echo);
+    await connectAll(STATUS.slice(0, 5), (batch) => {
+      for (const { socket } of batch) socket.end();
+      return ended(batch);
+    });
+    expect(await connect(STATUS).closed).toContain('"ok":true');
+  });
+
+  test('they say nothing: others are refused until their time is over', async () => {
+    await serve(echo);
+    let count = 1;
+    const clients = await connectAll('', async (batch) => {
+      count += batch.length;
+      await waitFor('their timers', () => clock.sleeping === count);
+    });
+    expect(await connect(STATUS).closed).toContain('too many connections at once');
+    await clock.advance(5_100);
+    await ended(clients);
+    expect(await connect(STATUS).closed).toContain('"ok":true');
+  });
 });
 
 test('500 at once are answered', async () => {
@@ -280,12 +397,14 @@ test.each([
   { name: 'replaced', spoil: () => (rmSync(path), writeFileSync(path, ''), setTimeout(() => rmSync(path), 50)) },
 ])('a socket that others $name is there again, and who has asked is answered', async ({ spoil }) => {
   const answer = Promise.withResolvers<undefined>();
+  let asked = false;
   await serve(async (request, connection) => {
+    asked = true;
     if (request.op === 'policies') await answer.promise;
     connection.send({ ok: true, value: request.op });
   });
   const waiting = connect(encodeRequest({ op: 'policies' }));
-  await waitFor('its timer', () => clock.sleeping === 2);
+  await waitFor('its request', () => asked);
   spoil();
   for (let second = 0; second < 3; second++) {
     await Bun.sleep(100);

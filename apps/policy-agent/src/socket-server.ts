@@ -136,9 +136,10 @@ function listen(
     allowHalfOpen: true,
     socket: {
       open(socket) {
+        const refusal = clients.size >= MAX_CONNECTIONS ? 'too many connections at once' : undefined;
         socket.data = new Client(deps, socket, signal, () => clients.delete(socket.data));
-        socket.data.open(clients.size >= MAX_CONNECTIONS ? 'too many connections at once' : undefined);
         clients.add(socket.data);
+        socket.data.open(refusal);
       },
       data(socket, bytes) {
         socket.data.read(bytes);
@@ -152,8 +153,10 @@ function listen(
       close(socket) {
         socket.data.closed();
       },
-      error(socket) {
+      error(socket, error) {
+        deps.log.warn({ error }, 'a connection failed');
         socket.data.closed();
+        socket.terminate();
       },
     },
   });
@@ -188,7 +191,10 @@ class Client {
   readonly #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #onDrained: (() => void) | undefined;
-  #refusal: string | undefined;
+  /** Ends the limit that runs. */
+  #limit = new AbortController();
+  /** Nobody is heard before it is known who it is. */
+  #refusal: string | undefined = 'the peer is not known';
   #asked = false;
   #ending = false;
   #follows = false;
@@ -198,13 +204,18 @@ class Client {
     this.#socket = socket;
     this.#signal = AbortSignal.any([signal, this.#gone.signal]);
     this.#onClose = onClose;
+    const over = (): void => {
+      this.#limit.abort();
+      this.#onDrained?.();
+    };
+    this.#signal.addEventListener('abort', over, { once: true });
   }
 
   open(refusal: string | undefined): void {
+    this.#endAfter(REQUEST_LIMIT_MS);
     const uid = this.#deps.peerUid(descriptorOf(this.#socket));
     if (uid !== ROOT_UID) this.#deps.log.warn({ uid }, 'a user other than root connected');
     this.#refusal = uid === ROOT_UID ? refusal : `uid ${uid} may not ask: only root may`;
-    this.#endAfter(REQUEST_LIMIT_MS, () => !this.#asked);
   }
 
   read(bytes: Uint8Array): void {
@@ -253,6 +264,7 @@ class Client {
 
   #ask(line: string): void {
     this.#asked = true;
+    this.#limit.abort();
     const request = decodeRequest(line);
     if (!request.ok) {
       this.#answer('none', { ok: false, code: 'bad-request', message: request.error });
@@ -301,27 +313,29 @@ class Client {
 
   async #drained(): Promise<void> {
     if (this.#waiting.length === 0 || this.#signal.aborted) return;
-    let isDrained = false;
-    this.#endAfter(DRAIN_LIMIT_MS, () => !isDrained);
+    this.#endAfter(DRAIN_LIMIT_MS);
     await new Promise<void>((resolve) => {
-      this.#onDrained = resolve;
-      this.#signal.addEventListener('abort', () => resolve(), { once: true });
+      this.#onDrained = () => {
+        this.#onDrained = undefined;
+        if (!this.#ending) this.#limit.abort();
+        resolve();
+      };
     });
-    this.#onDrained = undefined;
-    isDrained = true;
   }
 
   #end(): void {
     this.#ending = true;
+    this.#endAfter(DRAIN_LIMIT_MS);
     if (this.#waiting.length === 0) this.#socket.end();
-    else this.#endAfter(DRAIN_LIMIT_MS, () => true);
   }
 
-  #endAfter(delayMs: number, still: () => boolean): void {
-    this.#deps.clock.sleep(delayMs, this.#signal).then(
-      () => {
-        if (still()) this.#socket.terminate();
-      },
+  /** A client takes no longer for what is next. In place of the limit before. */
+  #endAfter(delayMs: number): void {
+    this.#limit.abort();
+    this.#limit = new AbortController();
+    if (this.#signal.aborted) return;
+    this.#deps.clock.sleep(delayMs, this.#limit.signal).then(
+      () => this.#socket.terminate(),
       () => undefined,
     );
   }
