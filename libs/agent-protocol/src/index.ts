@@ -30,4 +30,5 @@ export {
   type PeerMessage,
   type PolicyQuestion,
 } from './node-messages.ts';
+export { decodeNetworkQuestion, decodePolicyQuestion } from './node-request-codec.ts';
 export { decodeRequest, encodeRequest, endpointKey } from './request-codec.ts';

@@ -5,9 +5,10 @@
 import { Fields, isJsonObject, type JsonValue, parseContainerId, parseJson, readFields } from '@canal/cni-spec';
 import { err, formatIp, isUnicastMac, parseInterfaceName, parseIp, parseMac, type Result } from 'net-types';
 import type { AgentRequest, EndpointMessage, QuestionMessage } from './messages.ts';
+import type { NodeRequest } from './node-messages.ts';
 
 /** With its line feed. */
-export function encodeRequest(request: AgentRequest): string {
+export function encodeRequest(request: AgentRequest | NodeRequest): string {
   return `${JSON.stringify(request)}\n`;
 }
 
