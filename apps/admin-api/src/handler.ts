@@ -31,6 +31,8 @@ export interface Answer<Body> {
   readonly body: Body;
   /** Strong entity tag, without quotes. */
   readonly etag?: string;
+  /** Of a write: what the audit record says of it. */
+  readonly audit?: { readonly object: string; readonly changes: readonly string[] };
 }
 
 /** An event of a stream; `resync`: the client has missed some and should read anew. */

@@ -1,6 +1,16 @@
 export { breakingChanges } from './breaking-changes.ts';
 export { type DocumentInfo, type Json, type JsonObject, openApiDocument } from './openapi.ts';
-export { MAX_PAGE } from './page.ts';
+export { MAX_PAGE, type MissingPart, type Page } from './page.ts';
 export { fieldErrors, problem, type Problem, type ProblemDetails, type ProblemName, PROBLEMS } from './problem.ts';
+export { DIFF_KINDS, type DiffRequest, MAX_DIFF_GROUPS, type PolicyDiff } from './resources/diff.ts';
+export type { Explanation } from './resources/explanation.ts';
+export { explanation } from './resources/explanation.ts';
+export { ipAddress, ipPrefix, objectName, port, protocol, qualifiedName, time } from './resources/field.ts';
+export type { Flow, FlowFilter } from './resources/flow.ts';
+export type { AddressAssignment, AddressPool } from './resources/ipam.ts';
+export type { NetConfVerdict } from './resources/net-conf.ts';
+export type { Agent, Lease, NodeSummary, Peer } from './resources/node.ts';
+export type { Endpoint, Policy } from './resources/policy.ts';
+export type { AuditRecord, ClusterEvent, Diagnosis } from './resources/record.ts';
 export { problemsOf, type Role, ROLES, type RouteAnswer, type RouteContract } from './route.ts';
 export { ROUTES } from './routes.ts';

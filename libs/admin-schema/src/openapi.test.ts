@@ -76,6 +76,27 @@ describe('the document', () => {
     }
   });
 
+  test('has examples that its own schemas take', () => {
+    const wrong: string[] = [];
+    let examples = 0;
+    for (const { id, params, query, body, answer } of ROUTES as readonly RouteContract[]) {
+      for (const schema of [params, query, body, answer.schema]) {
+        if (schema === undefined) continue;
+        z.toJSONSchema(schema, {
+          io: 'input',
+          override: ({ zodSchema, jsonSchema }) => {
+            if (jsonSchema.example === undefined) return;
+            examples++;
+            if (!z.safeParse(zodSchema, jsonSchema.example).success)
+              wrong.push(`${id}: ${JSON.stringify(jsonSchema.example)}`);
+          },
+        });
+      }
+    }
+    expect(wrong).toEqual([]);
+    expect(examples).toBeGreaterThan(30);
+  });
+
   test('is the same text each time', () => {
     expect(JSON.stringify(openApiDocument(ROUTES, { version: '1.2.3' }))).toBe(JSON.stringify(DOCUMENT));
   });

@@ -15,7 +15,7 @@ export const pageQuery = z.strictObject({
   cursor: z
     .string()
     .min(1)
-    .max(512)
+    .max(2048)
     .optional()
     .meta({ description: 'From `next` of the page before; not to be made or read by clients' }),
 });
@@ -28,7 +28,16 @@ const missingPart = z
   })
   .meta({ id: 'MissingPart' });
 
-export function pageOf(name: string, item: z.ZodType): z.ZodType {
+export type MissingPart = z.infer<typeof missingPart>;
+
+export interface Page<Item> {
+  items: Item[];
+  next?: string | undefined;
+  partial: boolean;
+  missing: MissingPart[];
+}
+
+export function pageOf<Item extends z.ZodType>(name: string, item: Item): z.ZodType<Page<z.output<Item>>> {
   return z
     .strictObject({
       items: z.array(item).max(MAX_PAGE),

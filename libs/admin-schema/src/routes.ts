@@ -1,10 +1,11 @@
 /** The operations of version 1. Additions only: what is here stays, and means what it means. */
 import * as z from 'zod';
 import { pageOf, pageQuery } from './page.ts';
+import { diffRequest, policyDiff } from './resources/diff.ts';
 import { explanation, question } from './resources/explanation.ts';
-import { ipAddress, objectName } from './resources/field.ts';
+import { objectName } from './resources/field.ts';
 import { flow, flowQuery } from './resources/flow.ts';
-import { addressAssignment, addressPool, released } from './resources/ipam.ts';
+import { addressAssignment, addressPool } from './resources/ipam.ts';
 import { netConfText, netConfVerdict } from './resources/net-conf.ts';
 import { lease, node, nodeSummary } from './resources/node.ts';
 import { endpoint, policy } from './resources/policy.ts';
@@ -81,6 +82,16 @@ export const ROUTES = [
     problems: ['not-found'],
   },
   {
+    id: 'diff',
+    method: 'POST',
+    path: '/v1/diff',
+    tag: 'policy',
+    summary: 'Which flows would open or close if objects were applied or removed',
+    role: 'view',
+    body: diffRequest,
+    answer: { status: 200, description: 'The flows that change', schema: policyDiff },
+  },
+  {
     id: 'listFlows',
     method: 'GET',
     path: '/v1/flows',
@@ -129,19 +140,6 @@ export const ROUTES = [
     problems: ['cursor-expired'],
   },
   {
-    id: 'releaseAddress',
-    method: 'DELETE',
-    path: '/v1/ipam/addresses/{address}',
-    tag: 'ipam',
-    summary: 'Gives back an address that leaked; one in use is refused',
-    role: 'operate',
-    params: z.strictObject({ address: ipAddress }),
-    answer: { status: 200, description: 'What was, or would be, given back', schema: released },
-    problems: ['conflict'],
-    ifMatch: true,
-    dryRun: true,
-  },
-  {
     id: 'getNetConf',
     method: 'GET',
     path: '/v1/config/net-conf',
@@ -149,7 +147,7 @@ export const ROUTES = [
     summary: 'net-conf.json as the ConfigMap has it',
     role: 'view',
     answer: { status: 200, description: 'The configuration; its ETag is needed to change it', schema: netConfText },
-    problems: ['not-found'],
+    problems: ['not-found', 'conflict'],
   },
   {
     id: 'validateNetConf',
@@ -170,6 +168,7 @@ export const ROUTES = [
     role: 'admin',
     body: netConfText,
     answer: { status: 200, description: 'The verdict', schema: netConfVerdict },
+    problems: ['not-found'],
     ifMatch: true,
     dryRun: true,
   },

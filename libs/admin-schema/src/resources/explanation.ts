@@ -62,3 +62,5 @@ export const explanation = z
     words: z.array(z.string()).meta({ description: 'The same for people, a sentence a line' }),
   })
   .meta({ id: 'Explanation' });
+
+export type Explanation = z.infer<typeof explanation>;

@@ -37,3 +37,12 @@ export const fault = z
     message: z.string().meta({ description: 'With cause and next step' }),
   })
   .meta({ id: 'Fault' });
+
+type JsonValue = null | boolean | number | string | JsonValue[] | { [name: string]: JsonValue };
+
+/** Not z.json(): its inner schema has no name, and the document would get one that changes. */
+export const jsonValue: z.ZodType<JsonValue> = z
+  .lazy(() =>
+    z.union([z.null(), z.boolean(), z.number(), z.string(), z.array(jsonValue), z.record(z.string(), jsonValue)]),
+  )
+  .meta({ id: 'JsonValue', description: 'Any JSON' });

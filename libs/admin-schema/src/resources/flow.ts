@@ -27,3 +27,6 @@ export const flowQuery = z.strictObject({
   verdict: z.enum(['allow', 'deny']).optional(),
   namespace: objectName.optional().meta({ description: 'Of either end' }),
 });
+
+export type Flow = z.infer<typeof flow>;
+export type FlowFilter = z.infer<typeof flowQuery>;

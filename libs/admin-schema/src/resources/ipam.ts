@@ -27,6 +27,5 @@ export const addressAssignment = z
   })
   .meta({ id: 'AddressAssignment' });
 
-export const released = z
-  .strictObject({ address: ipAddress, node: objectName, released: z.boolean().meta({ description: 'False: a trial' }) })
-  .meta({ id: 'Released' });
+export type AddressPool = z.infer<typeof addressPool>;
+export type AddressAssignment = z.infer<typeof addressAssignment>;

@@ -1,5 +1,6 @@
 /** net-conf.json of the ConfigMap, and what of it would change. */
 import * as z from 'zod';
+import { jsonValue } from './field.ts';
 
 const netConfProblem = z
   .strictObject({
@@ -7,15 +8,6 @@ const netConfProblem = z
     detail: z.string(),
   })
   .meta({ id: 'NetConfProblem' });
-
-type JsonValue = null | boolean | number | string | JsonValue[] | { [name: string]: JsonValue };
-
-/** Not z.json(): its inner schema has no name, and the document would get one that changes. */
-const jsonValue: z.ZodType<JsonValue> = z
-  .lazy(() =>
-    z.union([z.null(), z.boolean(), z.number(), z.string(), z.array(jsonValue), z.record(z.string(), jsonValue)]),
-  )
-  .meta({ id: 'JsonValue', description: 'Any JSON' });
 
 /** As the file has it: flannel's names, and fields that newer agents know are kept. */
 export const netConfText = z.strictObject({ netConf: z.record(z.string().max(64), jsonValue) }).meta({ id: 'NetConf' });
@@ -28,3 +20,5 @@ export const netConfVerdict = z
     effects: z.array(z.string()).meta({ description: 'What nodes and pods will see, a sentence each' }),
   })
   .meta({ id: 'NetConfVerdict' });
+
+export type NetConfVerdict = z.infer<typeof netConfVerdict>;

@@ -50,3 +50,8 @@ export const lease = z
     faults: z.array(fault),
   })
   .meta({ id: 'Lease', description: 'The pod subnet of a node, as its Node object tells it' });
+
+export type Agent = z.infer<typeof agent>;
+export type NodeSummary = z.infer<typeof nodeSummary>;
+export type Peer = z.infer<typeof peer>;
+export type Lease = z.infer<typeof lease>;

@@ -1,6 +1,6 @@
 /** Policies and whom they select; endpoints and what isolates them. */
 import * as z from 'zod';
-import { ipAddress, objectName, qualifiedName, reference } from './field.ts';
+import { ipAddress, objectName, qualifiedName, reference, time } from './field.ts';
 
 const policyProblem = z
   .strictObject({
@@ -10,6 +10,16 @@ const policyProblem = z
   })
   .meta({ id: 'PolicyProblem', description: 'What could not be read or is too much, and what follows' });
 
+const ruleHits = z
+  .strictObject({
+    direction: z.enum(['ingress', 'egress']),
+    rule: z.int().min(0).optional().meta({ description: 'Its place in the list; absent: what no rule allowed' }),
+    packets: z.int().min(0),
+    bytes: z.int().min(0),
+    since: time.meta({ description: 'The oldest start of counting among the nodes' }),
+  })
+  .meta({ id: 'RuleHits', description: 'First packets of connections, over all nodes that were asked' });
+
 export const policy = z
   .strictObject({
     namespace: objectName,
@@ -18,6 +28,7 @@ export const policy = z
     directions: z.array(z.enum(['ingress', 'egress'])),
     selects: z.int().min(0).meta({ description: 'Pods that it isolates' }),
     problems: z.array(policyProblem),
+    hits: z.array(ruleHits).optional().meta({ description: 'Absent where no agent counts' }),
   })
   .meta({ id: 'Policy' });
 
@@ -32,3 +43,6 @@ export const endpoint = z
     egress: z.array(qualifiedName),
   })
   .meta({ id: 'Endpoint', description: "A pod's interface on its node, with the policies in effect" });
+
+export type Policy = z.infer<typeof policy>;
+export type Endpoint = z.infer<typeof endpoint>;

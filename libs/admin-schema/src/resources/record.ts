@@ -40,3 +40,7 @@ export const diagnosis = z
     missing: z.array(z.strictObject({ path: z.string(), reason: z.string() })),
   })
   .meta({ id: 'Diagnosis' });
+
+export type ClusterEvent = z.infer<typeof event>;
+export type AuditRecord = z.infer<typeof auditRecord>;
+export type Diagnosis = z.infer<typeof diagnosis>;
