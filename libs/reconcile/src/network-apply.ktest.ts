@@ -2,7 +2,7 @@
 import { formatCidr } from 'net-types';
 import { createLinuxKernel } from '@canal/kernel-linux';
 import type { Clock } from '@canal/runtime-port';
-import { createCapturedLogger, createNodeWorld, type NodeWorld, type WorldNode } from '@canal/testing';
+import { createCapturedLogger, createNodeWorld, type NodeWorld, waitFor, type WorldNode } from '@canal/testing';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type BackendName, introduce, TestAgent } from './testing/test-agent.ts';
@@ -110,10 +110,10 @@ describe.each(FAMILIES)('$title', ({ families }) => {
       for (const [index, agent] of agents.entries()) {
         const node = world.nodes[index];
         if (node === undefined) continue;
-        const events = recordEvents(node);
+        const events = await recordEvents(node);
         const report = await agent.turn();
         expect(report).toMatchObject({ performed: [], failures: [], conflicts: [] });
-        // The recorder is known to be at work by what it tells of this.
+        // The recorder is known to have told all by what it tells of this.
         node.netns.run(['ip', 'link', 'set', 'lo', 'alias', 'end']);
         expect(await events()).toEqual(['lo']);
       }
@@ -121,29 +121,38 @@ describe.each(FAMILIES)('$title', ({ families }) => {
   );
 });
 
-/** Everything `ip monitor` and `bridge monitor` tell until the alias of lo changes: the devices or words of each line. */
-function recordEvents(node: WorldNode): () => Promise<string[]> {
-  const child = node.netns.within(() => {
-    const process = Bun.spawn(['ip', '-o', 'monitor', 'link', 'address', 'route', 'neigh', 'nexthop'], {
+/** The kernel's own: link-local addresses when nobody else has them, and neighbours that ask for a router. */
+const KERNELS_OWN = /fe80::|ff0\d::/;
+
+/**
+ * Everything that `ip monitor` tells until the alias of lo becomes `end`: the lines, `lo` for that one. It listens when
+ * this resolves.
+ */
+async function recordEvents(node: WorldNode): Promise<() => Promise<string[]>> {
+  const { process } = node.netns.within(() => ({
+    process: Bun.spawn(['ip', '-d', '-o', 'monitor', 'link', 'address', 'route', 'neigh', 'nexthop'], {
       stdout: 'pipe',
-    });
-    Bun.sleepSync(100);
-    return { process };
-  }).process;
-  return async () => {
-    const lines: string[] = [];
-    let rest = '';
+    }),
+  }));
+  stack.defer(() => process.kill());
+  let text = '';
+  const reading = (async () => {
     const decoder = new TextDecoder();
-    for await (const chunk of child.stdout) {
-      rest += decoder.decode(chunk, { stream: true });
-      const parts = rest.split('\n');
-      rest = parts.pop() ?? '';
-      lines.push(...parts.map((line) => (line.includes(' lo: ') ? 'lo' : line)));
-      if (lines.includes('lo')) break;
-    }
-    child.kill();
-    await child.exited;
-    return lines;
+    for await (const chunk of process.stdout) text += decoder.decode(chunk, { stream: true });
+  })();
+  let tries = 0;
+  await waitFor('the monitor', () => {
+    node.netns.run(['ip', 'link', 'set', 'lo', 'alias', `begin${++tries}`]);
+    return text.includes('alias begin');
+  });
+  return async () => {
+    await waitFor('the end', () => /alias end[^]*\n/.test(text));
+    process.kill();
+    await reading;
+    return text
+      .split('\n')
+      .filter((line) => line !== '' && !line.includes('alias begin') && !KERNELS_OWN.test(line))
+      .map((line) => (line.includes('alias end') ? 'lo' : line));
   };
 }
 
