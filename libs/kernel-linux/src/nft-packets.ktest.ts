@@ -54,6 +54,8 @@ beforeAll(() => {
     TestNetns,
     TestNetns,
   ];
+  // A router asks for neighbours by its link-local address, which duplicate detection keeps back for a second or two.
+  for (const netns of [node, pod, remote, outside]) netns.run(['sysctl', '-qw', 'net.ipv6.conf.default.accept_dad=0']);
   connectNetns(
     { netns: node, name: 'pod', addresses: ['10.244.1.1/24', 'fd00:10:244:1::1/64'] },
     { netns: pod, name: 'eth0', addresses: ['10.244.1.5/24', 'fd00:10:244:1::5/64'] },

@@ -15,9 +15,21 @@ afterEach(() => {
   for (const path of made.splice(0)) removeNetns(path);
 });
 
+/** Of the loopback, and nobody else's on the machine. */
+const ADDRESS = '127.80.90.1';
+
 const ownNetns = (): string => readlinkSync('/proc/thread-self/ns/net');
 const netnsOfThreads = (): Set<string> =>
-  new Set(readdirSync('/proc/self/task').map((thread) => readlinkSync(`/proc/self/task/${thread}/ns/net`)));
+  new Set(
+    readdirSync('/proc/self/task').flatMap((thread) => {
+      try {
+        return [readlinkSync(`/proc/self/task/${thread}/ns/net`)];
+      } catch {
+        // It has ended since.
+        return [];
+      }
+    }),
+  );
 
 describe('createNetns and removeNetns', () => {
   test('ip sees the namespace and works in it; removal leaves nothing', () => {
@@ -114,14 +126,14 @@ describe('withNetns', () => {
     createNetns(path);
     withNetns(path, () => Bun.spawnSync(['ip', 'link', 'set', 'lo', 'up']));
     const server = withNetns(path, () =>
-      Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response('from inside') }),
+      Bun.serve({ port: 0, hostname: ADDRESS, fetch: () => new Response('from inside') }),
     );
     try {
       const listening = withNetns(path, () => Bun.spawnSync(['ss', '-Hltn']).stdout.toString());
       expect(listening).toContain(`:${server.port}`);
-      expect(Bun.spawnSync(['ss', '-Hltn']).stdout.toString()).not.toContain(`127.0.0.1:${server.port}`);
+      expect(Bun.spawnSync(['ss', '-Hltn']).stdout.toString()).not.toContain(`${ADDRESS}:${server.port}`);
       const curl = withNetns(path, () =>
-        Bun.spawn(['curl', '-s', `http://127.0.0.1:${server.port}/`], { stdout: 'pipe' }),
+        Bun.spawn(['curl', '-s', `http://${ADDRESS}:${server.port}/`], { stdout: 'pipe' }),
       );
       expect(await new Response(curl.stdout).text()).toBe('from inside');
     } finally {

@@ -54,10 +54,12 @@ test('what a full buffer dropped is counted; a large buffer holds it', async () 
     while (socket.receive(new Uint8Array(64)) !== undefined) received++;
     return received;
   };
-  const [ofSmall, ofLarge] = [count(small), count(large)];
+  // A busy kernel may bring them to the sockets a moment later.
+  let [ofSmall, ofLarge] = [0, 0];
+  await waitFor('what the large one holds', () => (ofLarge += count(large)) === 2000);
+  await waitFor('the count of drops', () => (ofSmall += count(small)) + small.dropped() === 2000);
   expect(ofSmall).toBeLessThan(2000);
-  await waitFor('the count of drops', () => small.dropped() === 2000 - ofSmall);
-  expect([ofLarge, large.dropped()]).toEqual([2000, 0]);
+  expect(large.dropped()).toBe(0);
 });
 
 test('a port that is taken is refused', () => {

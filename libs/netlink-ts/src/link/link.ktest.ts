@@ -1,5 +1,5 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { createTestNetns, type TestNetns } from '@canal/testing';
+import { createTestNetns, type TestNetns, waitFor } from '@canal/testing';
 import { parseIp, parseMac, unwrap } from 'net-types';
 import { describe, expect, test } from 'vitest';
 import { isExists, isNotFound } from '../connection/netlink-error.ts';
@@ -61,7 +61,7 @@ const fromIp = ({ ifindex, ifname, mtu, operstate, address, flags, linkinfo }: I
 });
 
 describe('listing', () => {
-  test('every device reads as `ip -j` reads it', () => {
+  test('every device reads as `ip -j` reads it', async () => {
     using netns = createTestNetns('links');
     netns.run(['ip', '-batch', '-'], {
       stdin: `link add br0 type bridge
@@ -70,7 +70,11 @@ describe('listing', () => {
               link set br0 up
               link add vx type vxlan id 7 dstport 8472 local 10.0.0.1`,
     });
-    expect(listLinks(netns.netlink).map(inWordsOfIp)).toEqual(ipLinks(netns).map(fromIp));
+    // The kernel settles the state of a device that was set up in its own time.
+    await waitFor('both to read the same', () => {
+      expect(listLinks(netns.netlink).map(inWordsOfIp)).toEqual(ipLinks(netns).map(fromIp));
+      return true;
+    });
   });
 
   test('filters by master and by kind', () => {

@@ -1,4 +1,4 @@
-import { createTestNetns, type TestNetns } from '@canal/testing';
+import { createTestNetns, type TestNetns, waitFor } from '@canal/testing';
 import { expect, test } from 'vitest';
 import type { RtnetlinkEvent } from './events.ts';
 import { RTNLGRP } from './message-types.ts';
@@ -11,7 +11,7 @@ async function eventsOf(
   wanted: (event: RtnetlinkEvent) => boolean,
   count: number,
 ): Promise<RtnetlinkEvent[]> {
-  using monitor = netns.monitor(groups, AbortSignal.timeout(5_000));
+  using monitor = netns.monitor(groups, AbortSignal.timeout(30_000));
   for (const command of commands) netns.run(command.split(' '));
   const seen: RtnetlinkEvent[] = [];
   for await (const event of monitor) {
@@ -26,6 +26,10 @@ test('what another tool does to each kind of object is seen', async () => {
   netns.run(['ip', 'link', 'add', 'v0', 'type', 'veth', 'peer', 'name', 'v1']);
   netns.run(['ip', 'link', 'set', 'v1', 'up']);
   netns.run(['ip', 'link', 'set', 'v0', 'up']);
+  // The kernel settles that in its own time, with an event of the device.
+  const operState = (): string =>
+    (netns.json(['ip', '-j', 'link', 'show', 'v0']) as { operstate: string }[])[0]?.operstate ?? '';
+  await waitFor('a carrier', () => operState() === 'UP');
   const groups = [
     RTNLGRP.LINK,
     RTNLGRP.IPV4_IFADDR,
