@@ -151,7 +151,11 @@ test.each([true, false])('GC tells of each endpoint that it takes away (with a l
   for (const pod of [a, b, c]) await node.runtime.add(node.list(), pod);
   if (!hasList) for (const pod of [a, b]) pod.remove();
   if (!hasList)
-    await waitFor('the links to go', () => node.traces().filter((each) => each.startsWith('link')).length === 1);
+    await waitFor(
+      'the links to go',
+      () => node.traces().filter((each) => each.startsWith('link')).length === 1,
+      20_000,
+    );
   const list = hasList ? { 'cni.dev/valid-attachments': [{ containerID: 'c', ifname: 'eth0' }] } : {};
   await node.call('GC', { ...node.plugin(), cniVersion: '1.1.0', name: 'canal', ...list });
   await waitFor('two deletions', () => agent.requests.length === 5);

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { type JsonObject, LATEST_SPEC_VERSION, SPEC_VERSIONS, type SpecVersion } from '@canal/cni-spec';
 import { mount, unmount } from '@canal/linux-ffi';
 import { CniPluginError } from '@canal/node-state/runtime';
+import { waitFor } from '@canal/testing';
 import { describe, expect, test } from 'vitest';
 import { CniNode, type CniNodeOptions, globalAddresses, IPV4, IPV6, ipJson, type Pod } from './testing/cni-node.ts';
 
@@ -259,7 +260,7 @@ describe('ADD refuses', () => {
     const isLinkGone = (): boolean => !node.traces().some((trace) => trace.startsWith('link'));
     gone.remove();
     // The kernel takes a namespace down in the background.
-    for (let tries = 0; tries < 200 && !isLinkGone(); tries++) await Bun.sleep(10);
+    await waitFor('the link to go', isLinkGone, 20_000);
     const pod = node.pod('b');
     await node.runtime.add(node.list(), pod);
     expect(globalAddresses(pod)).toEqual(['10.244.1.2/32']);

@@ -210,7 +210,8 @@ describe('what happens on the way', () => {
     const startedMs = performance.now();
     expect(host.installAs(other).exitCode).toBe(0);
     const wholeMs = performance.now() - startedMs + 500;
-    for (let round = 0; round < 16; round++) {
+    // Later and later, on a machine that has become slower since the whole was measured, too.
+    for (let round = 0; round < 16 || (seen.size < 2 && round < 64); round++) {
       const toNew = placed(host) === old;
       const child = spawn(toNew ? canalBinary() : other, ['node-setup', 'install', `--host-root=${host.root}`], {
         stdio: 'ignore',
