@@ -62,6 +62,8 @@ function operation(route: RouteContract, components: Map<string, JsonObject>): J
           },
         }),
       },
+      ...(route.method === 'GET' &&
+        answer.stream !== true && { 304: { description: 'If-None-Match names the ETag that it has' } }),
       ...problemAnswers(route, components),
     },
   };

@@ -23,3 +23,13 @@ test('pointers name the field, escaped, the part of the request, and the value',
   });
   expect(fieldErrors('query', error, input)[0]?.pointer).toBe('#query/a~1b~0c/1/size');
 });
+
+test('a field that is not known is named without its value', () => {
+  const input = { token: 'secret-of-somebody', inner: { 'a/b': 1 } };
+  const { error } = z.strictObject({ inner: z.strictObject({}) }).safeParse(input);
+  if (error === undefined) throw new Error('it must be refused');
+  expect(fieldErrors('query', error, input)).toEqual([
+    { pointer: '#query/inner/a~1b', detail: 'there is no such field' },
+    { pointer: '#query/token', detail: 'there is no such field' },
+  ]);
+});

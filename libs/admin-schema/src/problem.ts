@@ -74,10 +74,14 @@ export function fieldErrors(
   input: unknown,
 ): NonNullable<Problem['errors']> {
   const root = part === 'body' ? '' : `#${part}`;
-  return issues.map(({ path, message }) => ({
-    pointer: root + path.map((step) => `/${escapePointer(String(step))}`).join(''),
-    detail: `${message}; it is ${shown(valueAt(input, path))}`,
-  }));
+  const pointer = (path: readonly PropertyKey[]): string =>
+    root + path.map((step) => `/${escapePointer(String(step))}`).join('');
+  return issues.flatMap((issue) =>
+    // Without its value: what was put where nobody looks for it may be a secret.
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => ({ pointer: pointer([...issue.path, cut(key)]), detail: 'there is no such field' }))
+      : [{ pointer: pointer(issue.path), detail: `${issue.message}; it is ${shown(valueAt(input, issue.path))}` }],
+  );
 }
 
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
@@ -89,6 +93,10 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
 
 function shown(value: unknown): string {
   const text = value === undefined ? 'absent' : JSON.stringify(value);
+  return cut(text);
+}
+
+function cut(text: string): string {
   return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
 }
 

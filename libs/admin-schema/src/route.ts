@@ -6,12 +6,13 @@ import type { ProblemName } from './problem.ts';
 export const ROLES = ['view', 'operate', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** A stream is text/event-stream; each event's data is one value of the schema. */
+/** A stream is text/event-stream; each event's data is one value of the schema. Its events are named `event`. */
 export interface RouteAnswer {
   readonly status: 200 | 201 | 202 | 204;
   readonly description: string;
   readonly schema?: z.ZodType;
   readonly stream?: boolean;
+  readonly event?: string;
 }
 
 export interface RouteContract {
@@ -38,14 +39,13 @@ export interface RouteContract {
 
 /** All problems that a route can answer with, by what it takes. */
 export function problemsOf(route: RouteContract): readonly ProblemName[] {
-  const { method, role, params, query, body, problems = [], ifMatch = false } = route;
-  const names = new Set<ProblemName>(['too-many-requests', 'internal', 'not-acceptable', ...problems]);
+  const { method, role, params, body, problems = [], ifMatch = false } = route;
+  // A parameter that a route does not know is refused, on every route: a misspelt `dryRun` must not write.
+  const always = ['bad-request', 'invalid', 'too-many-requests', 'internal', 'not-acceptable'] as const;
+  const names = new Set<ProblemName>([...always, ...problems]);
   if (role !== undefined) for (const name of ['unauthenticated', 'forbidden', 'unavailable'] as const) names.add(name);
   if (params !== undefined) names.add('not-found');
-  if (query !== undefined || params !== undefined) names.add('invalid');
-  if (body !== undefined) {
-    for (const name of ['bad-request', 'invalid', 'too-large', 'unsupported-media-type'] as const) names.add(name);
-  }
+  if (body !== undefined) for (const name of ['too-large', 'unsupported-media-type'] as const) names.add(name);
   if (method === 'POST') names.add('idempotency-mismatch');
   if (ifMatch) for (const name of ['precondition-failed', 'precondition-required'] as const) names.add(name);
   return [...names].sort();

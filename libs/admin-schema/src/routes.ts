@@ -115,6 +115,7 @@ export const ROUTES = [
       description: 'Events `flow`, and `resync` when some were left out',
       schema: flow,
       stream: true,
+      event: 'flow',
     },
   },
   {
