@@ -241,7 +241,7 @@ describe('who waits for the flows of an earlier owner', () => {
   /** Whether the owner of the address may be told to begin. */
   function ready(cutter: FlowCutter): () => boolean {
     let isReady = false;
-    void cutter.settled(heir.addresses).then(() => (isReady = true));
+    void cutter.settled(heir.addresses, stop.signal).then(() => (isReady = true));
     return () => isReady;
   }
 
@@ -364,6 +364,48 @@ describe('who waits for the flows of an earlier owner', () => {
     cutter.applied({ ...NOTHING, endpoints: [{ ...heir, addresses: [] }] });
     await clock.advance(1_000);
     expect([judged.at(-1), allowed?.(toWeb)]).toEqual(['1600: 10.244.1.10', false]);
+  });
+
+  test('and gives up: nothing goes on for it', async () => {
+    const cutter = create();
+    failures = 1_000;
+    cutter.applied({ ...NOTHING, removedEndpoints: [WEB] });
+    cutter.applied({ ...NOTHING, endpoints: [heir] });
+    const over = new AbortController();
+    let outcome = 'waits';
+    const settled = cutter.settled(heir.addresses, over.signal);
+    settled.then(
+      () => (outcome = 'settled'),
+      () => (outcome = 'gave up'),
+    );
+    await clock.advance(2_000);
+    expect(outcome).toBe('waits');
+    over.abort();
+    await clock.advance(0);
+    expect(outcome).toBe('gave up');
+    // Who comes when the time is over does not wait either.
+    await expect(cutter.settled(heir.addresses, over.signal)).rejects.toThrow();
+  });
+
+  test.each(['is served', 'gives up'])('and %s during a judgement: the next one waits as ever', async (what) => {
+    const cutter = create();
+    cutter.everything([]);
+    await clock.advance(1_000);
+    const held = Promise.withResolvers<undefined>();
+    gate = held.promise;
+    cutter.applied({ ...NOTHING, removedEndpoints: [WEB] });
+    cutter.applied({ ...NOTHING, endpoints: [heir] });
+    await clock.advance(100);
+    const over = new AbortController();
+    const settled = cutter.settled(heir.addresses, over.signal).catch(() => undefined);
+    if (what === 'gives up') over.abort();
+    held.resolve(undefined);
+    await clock.advance(0);
+    await settled;
+    expect(judged.slice(1)).toEqual(['1050: 10.244.1.10']);
+    cutter.applied(members({ removed: '10.244.2.2' }));
+    await clock.advance(1_000);
+    expect(judged.slice(2)).toEqual(['1600: 10.244.2.2']);
   });
 
   test('nobody where flows may outlive a change', async () => {

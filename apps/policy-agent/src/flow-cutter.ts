@@ -66,8 +66,8 @@ export class FlowCutter {
   #quietSinceMs = Number.POSITIVE_INFINITY;
   /** Something may have been let through since the last judgement that is denied now. */
   #tightened = true;
-  /** Somebody waits for it. */
-  #urgent = false;
+  /** Those that wait until the owner of some addresses may begin. */
+  readonly #waiting = new Set<{ readonly addresses: readonly Ip[] }>();
   #pauseEndMs = 0;
   #retryMs = 0;
   #failures = 0;
@@ -128,12 +128,25 @@ export class FlowCutter {
     this.#concern([...owned, ...this.#gone], SOON_MS);
   }
 
-  /** Resolves when no flow of an earlier owner of these addresses goes on that the rules of the new one deny. */
-  async settled(addresses: readonly Ip[]): Promise<void> {
-    while (this.#deps.strict && addresses.some((ip) => this.#inherited.has(ip))) {
-      this.#urgent = true;
-      this.#wake?.abort();
-      await this.#judged.promise;
+  /**
+   * Resolves when no flow of an earlier owner of these addresses goes on that the rules of the new one deny. Rejects when
+   * the signal aborts before; nothing is hastened for it from then on.
+   */
+  async settled(addresses: readonly Ip[], signal: AbortSignal): Promise<void> {
+    const aborted = Promise.withResolvers<undefined>();
+    const abort = (): void => aborted.resolve(undefined);
+    signal.addEventListener('abort', abort, { once: true });
+    const waiter = { addresses };
+    this.#waiting.add(waiter);
+    try {
+      while (this.#isUnsettled(addresses)) {
+        signal.throwIfAborted();
+        this.#wake?.abort();
+        await Promise.race([this.#judged.promise, aborted.promise]);
+      }
+    } finally {
+      this.#waiting.delete(waiter);
+      signal.removeEventListener('abort', abort);
     }
   }
 
@@ -141,11 +154,19 @@ export class FlowCutter {
     const { clock } = this.#deps;
     while (!signal.aborted) {
       const dueMs = Math.min(this.#dueMs, this.#quietDueMs);
-      const startMs = this.#urgent ? this.#retryMs : Math.max(dueMs, this.#pauseEndMs, this.#retryMs);
+      const startMs = this.#isUrgent() ? this.#retryMs : Math.max(dueMs, this.#pauseEndMs, this.#retryMs);
       const delayMs = Number.isFinite(dueMs) ? startMs - clock.nowMs() : Number.POSITIVE_INFINITY;
       if (delayMs > 0) await this.#sleep(delayMs, signal);
       else await this.#judgeDue();
     }
+  }
+
+  #isUnsettled(addresses: readonly Ip[]): boolean {
+    return this.#deps.strict && addresses.some((ip) => this.#inherited.has(ip));
+  }
+
+  #isUrgent(): boolean {
+    return [...this.#waiting].some(({ addresses }) => this.#isUnsettled(addresses));
   }
 
   /** Addresses that endpoints have no more, those that went and those that changed. */
@@ -196,7 +217,6 @@ export class FlowCutter {
     this.#addresses = new Set();
     this.#gone = new Set();
     this.#goneBefore = gone;
-    this.#urgent = false;
     this.#dueMs = this.#quietDueMs = this.#quietSinceMs = Number.POSITIVE_INFINITY;
     const startedMs = clock.nowMs();
     try {

@@ -76,25 +76,46 @@ async function answerTo(
   }
 }
 
+/**
+ * What is refused is forgotten, as the plugin takes it back; but what an earlier ADD of the same container gave stays, as
+ * it does there.
+ */
 async function addEndpoint(deps: RequestHandlerDeps, message: EndpointMessage): Promise<AgentAnswer> {
-  const { clock, endpoints, kernel, pods, runner, cutter, metrics, onIsolated } = deps;
-  const startedMs = clock.nowMs();
+  const { endpoints } = deps;
   const endpoint = endpointOfMessage(message);
+  const wasKnown = endpoints.get(endpoint.key) !== undefined;
   endpoints.announce(endpoint);
-  if (!runner.isOpen && !(await within(clock, OPEN_LIMIT_MS, runner.opened))) return await addUnjudged(deps, endpoint);
+  let isAdded = false;
+  try {
+    const answer = await admit(deps, endpoint);
+    isAdded = answer.ok;
+    return answer;
+  } finally {
+    const isLatest = endpoints.get(endpoint.key) === endpoint;
+    if (!isAdded && !wasKnown && isLatest) endpoints.withdraw(endpoint.key);
+  }
+}
+
+async function admit(deps: RequestHandlerDeps, endpoint: PolicyEndpoint): Promise<AgentAnswer> {
+  const { clock, kernel, pods, runner, cutter, metrics, onIsolated } = deps;
+  const startedMs = clock.nowMs();
+  if (!runner.isOpen && !(await within(clock, OPEN_LIMIT_MS, () => runner.opened))) {
+    return await addUnjudged(deps, endpoint);
+  }
   // A pod that is not known is isolated by its endpoint alone: looking it up may take its time.
   const lookup = await pods.lookUp(endpoint.pod);
   const progress = { isWritten: false };
-  const admitted = runner.applied().then(() => {
+  const written = async (signal: AbortSignal): Promise<void> => {
+    await runner.applied();
     progress.isWritten = true;
-    return cutter.settled(endpoint.addresses);
-  });
+    await cutter.settled(endpoint.addresses, signal);
+  };
   try {
-    if (!(await within(clock, APPLIED_LIMIT_MS, admitted))) {
+    if (!(await within(clock, APPLIED_LIMIT_MS, written))) {
       return {
         ok: false,
         code: 'kernel',
-        message: progress.isWritten ? unsettled(message) : 'the kernel did not take the rules in time',
+        message: progress.isWritten ? unsettled(endpoint) : 'the kernel did not take the rules in time',
       };
     }
   } catch (error) {
@@ -110,9 +131,9 @@ async function addEndpoint(deps: RequestHandlerDeps, message: EndpointMessage): 
   return added({ state: 'isolated', reason: lookup.reason });
 }
 
-function unsettled({ addresses }: EndpointMessage): string {
+function unsettled({ addresses }: PolicyEndpoint): string {
   return (
-    `flows of the pod that had ${addresses.join(', ')} before could not be judged in time, and the new one must not have them; ` +
+    `flows of the pod that had ${addresses.map(formatIp).join(', ')} before could not be judged in time, and the new one must not have them; ` +
     'the status of the policy agent says why'
   );
 }
@@ -133,10 +154,7 @@ async function addUnjudged(deps: RequestHandlerDeps, endpoint: PolicyEndpoint): 
     isClosed = false;
     deps.log.warn({ error }, 'whether a pod that is not known is isolated cannot be told');
   }
-  if (!isClosed) {
-    deps.endpoints.withdraw(endpoint.key);
-    return { ok: false, code: 'not-ready', message: reason };
-  }
+  if (!isClosed) return { ok: false, code: 'not-ready', message: reason };
   deps.onIsolated(endpoint, reason);
   return added({ state: 'isolated', reason });
 }
@@ -145,14 +163,15 @@ function added(value: EndpointAdded): AgentAnswer {
   return { ok: true, value };
 }
 
-/** False when the time is over first; what it then becomes is nobody's. */
-async function within(clock: Clock, limitMs: number, work: Promise<void>): Promise<boolean> {
+/** False when the time is over first: the signal aborts, and what then becomes of the work is nobody's. */
+async function within(clock: Clock, limitMs: number, work: (signal: AbortSignal) => Promise<void>): Promise<boolean> {
   const over = new AbortController();
   const limit = clock.sleep(limitMs, over.signal).then(() => false);
   limit.catch(() => undefined);
-  work.catch(() => undefined);
+  const done = work(over.signal).then(() => true);
+  done.catch(() => undefined);
   try {
-    return await Promise.race([work.then(() => true), limit]);
+    return await Promise.race([done, limit]);
   } finally {
     over.abort();
   }

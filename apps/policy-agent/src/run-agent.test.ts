@@ -245,6 +245,20 @@ describe('endpoints over the socket', () => {
   }, 20_000);
 });
 
+test('an ADD that is repeated before the cluster is known, and refused, leaves the pod of the record', async () => {
+  await using cluster = createTestCluster();
+  cluster.record({ containerId: 'c1', address: WEB });
+  cluster.held.add('Pod');
+  const { agent, log } = cluster.start();
+  await waitFor('the socket', () => log.messages().includes('answering the CNI plugin'));
+  const known = async () => valueOf(await cluster.ask({ op: 'endpoints' })) as readonly unknown[];
+  await waitFor('the record', async () => (await known()).length === 1);
+  expect(await cluster.ask(addRequest({ containerId: 'c1', address: WEB }))).toMatchObject({ code: 'not-ready' });
+  cluster.release();
+  await waitFor('readiness', () => agent.readyz().ok);
+  expect([...cluster.kernel.endpoints.keys()]).toEqual(['c1/eth0']);
+});
+
 describe('the end of endpoints that the plugin does not tell of', () => {
   test('the record goes, or the device goes; DEL’s own order does not bring it back', async () => {
     await using cluster = createTestCluster();
@@ -294,8 +308,28 @@ describe('the kernel', () => {
     const left = cluster.kernel.failures.resync;
     for (let index = 0; index < 20; index++) await cluster.createPod(`other-${index}`);
     expect(left - cluster.kernel.failures.resync).toBeLessThanOrEqual(2);
+    cluster.record({ containerId: 'c2', address: CLIENT });
     await waitFor('the rules', () => cluster.kernel.endpoints.size === 1);
+    // What was refused is not remembered.
+    expect(chainsOf(cluster, 'c2')).toEqual([true, true]);
     await waitFor('readiness', () => agent.readyz().ok);
+  });
+
+  test('where it cannot guard bridges: ADD on one is refused, which leaves what was there before, and nothing else', async () => {
+    await using cluster = createTestCluster();
+    cluster.kernel.lacks = [{ code: 'bridge-isolated', message: 'no family bridge' }];
+    cluster.record({ containerId: 'c1', address: WEB });
+    await cluster.startReady();
+    for (const [containerId, address] of [
+      ['c1', WEB],
+      ['c2', CLIENT],
+    ] as const) {
+      const request = addRequest({ containerId, address, mode: 'bridge' });
+      expect(await cluster.ask(request)).toEqual({ ok: false, code: 'kernel', message: 'no family bridge' });
+    }
+    const known = valueOf(await cluster.ask({ op: 'endpoints' })) as readonly { readonly key: string }[];
+    expect(known.map(({ key }) => key)).toEqual(['c1/eth0']);
+    await waitFor('the kernel', () => chainsOf(cluster, 'c2') === undefined);
   });
 
   test('what others flush is back within a second, counted, told, and its flows are judged', async () => {

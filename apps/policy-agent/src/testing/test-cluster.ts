@@ -72,6 +72,8 @@ export interface TestEndpoint {
   readonly pod?: { readonly name: string; readonly uid: string };
   /** Of a record; by default this boot. */
   readonly bootId?: string;
+  /** Of an announcement; by default `routed`. */
+  readonly mode?: 'routed' | 'bridge';
 }
 
 export function createTestCluster(argv: readonly string[] = []): TestCluster {
@@ -273,12 +275,12 @@ function unwrapAnswer(line: string): AgentAnswer {
 }
 
 export function addRequest(endpoint: TestEndpoint): AgentRequest {
-  const { containerId, address, pod } = endpoint;
+  const { containerId, address, pod, mode = 'routed' } = endpoint;
   const message = {
     containerId,
     containerInterface: 'eth0',
     hostInterface: hostInterfaceOf(containerId),
-    mode: 'routed',
+    mode,
     addresses: [address],
     mac: '0a:00:00:00:00:01',
     ...(pod && { pod: { namespace: 'default', ...pod } }),
