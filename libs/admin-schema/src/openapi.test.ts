@@ -85,10 +85,10 @@ describe('the document', () => {
         z.toJSONSchema(schema, {
           io: 'input',
           override: ({ zodSchema, jsonSchema }) => {
-            if (jsonSchema.example === undefined) return;
+            if (jsonSchema['example'] === undefined) return;
             examples++;
-            if (!z.safeParse(zodSchema, jsonSchema.example).success)
-              wrong.push(`${id}: ${JSON.stringify(jsonSchema.example)}`);
+            if (!z.safeParse(zodSchema, jsonSchema['example']).success)
+              wrong.push(`${id}: ${JSON.stringify(jsonSchema['example'])}`);
           },
         });
       }
