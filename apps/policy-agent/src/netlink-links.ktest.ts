@@ -7,8 +7,9 @@ import { netlinkLinks } from './netlink-links.ts';
 
 test('a device that took the name of one that went is not gone', async () => {
   using netns = createTestNetns('links');
-  for (const name of ['cnlone', 'cnltwo']) netns.run(['ip', 'link', 'add', name, 'type', 'bridge']);
+  for (const name of ['cnlone', 'cnltwo', 'cni0']) netns.run(['ip', 'link', 'add', name, 'type', 'bridge']);
   const gone: string[] = [];
+  const bridge = { told: 0 };
   const stop = new AbortController();
   const log = createCapturedLogger();
   const problems = new ProblemLog(log, { emit: () => undefined });
@@ -16,7 +17,15 @@ test('a device that took the name of one that went is not gone', async () => {
   // Sockets are opened before the first wait, so in the namespace.
   const started = netns.within(() => ({
     watching: watchLinks(
-      { events: netlinkLinks, onGone: (name) => gone.push(name), clock: createSystemClock(), log, metrics, problems },
+      {
+        events: netlinkLinks,
+        onGone: (name) => gone.push(name),
+        onBridge: () => bridge.told++,
+        clock: createSystemClock(),
+        log,
+        metrics,
+        problems,
+      },
       stop.signal,
     ),
   }));
@@ -28,6 +37,14 @@ test('a device that took the name of one that went is not gone', async () => {
   expect(gone).toEqual(['cnltwo']);
   netns.run(['ip', 'link', 'del', 'cnlone']);
   await waitFor('the end', () => gone.includes('cnlone'));
+  // There at the start, and then each change of its MAC.
+  await waitFor('the bridge', () => bridge.told === 1);
+  netns.run(['ip', 'link', 'set', 'cni0', 'address', '0a:58:0a:f4:01:02']);
+  await waitFor('its other MAC', () => bridge.told === 2);
+  netns.run(['ip', 'link', 'del', 'cni0']);
+  await waitFor('its end', () => bridge.told === 3);
+  netns.run(['ip', 'link', 'add', 'cni0', 'address', '0a:58:0a:f4:01:03', 'type', 'bridge']);
+  await waitFor('the new one', () => bridge.told === 4);
   stop.abort();
   await started.watching;
 });

@@ -1,6 +1,6 @@
 import { openNetlinkConnection, openRtnetlinkMonitor } from '@canal/linux-ffi';
-import { AF, findLink, listLinks, type NetlinkConnection, RTNLGRP } from 'netlink-ts';
-import type { LinkEvent } from './link-watch.ts';
+import { AF, findLink, type Link, listLinks, type NetlinkConnection, RTNLGRP } from 'netlink-ts';
+import type { LinkEvent, WatchedLink } from './link-watch.ts';
 
 /** Link events of this network namespace; see LinkEvent. */
 export async function* netlinkLinks(signal: AbortSignal): AsyncGenerator<LinkEvent, void> {
@@ -15,14 +15,22 @@ export async function* netlinkLinks(signal: AbortSignal): AsyncGenerator<LinkEve
       if (event.action === 'del') {
         // Another of that name may have been made, and announced, before this is heard: its endpoint must not end.
         const successor = name === undefined ? undefined : findLink(netlink, { name });
-        if (name !== undefined && successor !== undefined) yield { type: 'present', index: successor.index, name };
+        if (successor !== undefined) yield* present(successor);
         if (successor?.index !== index) yield { type: 'gone', index };
-      } else if (name !== undefined) yield { type: 'present', index, name };
+      } else yield* present(event.link);
     }
   }
 }
 
 function allLinks(netlink: NetlinkConnection): LinkEvent {
-  const links = listLinks(netlink).flatMap(({ index, name }) => (name === undefined ? [] : [{ index, name }]));
-  return { type: 'resync', links };
+  return { type: 'resync', links: listLinks(netlink).flatMap(watched) };
+}
+
+function present(link: Link): LinkEvent[] {
+  return watched(link).map((one) => ({ type: 'present', ...one }));
+}
+
+/** None without a name. */
+function watched({ index, name, address }: Link): WatchedLink[] {
+  return name === undefined ? [] : [{ index, name, ...(address !== undefined && { address }) }];
 }

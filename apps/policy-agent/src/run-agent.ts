@@ -90,6 +90,11 @@ export function startAgent(
   const policies = new Policies({ engine, log, metrics });
   const pods = new LocalPods({ store, engine, clock, log, nodeName, onFetched: () => changed('Pod') });
   const endpoints = new Endpoints({ engine, log, bootId: world.bootId, onChange: () => changed('endpoint') });
+  let isOtherBridge = false;
+  const onBridge = (): void => {
+    isOtherBridge = true;
+    changed('bridge');
+  };
   let nextFlushEventMs = Number.NEGATIVE_INFINITY;
   const invalidPolicies = (): number => policies.invalid + engine.tooLargeEndpoints;
   const reports = new Reports({ engine, invalidPolicies, events: recorder, problems, clock, log, metrics });
@@ -114,7 +119,11 @@ export function startAgent(
       log,
       metrics,
       timeMs,
-      settle: () => nodes.settle(engine),
+      settle: () => {
+        const isOther = nodes.settle(engine) || isOtherBridge;
+        isOtherBridge = false;
+        return isOther;
+      },
       guard: () => nodes.guard(),
       onFlushed: (delta) => cutter.follow(delta),
       onApplied: (delta) => cutter.applied(delta),
@@ -200,7 +209,7 @@ export function startAgent(
     rules: runner.run(signal),
     attachments: attachmentWatch.run(signal),
     links: watchLinks(
-      { events: world.links, onGone: (name) => endpoints.linkGone(name), clock, log, metrics, problems },
+      { events: world.links, onGone: (name) => endpoints.linkGone(name), onBridge, clock, log, metrics, problems },
       signal,
     ),
     socket: serveSocket(

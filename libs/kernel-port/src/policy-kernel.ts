@@ -22,7 +22,10 @@ export interface PolicyKernel {
   /** Writes one change, without reading. After a failure (KernelError) only `resync` is right. */
   apply(delta: RuleDelta, view: RuleView): Promise<void>;
 
-  /** Writes what of the guard differs from what was last written. After a failure (KernelError) only `resync` is right. */
+  /**
+   * Writes what of the guard differs from what was last written, and follows the MAC of the pods' bridge. After a failure
+   * (KernelError) only `resync` is right.
+   */
   setGuard(guard: PolicyGuard): Promise<void>;
 
   /** What this kernel cannot do, as the last write found it; nothing on most. Pods are closed where that is needed. */

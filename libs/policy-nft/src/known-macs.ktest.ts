@@ -2,9 +2,11 @@
 import {
   createPolicyWorld,
   createProber,
+  makeBridge,
   type PolicyWorld,
   type Prober,
   type ProbeQuestion,
+  waitFor,
   type WorldPod,
 } from '@canal/testing';
 import type { PolicyKernel } from '@canal/kernel-port';
@@ -123,4 +125,18 @@ test('the MAC that frames are led to is that of the bridge, also when it changes
   expect((await kernel.resync(view, GUARD)).writes).toBeGreaterThan(0);
   expect(await kernel.resync(view, GUARD)).toMatchObject({ writes: 0, differences: [] });
   expect(await prober.probe(questions(a, b), 500)).toEqual(questions(a, b).map(() => 'open'));
+});
+
+test('a bridge that is made anew with another MAC: pods miss each other until the kernel is told of it', async () => {
+  acquaint();
+  await kernel.resync(viewOf({ endpoints: [a, b].map((pod) => endpointOf(pod, { mode: 'bridge' })) }), GUARD);
+  world.node.run(['ip', 'link', 'del', 'cni0']);
+  makeBridge(world);
+  const all = [...questions(a, b), ...questions(b, a)];
+  expect(await prober.probe(all)).toEqual(all.map(() => 'closed'));
+  await kernel.setGuard(GUARD);
+  await waitFor('the way by the new bridge', async () => {
+    return (await prober.probe(all, 500)).every((answer) => answer === 'open');
+  });
+  expect(known(a, b)).toEqual([b.mac, b.mac]);
 });

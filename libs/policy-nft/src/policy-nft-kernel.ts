@@ -110,7 +110,7 @@ class PolicyNftKernel implements PolicyKernel {
   setGuard(guard: PolicyGuard): Promise<void> {
     return this.#ask('set guard', () => {
       this.#change(({ endpoints, inputs: before }, changes) => {
-        const inputs = { ...before, guard };
+        const inputs = { ...before, guard, gateway: readGatewayMac(this.#netns) };
         planStatic(before, inputs, changes);
         return () => ({ endpoints, inputs });
       });

@@ -6,6 +6,7 @@ export { type KernelFeature, type KernelFeatureProbe, probeKernelFeature, probeL
 export { createNodeWorld, type NodeWorld, type WorldNode } from './node-world.ts';
 export {
   createPolicyWorld,
+  makeBridge,
   NODE,
   OTHER_NODE,
   OUTSIDE,

@@ -87,9 +87,16 @@ function addRoutedPod(netns: TestNetns, node: TestNetns, number: number): WorldP
 
 const GATEWAY = { ip4: '10.244.1.1', ip6: 'fd00:10:244:1::1' } as const;
 
+/** A bridge in the place of one that was deleted, with another MAC, and all pods' ports on it. Gives the MAC. */
+export function makeBridge({ node, pods }: PolicyWorld, mac = '0a:58:0a:f4:01:77'): string {
+  addBridge(node, mac);
+  for (const pod of pods) addPort(node, pod);
+  return mac;
+}
+
 /** The bridge answers for pods, at once: proxy ARP for IPv4, an entry for each pod for IPv6. The way to a pod is its port. */
-function addBridge(node: TestNetns): void {
-  node.run(['ip', 'link', 'add', 'cni0', 'address', '0a:58:0a:f4:01:01', 'type', 'bridge']);
+function addBridge(node: TestNetns, mac = '0a:58:0a:f4:01:01'): void {
+  node.run(['ip', 'link', 'add', 'cni0', 'address', mac, 'type', 'bridge']);
   for (const [name, value] of [
     ['proxy_arp', 1],
     ['proxy_arp_pvlan', 1],
@@ -107,19 +114,22 @@ function addBridge(node: TestNetns): void {
 
 function addBridgePod(netns: TestNetns, node: TestNetns, number: number): WorldPod {
   const pod = plug(netns, node, number, [24, 64]);
-  const port = pod.hostInterface;
+  addPort(node, pod);
+  for (const gateway of Object.values(GATEWAY)) netns.run(['ip', 'route', 'add', 'default', 'via', gateway]);
+  return { ...pod, hostMac: macOf(node, 'cni0') };
+}
+
+function addPort(node: TestNetns, { hostInterface: port, mac, ip4, ip6 }: WorldPod): void {
   node.run(['ip', 'link', 'set', port, 'master', 'cni0']);
   node.run(['bridge', 'link', 'set', 'dev', port, 'isolated', 'on', 'hairpin', 'on']);
-  node.run(['ip', 'neigh', 'add', 'proxy', pod.ip6, 'dev', 'cni0']);
+  node.run(['ip', 'neigh', 'add', 'proxy', ip6, 'dev', 'cni0']);
   for (const [address, gateway] of [
-    [pod.ip4, GATEWAY.ip4],
-    [pod.ip6, GATEWAY.ip6],
+    [ip4, GATEWAY.ip4],
+    [ip6, GATEWAY.ip6],
   ] as const) {
-    node.run(['ip', 'neigh', 'add', address, 'lladdr', pod.mac, 'dev', port, 'nud', 'permanent']);
-    node.run(['ip', 'route', 'add', address, 'dev', port, 'src', gateway]);
-    netns.run(['ip', 'route', 'add', 'default', 'via', gateway]);
+    node.run(['ip', 'neigh', 'replace', address, 'lladdr', mac, 'dev', port, 'nud', 'permanent']);
+    node.run(['ip', 'route', 'replace', address, 'dev', port, 'src', gateway]);
   }
-  return { ...pod, hostMac: macOf(node, 'cni0') };
 }
 
 function macOf(netns: TestNetns, link: string): string {
