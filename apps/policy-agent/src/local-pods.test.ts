@@ -1,6 +1,8 @@
 import type { PolicyPod } from '@canal/model';
+import { createPolicyEngine } from '@canal/policy-compile';
 import { type KubeObject, StoreError } from '@canal/store-port';
 import { createCapturedLogger, createFakeClock } from '@canal/testing';
+import { parseInterfaceName, parseIp, parseMac, unwrap } from 'net-types';
 import { beforeEach, expect, test } from 'vitest';
 import { LocalPods } from './local-pods.ts';
 
@@ -103,6 +105,67 @@ test('an answer that takes too long is not waited for, and taken when it comes',
   await clock.advance(1);
   expect([pods.isKnown(WEB), fetched]).toEqual([true, 1]);
   expect(clock.sleeping).toBe(0);
+});
+
+test('while an answer is late the pod is asked for once, whoever asks', async () => {
+  const late = Promise.withResolvers<KubeObject>();
+  answer = () => late.promise;
+  const first = pods.lookUp(WEB);
+  await clock.advance(2_000);
+  expect(await first).toMatchObject({ known: false });
+  const second = pods.lookUp(WEB);
+  await clock.advance(1_000);
+  expect(gets).toBe(1);
+  late.resolve(object('u1', '9'));
+  expect([await second, fetched]).toEqual([{ known: true }, 1]);
+  // What failed is asked anew.
+  pods.delete(KEY);
+  answer = () => Promise.resolve(undefined);
+  expect(await pods.lookUp(WEB)).toMatchObject({ known: false });
+  expect(gets).toBe(2);
+});
+
+test('a pod that the API has on another node (NODE_NAME names another one): policed as said, and it stays', async () => {
+  const real = createPolicyEngine();
+  const here = new LocalPods({
+    store: { get: () => answer() },
+    engine: {
+      putPod: (pod) => {
+        engine.set(KEY, pod);
+        real.putPod(pod);
+      },
+      deletePod: (namespace, name) => {
+        engine.delete(KEY);
+        real.deletePod(namespace, name);
+      },
+    },
+    clock,
+    log: createCapturedLogger(),
+    nodeName: 'node-a',
+    onFetched: () => fetched++,
+  });
+  const stop = new AbortController();
+  const running = here.run(stop.signal);
+  real.putEndpoint({
+    key: 'c1/eth0',
+    pod: WEB,
+    hostInterface: unwrap(parseInterfaceName('cnl1')),
+    mode: 'routed',
+    addresses: [unwrap(parseIp('10.244.1.10'))],
+    mac: unwrap(parseMac('0a:00:00:00:00:01')),
+  });
+  answer = () => Promise.resolve(object('u1', '9', { spec: { nodeName: 'node-b' } }));
+  const states = () => [...real.endpointStatuses()].map(({ state }) => state);
+  expect(states()).toEqual(['unknown-pod']);
+  expect(await here.lookUp(WEB)).toEqual({ known: true });
+  expect(states()).toEqual(['policed']);
+  await clock.advance(61_000);
+  expect(engine.get(KEY)?.uid).toBe('u1');
+  answer = () => Promise.resolve(undefined);
+  await clock.advance(30_000);
+  expect(engine.size).toBe(0);
+  stop.abort();
+  await running;
 });
 
 test('a static pod: the kubelet’s uid is in its mirror’s annotation', () => {

@@ -43,6 +43,12 @@ interface Meanwhile {
   wasDeleted?: boolean;
 }
 
+/** A pod as it was when it was fetched. Its node is not asked: the engine judges it by its uid alone. */
+interface Fetched {
+  readonly uid: string;
+  readonly version: string;
+}
+
 export class LocalPods implements StreamConsumer<PolicyPod> {
   readonly type = PODS;
   readonly parse = (object: KubeObject): Parsed<PolicyPod> => parsePolicyPod(object);
@@ -53,8 +59,8 @@ export class LocalPods implements StreamConsumer<PolicyPod> {
   readonly #fetches = new Map<string, Promise<PodLookup>>();
   /** By key: of each fetch that is under way. */
   readonly #meanwhile = new Map<string, Set<Meanwhile>>();
-  /** Versions of pods that were fetched: what the watch tells that is older says nothing. */
-  readonly #fetched = new Map<string, string>();
+  /** Pods that were fetched: what the watch tells that is older says nothing. */
+  readonly #fetched = new Map<string, Fetched>();
 
   constructor(deps: LocalPodsDeps) {
     this.#deps = deps;
@@ -72,13 +78,13 @@ export class LocalPods implements StreamConsumer<PolicyPod> {
   }
 
   async #confirmAll(signal: AbortSignal): Promise<void> {
-    for (const [key, version] of [...this.#fetched]) {
+    for (const [key, fetched] of [...this.#fetched]) {
       if (signal.aborted) return;
-      await this.#confirm(key, version);
+      await this.#confirm(key, fetched);
     }
   }
 
-  async #confirm(key: string, version: string): Promise<void> {
+  async #confirm(key: string, fetched: Fetched): Promise<void> {
     const { store, onFetched } = this.#deps;
     const [namespace = '', name = ''] = key.split('/');
     let object: KubeObject | undefined;
@@ -89,8 +95,8 @@ export class LocalPods implements StreamConsumer<PolicyPod> {
       return;
     }
     const parsed = object && this.parse(object);
-    const isSame = parsed?.ok === true && parsed.value.uid === this.#uids.get(key);
-    if (isSame || this.#fetched.get(key) !== version) return;
+    const isSame = parsed?.ok === true && parsed.value.uid === fetched.uid;
+    if (isSame || this.#fetched.get(key) !== fetched) return;
     this.delete(key);
     onFetched();
   }
@@ -99,7 +105,7 @@ export class LocalPods implements StreamConsumer<PolicyPod> {
     for (const seen of this.#meanwhile.get(key) ?? []) seen.version = resourceVersion;
     const fetched = this.#fetched.get(key);
     if (fetched !== undefined) {
-      if ((compareResourceVersions(resourceVersion, fetched) ?? 0) < 0) return;
+      if ((compareResourceVersions(resourceVersion, fetched.version) ?? 0) < 0) return;
       this.#fetched.delete(key);
     }
     this.#take(pod, key);
@@ -127,13 +133,12 @@ export class LocalPods implements StreamConsumer<PolicyPod> {
     if (pod === undefined) return { known: false, reason: NO_UID };
     if (this.isKnown(pod)) return { known: true };
     const key = `${keyOf(pod)} ${pod.uid}`;
-    const running = this.#fetches.get(key) ?? this.#fetch(pod);
-    this.#fetches.set(key, running);
-    try {
-      return await this.#atMost(running);
-    } finally {
-      this.#fetches.delete(key);
+    let running = this.#fetches.get(key);
+    if (running === undefined) {
+      running = this.#fetch(pod).finally(() => this.#fetches.delete(key));
+      this.#fetches.set(key, running);
     }
+    return await this.#atMost(running);
   }
 
   async #atMost(fetch: Promise<PodLookup>): Promise<PodLookup> {
@@ -183,7 +188,7 @@ export class LocalPods implements StreamConsumer<PolicyPod> {
     }
     const key = keyOf(pod);
     log.debug({ pod: key }, 'pod fetched: the watch does not know it yet');
-    this.#fetched.set(key, version);
+    this.#fetched.set(key, { uid: pod.uid, version });
     this.#take(parsed.value, key);
     onFetched();
     return { known: true };
