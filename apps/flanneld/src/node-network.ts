@@ -28,7 +28,14 @@ import {
   pathsNeeded,
   vxlanDeviceName,
 } from '@canal/network-compile';
-import { type LinkLinger, type NetworkTurnReport, type OperationFailure, turnNetwork } from '@canal/reconcile';
+import {
+  createDrift,
+  type LinkLinger,
+  type NetworkTurnReport,
+  type OperationFailure,
+  type Repair,
+  turnNetwork,
+} from '@canal/reconcile';
 import {
   type Cidr,
   cidrEquals,
@@ -40,7 +47,6 @@ import {
   type Port,
   type Vni,
 } from 'net-types';
-import { findRepairs, type Repair } from './drift.ts';
 import { type HostFacts, type OwnNetwork, ownNetworkOf } from './own-node.ts';
 import type { NetConfReading, NetConfSource } from './net-conf-source.ts';
 import type { NodeProblem } from './node-problem.ts';
@@ -90,10 +96,7 @@ export class NodeNetwork {
   readonly #macs = new Map<IpFamily, Mac>();
   /** On the node when it was last looked at. */
   #addresses: ReadonlySet<Ip> = new Set();
-  /** What the kernel last took completely, to tell repairs from changes. */
-  #applied: NetworkState | undefined;
-  /** What it took in part since: others may take a device away in the middle of a turn. */
-  #tried: NetworkState | undefined;
+  readonly #drift = createDrift();
 
   constructor(deps: NodeNetworkDeps) {
     this.#deps = deps;
@@ -110,7 +113,6 @@ export class NodeNetwork {
     const features = await kernel.features();
     let compiled: CompiledNetwork | undefined;
     let podProblems: readonly NetworkProblem[] = [];
-    let wanted: NetworkState = EMPTY_STATE;
     const desired = (snapshot: NetworkSnapshot): NetworkState => {
       compiled = this.#compile(paths, { ...features, ...factsOf(snapshot) }, snapshot);
       const source6 = this.#source6();
@@ -120,16 +122,12 @@ export class NodeNetwork {
         ownAddresses: this.#addresses,
       });
       podProblems = pods.problems;
-      wanted = mergeStates(compiled?.state ?? EMPTY_STATE, pods.state);
-      return wanted;
+      return mergeStates(compiled?.state ?? EMPTY_STATE, pods.state);
     };
     // Without a decision nothing is known of what may go: then only what pods need is put back.
     const inSync = nodes.inSync && this.#own !== undefined;
-    const report = await turnNetwork(kernel, desired, { inSync, linger: this.#deps.linger, signal });
-    const repairs = findRepairs(report.performed, this.#applied, this.#tried);
-    const isComplete = report.failures.length === 0 && inSync;
-    if (isComplete) this.#applied = wanted;
-    this.#tried = isComplete ? undefined : wanted;
+    const { linger } = this.#deps;
+    const report = await turnNetwork(kernel, desired, { inSync, linger, drift: this.#drift, signal });
     return {
       ...(this.#own && { own: this.#own }),
       ...(this.#conf && { conf: this.#conf }),
@@ -141,7 +139,7 @@ export class NodeNetwork {
       conflicts: report.conflicts,
       failures: report.failures,
       localFaults: localFaults(report, this.#own?.leases.map(({ subnet }) => subnet) ?? []),
-      repairs,
+      repairs: report.repairs,
       operations: report.performed.length,
     };
   }

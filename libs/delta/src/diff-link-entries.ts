@@ -10,13 +10,17 @@ import {
   type NetworkSnapshot,
   POD_ROUTE_PROTOCOL,
 } from '@canal/model';
-import { familyBits, ipFamily } from 'net-types';
+import { familyBits, type InterfaceName, ipFamily } from 'net-types';
 import { DeltaTracker } from './delta-tracker.ts';
 import type { EntryDiffContext, LinkOutcome } from './diff-context.ts';
 import { ipKey } from './keys.ts';
 import type { OperationPlan, Phase } from './operation-order.ts';
 import { isOwnProxy } from './ownership.ts';
 
+/**
+ * A device that stays to receive keeps its address: IPv4 with rp_filter drops what comes by a device without address, if
+ * the answer does not leave by it (__fib_validate_source).
+ */
 export function diffAddresses(
   { links, inSync, plan }: EntryDiffContext,
   desired: readonly DesiredAddress[],
@@ -24,7 +28,9 @@ export function diffAddresses(
 ): void {
   const key = ({ link, address }: DesiredAddress): string => `${link} ${ipKey(address.ip)}/${address.prefixLen}`;
   const tracker = new DeltaTracker<string, DesiredAddress>(() => true);
-  tracker.replaceDesired(desired.filter(({ link }) => !links.taken.has(link)).map((entry) => [key(entry), entry]));
+  const [possible, impossible] = splitByLink(desired, links.taken);
+  for (const address of impossible) plan.withhold({ type: 'address-add', address });
+  tracker.replaceDesired(possible.map((entry) => [key(entry), entry]));
   tracker.replaceActual(
     actual.filter((entry) => !links.fresh.has(entry.link)).map((entry) => [key(entry), entry] as const),
   );
@@ -32,17 +38,14 @@ export function diffAddresses(
   if (!inSync) return;
   const removable = new Set(actual.filter((entry) => isRemovable(entry, links)).map(key));
   for (const [id, address] of tracker.pendingDeletions()) {
-    if (removable.has(id)) plan.add('stale-addresses', { type: 'address-delete', address });
+    if (!removable.has(id)) continue;
+    if (links.kept.has(address.link)) plan.withhold({ type: 'address-delete', address });
+    else plan.add('stale-addresses', { type: 'address-delete', address });
   }
 }
 
-/**
- * Host addresses alone: that is the form in which canal and flannel give a tunnel device its address. A device that
- * stays to receive keeps it: IPv4 with rp_filter drops what comes by a device without address, if the answer does not
- * leave by it (__fib_validate_source).
- */
+/** Host addresses alone: that is the form in which canal and flannel give a tunnel device its address. */
 function isRemovable({ link, address, linkScope }: ActualAddress, links: LinkOutcome): boolean {
-  if (links.kept.has(link)) return false;
   return links.own.has(link) && !linkScope && address.prefixLen === familyBits(ipFamily(address.ip));
 }
 
@@ -53,7 +56,9 @@ export function diffNeighbours(
 ): void {
   const key = ({ link, ip }: DesiredNeighbour): string => `${link} ${ipKey(ip)}`;
   const tracker = new DeltaTracker<string, DesiredNeighbour>((a, b) => a.mac === b.mac);
-  tracker.replaceDesired(desired.filter(({ link }) => !links.taken.has(link)).map((entry) => [key(entry), entry]));
+  const [possible, impossible] = splitByLink(desired, links.taken);
+  for (const neighbour of impossible) plan.withhold({ type: 'neighbour-set', neighbour });
+  tracker.replaceDesired(possible.map((entry) => [key(entry), entry]));
   tracker.replaceActual(
     actual
       .filter(({ link }) => !links.fresh.has(link) && !links.neighboursLost.has(link))
@@ -86,8 +91,10 @@ export function diffProxies(
       .map(({ destination }) => ipKey(destination.ip)),
   );
   for (const { link, ip } of own) {
-    if (!wanted.has(key({ link, ip })) && !routed.has(ipKey(ip)))
-      plan.add('stale-proxies', { type: 'proxy-delete', proxy: { link, ip } });
+    if (wanted.has(key({ link, ip }))) continue;
+    const deletion = { type: 'proxy-delete', proxy: { link, ip } } as const;
+    if (routed.has(ipKey(ip))) plan.withhold(deletion);
+    else plan.add('stale-proxies', deletion);
   }
 }
 
@@ -105,8 +112,9 @@ export function diffFdb(
     actual.filter(({ link }) => links.own.has(link) && !links.fresh.has(link)),
     key,
   );
-  for (const entry of desired) {
-    if (links.taken.has(entry.link)) continue;
+  const [possible, impossible] = splitByLink(desired, links.taken);
+  for (const entry of impossible) plan.withhold({ type: 'fdb-set', entry });
+  for (const entry of possible) {
     const present = remotes.get(key(entry)) ?? [];
     remotes.delete(key(entry));
     const wrong = present.filter(({ remote }) => remote !== entry.remote);
@@ -116,6 +124,14 @@ export function diffFdb(
     } else if (inSync) removeEntries(plan, 'stale-forwarding', wrong);
   }
   if (inSync) removeEntries(plan, 'stale-forwarding', [...remotes.values()].flat());
+}
+
+/** What can be on its device, and what cannot because somebody else's has the name. */
+function splitByLink<T extends { readonly link: InterfaceName }>(
+  entries: readonly T[],
+  taken: ReadonlySet<InterfaceName>,
+): readonly [possible: readonly T[], impossible: readonly T[]] {
+  return [entries.filter(({ link }) => !taken.has(link)), entries.filter(({ link }) => taken.has(link))];
 }
 
 function removeEntries(plan: OperationPlan, phase: Phase, entries: readonly ActualFdbEntry[]): void {

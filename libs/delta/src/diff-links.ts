@@ -32,6 +32,7 @@ export function diffLinks(
       fresh.add(link.name);
     } else if (present.vxlan === undefined || present.vxlan.external) {
       conflicts.push(linkTaken(link, present));
+      plan.withhold({ type: 'link-add', link });
       taken.add(link.name);
       own.delete(link.name);
     } else if (needsNewDevice(link, present.vxlan)) {
@@ -56,8 +57,11 @@ export function diffLinks(
       continue;
     }
     own.add(link.name);
-    if (keepLinks?.has(link.name) === true) kept.add(link.name);
-    else if (inSync) plan.add('stale-links', { type: 'link-delete', name: link.name });
+    const deletion = { type: 'link-delete', name: link.name } as const;
+    if (keepLinks?.has(link.name) === true) {
+      kept.add(link.name);
+      plan.withhold(deletion);
+    } else if (inSync) plan.add('stale-links', deletion);
   }
   return { own, kept, taken, fresh, neighboursLost };
 }

@@ -99,7 +99,9 @@ describe('pods on a bridge', () => {
     // An ADD at work, of which there is no record yet, has a route already.
     const target = { type: 'link', link: port } as const;
     const route = { protocol: POD_ROUTE_PROTOCOL, destination: cidr('fd00:10:244:1::5/128'), metric: 1024, target };
-    expect(plan(desired(), { ...snapshot, routes: [...snapshot.routes, route] })).toEqual([]);
+    const adding = diffNetwork(desired(), { ...snapshot, routes: [...snapshot.routes, route] }, { inSync: true });
+    expect(adding.operations).toEqual([]);
+    expect(adding.withheld.map(describeOperation)).toEqual(['proxy delete fd00:10:244:1::5 dev cni0']);
     expect(plan({ ...desired(), proxies: [{ link: bridge, ip: mine }] }, snapshot)).toEqual([]);
     // Somebody else's entry serves as well as ours, but may go with him: it is marked as ours.
     const wanted = { ...desired(), proxies: [{ link: bridge, ip: other }] };
@@ -252,8 +254,9 @@ describe('devices', () => {
 
   test('a device of another kind under our name is reported; nothing of ours is tried on it', () => {
     const other: ActualLink = { ...eth0(), name: FLANNEL, kind: 'bridge' };
-    const { operations, conflicts } = diffNetwork(desired(2), withLink(EMPTY, other), { inSync: true });
+    const { operations, withheld, conflicts } = diffNetwork(desired(2), withLink(EMPTY, other), { inSync: true });
     expect(operations).toEqual([]);
+    expect(withheld.map(describeOperation).sort()).toEqual(plan(desired(2), EMPTY).sort());
     expect(conflicts).toMatchObject([
       { code: 'LinkTaken', link: FLANNEL, cure: expect.stringContaining('ip link') as string },
     ]);
@@ -269,6 +272,7 @@ describe('devices', () => {
     const none: NetworkState = { ...desired(), links: [], addresses: [] };
     const kept = diffNetwork(none, actual(2), { inSync: true, keepLinks: new Set([FLANNEL]) });
     expect(kept.operations.map(describeOperation)).toEqual(plan(desired(), actual(2)));
+    expect(kept.withheld.map(describeOperation).sort()).toEqual(removal());
   });
 
   test('a device of ours that somebody renamed holds the VNI: it makes room, lingering or not', () => {

@@ -14,6 +14,11 @@ import { OperationPlan } from './operation-order.ts';
 export interface NetworkDiff {
   /** In the order in which they have to be performed. */
   readonly operations: readonly NetworkOperation[];
+  /**
+   * What the desired state lacks all the same, once the store is in sync: conflicts, `keepLinks`, or an attachment at work
+   * stand in its way. In no order.
+   */
+  readonly withheld: readonly NetworkOperation[];
   readonly conflicts: readonly NetworkConflict[];
 }
 
@@ -31,5 +36,5 @@ export function diffNetwork(desired: NetworkState, actual: NetworkSnapshot, opti
   diffProxies(context, desired.proxies, actual);
   diffFdb(context, desired.fdb, actual.fdb);
   diffRoutes(context, nexthops, desired.routes, actual.routes, conflicts);
-  return { operations: plan.inOrder(), conflicts };
+  return { operations: plan.inOrder(), withheld: plan.withheld, conflicts };
 }

@@ -38,8 +38,10 @@ export function diffNexthops(
   );
   const tracker = new DeltaTracker<number, DesiredNexthop | ActualNexthop>(sameNexthop);
   for (const nexthop of desired) {
-    if (foreign.has(nexthop.id)) conflicts.push(nexthopTaken(nexthop));
-    else if (!links.taken.has(nexthop.link)) tracker.setDesired(nexthop.id, nexthop);
+    const isForeignId = foreign.has(nexthop.id);
+    if (isForeignId) conflicts.push(nexthopTaken(nexthop));
+    if (isForeignId || links.taken.has(nexthop.link)) plan.withhold({ type: 'nexthop-add', nexthop });
+    else tracker.setDesired(nexthop.id, nexthop);
   }
   for (const nexthop of actual) {
     if (!foreign.has(nexthop.id) && !lost.has(nexthop.id)) tracker.setActual(nexthop.id, nexthop);
@@ -91,8 +93,12 @@ export function diffRoutes(
     const rivals = present.get(key) ?? [];
     present.delete(key);
     const phase = phaseOf(route.target, links.taken, nexthops);
-    if (phase === undefined) continue;
+    if (phase === undefined) {
+      plan.withhold({ type: 'route-add', route });
+      continue;
+    }
     const verdict = judge(route, rivals, links.own, nexthops.ways);
+    if (verdict === 'taken') plan.withhold({ type: 'route-add', route });
     if (verdict === 'route-add' || verdict === 'route-replace') plan.add(phase, { type: verdict, route });
     // Of several with one destination and metric the kernel uses the first: ours behind another's carries nothing.
     else if (rivals[0] !== undefined && isForeign(rivals[0], route, links.own, nexthops.ways))

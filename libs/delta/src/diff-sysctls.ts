@@ -11,7 +11,10 @@ export function diffSysctls(
 ): void {
   const values = new Map(actual.map((sysctl) => [sysctlPath(sysctl), sysctl.value]));
   for (const sysctl of desired) {
-    if (sysctl.link !== 'all' && links.taken.has(sysctl.link)) continue;
+    if (sysctl.link !== 'all' && links.taken.has(sysctl.link)) {
+      if (sysctl.enforce) plan.withhold({ type: 'sysctl-set', sysctl });
+      continue;
+    }
     const fresh = sysctl.link !== 'all' && links.fresh.has(sysctl.link);
     const value = fresh ? undefined : effectiveValue(sysctl, values);
     // Not there although its device is: the kernel has no such switch, hence nothing that it could do wrong.

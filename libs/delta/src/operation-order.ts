@@ -38,9 +38,19 @@ export type Phase = (typeof PHASES)[number];
 /** Operations under way to their order. */
 export class OperationPlan {
   readonly #phases = new Map<Phase, NetworkOperation[]>(PHASES.map((phase) => [phase, []]));
+  readonly #withheld: NetworkOperation[] = [];
 
   add(phase: Phase, operation: NetworkOperation): void {
     this.#phases.get(phase)?.push(operation);
+  }
+
+  /** Would be right and is not done: something of others is in the way, or a device stays for a while. */
+  withhold(...operations: readonly NetworkOperation[]): void {
+    this.#withheld.push(...operations);
+  }
+
+  get withheld(): readonly NetworkOperation[] {
+    return this.#withheld;
   }
 
   /** In the order of PHASES, within one in the order they were added. */

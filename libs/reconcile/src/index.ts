@@ -1,3 +1,4 @@
+export { createDrift, type Repair } from './drift.ts';
 export { createLinkLinger, type LinkLinger } from './link-linger.ts';
 export {
   type NetworkTurnOptions,

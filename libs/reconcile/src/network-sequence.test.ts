@@ -2,6 +2,7 @@
  * Any way to a state ends in the same kernel as starting there: clusters that change, agents that restart, others that
  * tamper, operations that fail. This is what "output depends on the current state alone" means for the whole chain.
  */
+import { describeOperation } from '@canal/delta';
 import { FakeKernel } from '@canal/kernel-fake';
 import type { NetConf, NetworkOperation, NetworkOperationType, Peer } from '@canal/model';
 import { compileNetwork, type OwnFamily } from '@canal/network-compile';
@@ -20,7 +21,8 @@ import {
   unwrap,
 } from 'net-types';
 import { expect, test } from 'vitest';
-import { turnNetwork } from './network-turn.ts';
+import { createDrift, type Drift } from './drift.ts';
+import { type NetworkTurnReport, turnNetwork } from './network-turn.ts';
 
 const ip = (text: string): Ip => unwrap(parseIp(text));
 const cidr = (text: string): Cidr => unwrap(parseCidr(text));
@@ -130,6 +132,36 @@ test('one pass does it all, and on the way no operation refers to something that
   );
 });
 
+test('as long as nobody tampers nothing is told as a repair; what somebody takes away is, whole and once', async () => {
+  const untampered = fc.array(
+    step.filter(({ type }) => type !== 'tamper'),
+    { maxLength: 8 },
+  );
+  let told = 0;
+  await fc.assert(
+    fc.asyncProperty(untampered, world, fc.nat(200), async (steps, last, pick) => {
+      const kernel = machine();
+      const drift = createDrift();
+      for (const action of steps) {
+        if (action.type === 'world') expect((await turn(kernel, action.world, true, drift)).repairs).toEqual([]);
+        else if (action.type === 'fail') kernel.failNext(action.operation, 'EINTR');
+      }
+      for (let pass = 0; pass < steps.length + 2; pass++)
+        expect((await turn(kernel, last, true, drift)).repairs).toEqual([]);
+      tamper(kernel, pick);
+      kernel.written.length = 0;
+      const repairs: string[] = [];
+      // A failure switch that nothing has met yet makes it several passes.
+      for (let pass = 0; pass < steps.length + 2; pass++)
+        repairs.push(...(await turn(kernel, last, true, drift)).repairs.map(({ text }) => text));
+      expect(repairs).toEqual(kernel.written.map(describeOperation));
+      told += repairs.length;
+    }),
+    { numRuns: 300 },
+  );
+  expect(told).toBeGreaterThan(0);
+});
+
 function machine(): FakeKernel {
   const kernel = new FakeKernel();
   kernel.addInterface({
@@ -145,7 +177,12 @@ function machine(): FakeKernel {
   return kernel;
 }
 
-function turn(kernel: FakeKernel, { backend, port, mtuBytes, mac, source, peers: all }: World, inSync: boolean) {
+function turn(
+  kernel: FakeKernel,
+  { backend, port, mtuBytes, mac, source, peers: all }: World,
+  inSync: boolean,
+  drift?: Drift,
+): Promise<NetworkTurnReport> {
   const own: OwnFamily = {
     family: 4,
     link: ETH0,
@@ -177,7 +214,7 @@ function turn(kernel: FakeKernel, { backend, port, mtuBytes, mac, source, peers:
     paths: new Map(),
     kernel: { nexthopObjects: true, ipv6: true },
   });
-  return turnNetwork(kernel, () => state, { inSync });
+  return turnNetwork(kernel, () => state, { inSync, ...(drift && { drift }) });
 }
 
 /** Deletes one of the objects that are there. */

@@ -10,6 +10,7 @@ import {
   POD_ROUTE_PROTOCOL,
 } from '@canal/model';
 import type { Cidr } from 'net-types';
+import type { Drift, Repair } from './drift.ts';
 import type { LinkLinger } from './link-linger.ts';
 
 export interface NetworkTurnOptions {
@@ -17,12 +18,16 @@ export interface NetworkTurnOptions {
   readonly inSync: boolean;
   /** Keeps devices that have just become unneeded; without it they go at once. */
   readonly linger?: LinkLinger;
+  /** Tells what of the turn undid what others did; without it nothing is told. */
+  readonly drift?: Drift;
   readonly signal?: AbortSignal;
 }
 
 export interface NetworkTurnReport {
   /** Operations that the kernel took; empty when it was as desired. */
   readonly performed: readonly NetworkOperation[];
+  /** Objects that others changed and that are now as they were. */
+  readonly repairs: readonly Repair[];
   /** Operations that it refused, to be tried again. */
   readonly failures: readonly OperationFailure[];
   /** Things of others in the way of ours: reported, not retried. */
@@ -56,7 +61,11 @@ export async function turnNetwork(
   if (refused.length === 0) return first;
   // Whose route it is that stands there needs a walk of the whole table, so it is asked only now.
   const second = await pass(kernel, desired, options, refused);
-  return { ...second, performed: [...first.performed, ...second.performed] };
+  return {
+    ...second,
+    performed: [...first.performed, ...second.performed],
+    repairs: [...first.repairs, ...second.repairs],
+  };
 }
 
 function blockedDestination({ operation, error }: OperationFailure): Cidr[] {
@@ -66,27 +75,35 @@ function blockedDestination({ operation, error }: OperationFailure): Cidr[] {
 async function pass(
   kernel: NetworkKernel,
   desired: (snapshot: NetworkSnapshot) => NetworkState,
-  { inSync, linger, signal }: NetworkTurnOptions,
+  { inSync, linger, drift, signal }: NetworkTurnOptions,
   foreignDestinations: readonly Cidr[],
 ): Promise<NetworkTurnReport> {
   const snapshot = await kernel.readSnapshot(scopeOf(foreignDestinations));
   const state = desired(snapshot);
   const keepLinks = linger?.keep(state, snapshot) ?? new Set();
-  const { operations, conflicts } = diffNetwork(state, snapshot, { inSync, keepLinks });
+  const plan = diffNetwork(state, snapshot, { inSync, keepLinks });
+  const { operations, conflicts } = plan;
+  drift?.planned(state, snapshot, plan, inSync);
   const results = operations.length === 0 ? [] : await kernel.apply(operations, signal);
   const performed: NetworkOperation[] = [];
+  const refused: NetworkOperation[] = [];
   const failures: OperationFailure[] = [];
   const readOnlySysctls: ReadOnlySysctl[] = [];
   const dispensable: NetworkConflict[] = [];
   for (const [index, operation] of operations.entries()) {
     const result = results[index];
-    if (result === undefined || result.ok) performed.push(operation);
-    else if (operation.type === 'sysctl-set' && isReadOnly(result.error)) {
+    if (result === undefined || result.ok) {
+      performed.push(operation);
+      continue;
+    }
+    refused.push(operation);
+    if (operation.type === 'sysctl-set' && isReadOnly(result.error)) {
       if (isVital(operation.sysctl)) readOnlySysctls.push(readOnly(operation.sysctl));
       else dispensable.push(dispensableSysctl(operation.sysctl));
     } else failures.push({ operation, error: result.error, text: textOf(operation, result.error) });
   }
-  return { performed, failures, conflicts: [...conflicts, ...dispensable], readOnlySysctls };
+  const repairs = drift?.performed(performed, refused) ?? [];
+  return { performed, repairs, failures, conflicts: [...conflicts, ...dispensable], readOnlySysctls };
 }
 
 /** What a snapshot has to hold for the diff. */
