@@ -62,14 +62,34 @@ test('members of a set that stays come with the switch: a new one meets no old r
   expect(more).toEqual([]);
 });
 
-test('more of them than a transaction should hold go ahead, some thousand at a time', () => {
+test('they come with it as well when it is something else of which there is much', () => {
   const changes = new ChangeList();
-  changes.changeMembers(family, 'ad-000000000002-4', [], elements(23_000));
+  changes.changeMembers(family, 'ad-000000000002-4', elements(1), elements(2));
+  changes.removeElements(family, 'ingress4', elements(6000));
+  changes.newChain(family, 'new', undefined, [[]]);
+  const [ahead, change, ...more] = operations(changes);
+  expect(ahead).toEqual(['new nft chain', 'append nft rule']);
+  expect(change?.filter((operation) => operation.includes('ad-'))).toEqual([
+    'delete nft elements of ad-000000000002-4',
+    'new nft elements of ad-000000000002-4',
+  ]);
+  expect(more).toEqual([]);
+});
+
+test('of more than a transaction should hold those that go do so ahead, and those that come do so behind', () => {
+  const changes = new ChangeList();
+  const set = 'ad-000000000002-4';
+  changes.changeMembers(family, set, elements(12_000), elements(23_000));
   changes.newChain(family, 'new', undefined, [[]]);
   changes.deleteChain(family, 'old');
   const transactions = operations(changes);
-  expect(transactions.length).toBeGreaterThanOrEqual(6);
-  expect(transactions.at(-1)).toEqual(['flush nft rules', 'delete nft chain']);
+  const switchAt = transactions.findIndex((operation) => operation.includes('delete nft chain'));
+  expect(transactions[switchAt]).toEqual(['flush nft rules', 'delete nft chain']);
+  const [ahead, behind] = [transactions.slice(0, switchAt), transactions.slice(switchAt + 1)];
+  expect(new Set(ahead.flat())).toEqual(new Set(['new nft chain', 'append nft rule', `delete nft elements of ${set}`]));
+  expect(new Set(behind.flat())).toEqual(new Set([`new nft elements of ${set}`]));
+  expect(ahead.length).toBeGreaterThanOrEqual(3);
+  expect(behind.length).toBeGreaterThanOrEqual(5);
 });
 
 test('a large set is filled ahead, some thousand elements at a time, and the switch comes last', () => {

@@ -2,8 +2,10 @@
  * Requests of a change in the order in which references hold, as transactions. What nothing refers to yet (new sets,
  * new chains) goes ahead: the kernel switches sets and chains one after the other, and a packet in between would find the
  * new chain empty. What goes ahead comes in transactions of bounded size, so that others wait for the lock of nf_tables
- * 20 ms at most; the rest is one transaction, the switch. Members of sets that stay are part of it, for a new member must
- * not meet old rules; only more of them than a transaction should hold go ahead too.
+ * 20 ms at most; the rest is one transaction, the switch. Members of sets that stay are part of it: a new member must not
+ * meet old rules, nor an old one new rules. Of more members than a transaction should hold those that go do so before the
+ * switch and those that come do so behind it, for each of them allows something: what lies between is too closed, not
+ * too open.
  */
 import {
   appendNftRule,
@@ -26,15 +28,16 @@ import {
 import { TABLE } from './static-tables.ts';
 import type { ChainHook, RuleImage, SetDefinition } from './table-image.ts';
 
-/** Objects in a transaction that goes ahead: about 10 ms of the kernel's time, on a busy machine. */
-const MAX_AHEAD = 5000;
+/** Objects in a transaction that is not the switch: about 10 ms of the kernel's time, on a busy machine. */
+const MAX_OBJECTS = 5000;
 
 const PHASES = [
   'tables',
   'newSets',
   'newChains',
   'newRules',
-  'members',
+  'delMembers',
+  'newMembers',
   'flushRules',
   'delElements',
   'delChains',
@@ -48,7 +51,9 @@ const PHASES = [
 type Phase = (typeof PHASES)[number];
 
 /** Phases before the switch. */
-const AHEAD: ReadonlySet<Phase> = new Set<Phase>(['tables', 'newSets', 'newChains', 'newRules']);
+const AHEAD: readonly Phase[] = ['tables', 'newSets', 'newChains', 'newRules'];
+const MEMBERS: readonly Phase[] = ['delMembers', 'newMembers'];
+const SWITCH: readonly Phase[] = PHASES.filter((phase) => !AHEAD.includes(phase) && !MEMBERS.includes(phase));
 
 interface Weighted {
   readonly request: NetlinkRequest;
@@ -61,7 +66,8 @@ export class ChangeList {
     newSets: [],
     newChains: [],
     newRules: [],
-    members: [],
+    delMembers: [],
+    newMembers: [],
     flushRules: [],
     delElements: [],
     delChains: [],
@@ -110,8 +116,8 @@ export class ChangeList {
 
   /** Members of a set that stays. */
   changeMembers(family: number, set: string, removed: Iterable<NftElement>, added: Iterable<NftElement>): void {
-    this.#addElements('members', delNftElements, family, set, keys(removed));
-    this.#addElements('members', newNftElements, family, set, added);
+    this.#addElements('delMembers', delNftElements, family, set, keys(removed));
+    this.#addElements('newMembers', newNftElements, family, set, added);
   }
 
   /** Elements that change together with everything else: those removed go first. */
@@ -160,11 +166,8 @@ export class ChangeList {
     const of = (phases: readonly Phase[]): Weighted[] => phases.flatMap((phase) => this.#requests[phase]);
     if (this.#undivided) return nonEmpty([of(PHASES)]);
     // To a packet that is on its way through the rules when they change a new chain is still empty, and a new set too.
-    const isNew = this.#requests.newChains.length > 0 || this.#requests.newSets.length > 0;
-    if (!isNew && weight(of(PHASES)) <= MAX_AHEAD) return nonEmpty([of(PHASES)]);
-    const atOnce = PHASES.filter((phase) => !AHEAD.has(phase));
-    if (weight(of(atOnce)) <= MAX_AHEAD) return nonEmpty([...bounded(of([...AHEAD])), of(atOnce)]);
-    return nonEmpty([...bounded(of([...AHEAD, 'members'])), of(atOnce.filter((phase) => phase !== 'members'))]);
+    if (weight(of(MEMBERS)) <= MAX_OBJECTS) return nonEmpty([...bounded(of(AHEAD)), of([...MEMBERS, ...SWITCH])]);
+    return nonEmpty([...bounded(of([...AHEAD, 'delMembers'])), of(SWITCH), ...bounded(of(['newMembers']))]);
   }
 
   #addRules(phase: Phase, family: number, chain: string, rules: readonly RuleImage[]): void {
@@ -179,7 +182,7 @@ export class ChangeList {
     elements: Iterable<NftElement>,
   ): void {
     // Pieces that are well below the limit of a transaction, so that transactions can be filled with them.
-    for (const piece of pieces(elements, MAX_AHEAD / 4)) {
+    for (const piece of pieces(elements, MAX_OBJECTS / 4)) {
       const requests = request({ family, table: TABLE, name }, piece);
       for (const each of requests) {
         this.#requests[phase].push({ request: each, objects: Math.ceil(piece.length / requests.length) });
@@ -220,7 +223,7 @@ function bounded(requests: readonly Weighted[]): Weighted[][] {
     const current = transactions.at(-1);
     if (current === undefined || request.objects > room) {
       transactions.push([request]);
-      room = MAX_AHEAD - request.objects;
+      room = MAX_OBJECTS - request.objects;
     } else {
       current.push(request);
       room -= request.objects;
