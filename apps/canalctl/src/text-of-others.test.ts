@@ -9,11 +9,18 @@ import { renderMatrix } from './lab/render-matrix.ts';
 import { renderEndpoints } from './policy/endpoints.ts';
 import { renderExplanation } from './policy/render-explanation.ts';
 import { flowColumns, flowRow, GrowingTable } from './policy/render-flow.ts';
+import { parseListFormat } from './output/list-format.ts';
+import { type ListView, renderList, renderTable } from './output/render-list.ts';
 import { printable } from './printable.ts';
 import { createProgress } from './progress.ts';
 import { reportError, UsageError } from './report-error.ts';
 import { table } from './table.ts';
 import { renderPlan, renderResult } from './uninstall/render.ts';
+
+/** YAML is left out: it folds long lines. */
+const LIST_FORMATS = ['table', 'wide', 'json', 'name', 'custom-columns=POD:.pod.name,BY:.ingress[*],ALL:.pod'];
+const EVERY_FIELD = parseListFormat('custom-columns=ALL:.a,EACH:.a[*],ONE:.a.b[0]');
+const HOSTILE_VIEW: ListView<unknown> = { columns: [], name: String, value: (item) => item };
 
 const pod = (text: string) => ({ namespace: text, name: text, uid: text });
 
@@ -101,7 +108,12 @@ async function told(tell: (terminal: Parameters<typeof reportError>[0]) => unkno
 }
 
 test.each<[string, (text: string) => string | Promise<string>]>([
-  ['policy endpoints', (text) => renderEndpoints([{ node: text, endpoint: endpoint(text) }])],
+  ...LIST_FORMATS.map((format): [string, (text: string) => Promise<string>] => [
+    `policy endpoints -o ${format}`,
+    (text) => renderEndpoints([{ node: text, endpoint: endpoint(text) }], parseListFormat(format)),
+  ]),
+  ['any custom columns', (text) => renderList([{ a: { [text]: text, b: [text] } }], HOSTILE_VIEW, EVERY_FIELD)],
+  ['what others call columns', (text) => Promise.resolve(renderTable([[text, text], [text]]))],
   ['policy explain', (text) => renderExplanation(explanation(text))],
   ['flows', (text) => table([flowColumns(true), flowRow({ node: text, record: flow(text) }, true)])],
   ['flows --follow', (text) => new GrowingTable(false).line(flowRow({ record: flow(text) }, false))],

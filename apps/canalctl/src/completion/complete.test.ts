@@ -72,7 +72,7 @@ test.each<[string, readonly string[]]>([
   ['lab apply -f ', ['FILES']],
   ['lab apply --filename=poli', ['FILES']],
   ['lab apply -fx -n', ['-n']],
-  ['lab get -Ao ', ['text', 'json', 'yaml']],
+  ['lab get -Ao ', ['table', 'wide', 'json', 'yaml', 'name', 'custom-columns=']],
   ['lab get -oA ', ['-n', '-A', '-o', '-h']],
   ['lab get pods -o j', ['json']],
   ['lab pod add x --label a=b c=d --node n --out', ['--output']],

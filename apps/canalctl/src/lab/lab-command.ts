@@ -1,5 +1,6 @@
 import { Argument, Command, Option } from 'commander';
 import { type CommandContext } from '../command-context.ts';
+import { listFormatOption } from '../output/list-format.ts';
 import { UsageError } from '../report-error.ts';
 import { type LabFlags, type OutputFlags } from './lab-flags.ts';
 import { type GetFlags } from './objects.ts';
@@ -192,7 +193,7 @@ function objectCommands(context: CommandContext): readonly Command[] {
       .argument('<kind>', 'nodes, pods, networkpolicies, …')
       .argument('[object]', 'one of them')
       .option('-A, --all-namespaces', 'of all namespaces')
-      .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json', 'yaml']).default('text'))
+      .addOption(listFormatOption())
       .action(async (kind: string, name: string | undefined, flags: GetFlags) => {
         const { runGet } = await import('./objects.ts');
         await runGet(context, kind, name, flags);

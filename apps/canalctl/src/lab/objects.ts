@@ -1,17 +1,25 @@
 import { type Lab } from '@canal/lab';
 import { type CommandContext } from '../command-context.ts';
 import { applyWish, checkWishes, inOrder, wishOf } from '../objects/apply.ts';
-import { type ApiClient, createApiClient, findResource, type ServedResource } from '../objects/api-client.ts';
+import {
+  type ApiClient,
+  type ApiTable,
+  createApiClient,
+  findResource,
+  type ServedResource,
+} from '../objects/api-client.ts';
+import { textAt, valueAt } from '../objects/json-object.ts';
 import { readManifests } from '../objects/read-manifests.ts';
-import { printable, printableLine, safeJson } from '../printable.ts';
+import type { ListFormat } from '../output/list-format.ts';
+import { renderCustomColumns, renderNames, renderTable, renderValue } from '../output/render-list.ts';
+import { printableLine } from '../printable.ts';
 import { UsageError } from '../report-error.ts';
-import { table } from '../table.ts';
 import { type LabFlags, onOpenLab } from './lab-flags.ts';
 
 export interface GetFlags extends LabFlags {
   readonly namespace: string;
   readonly allNamespaces?: true;
-  readonly output: 'text' | 'json' | 'yaml';
+  readonly output: ListFormat;
 }
 
 export async function runApply(
@@ -46,21 +54,41 @@ export async function runGet(
     const client = clientOf(lab, context);
     const type = await resource(client, kind);
     const where = { namespace: everywhere ? undefined : flags.namespace, name };
-    if (flags.output === 'json') {
-      terminal.out(`${safeJson(await client.read(type, where))}\n`);
-    } else if (flags.output === 'yaml') {
-      const { stringify } = await import('yaml');
-      terminal.out(printable(stringify(await client.read(type, where))));
-    } else {
-      const { columns, rows } = await client.table(type, where);
+    const { output } = flags;
+    if (output.type === 'table' || output.type === 'wide') {
+      const found = await client.table(type, where);
       const scope = everywhere || !type.namespaced ? '' : ` in ${flags.namespace}`;
-      if (rows.length === 0) terminal.err(`${printableLine(`no ${type.plural}${scope}`)}\n`);
-      const withNamespace = everywhere && type.namespaced;
-      const head = withNamespace ? ['NAMESPACE', ...columns] : columns;
-      const body = rows.map((row) => (withNamespace ? [row.namespace, ...row.cells] : row.cells).map(printableLine));
-      if (rows.length > 0) terminal.out(table([head.map((column) => printableLine(column).toUpperCase()), ...body]));
+      if (found.rows.length === 0) terminal.err(`${printableLine(`no ${type.plural}${scope}`)}\n`);
+      else terminal.out(renderRows(found, { wide: output.type === 'wide', namespaces: everywhere && type.namespaced }));
+      return;
     }
+    const answer = await client.read(type, where);
+    if (output.type === 'json' || output.type === 'yaml') {
+      terminal.out(await renderValue(answer, output.type));
+      return;
+    }
+    const items = valueAt(answer, 'items');
+    const objects: readonly unknown[] = Array.isArray(items) ? items : [answer];
+    terminal.out(
+      output.type === 'custom-columns'
+        ? renderCustomColumns(objects, output.columns)
+        : renderNames(objects.map((object) => `${wordOf(type)}/${textAt(object, 'metadata', 'name') ?? ''}`)),
+    );
   });
+}
+
+function renderRows(
+  { columns, rows }: ApiTable,
+  { wide, namespaces }: { readonly wide: boolean; readonly namespaces: boolean },
+): string {
+  const isShown = (index: number): boolean => wide || columns[index]?.wide !== true;
+  const lines = [{ namespace: 'NAMESPACE', cells: columns.map(({ name }) => name.toUpperCase()) }, ...rows].map(
+    ({ namespace, cells }) => {
+      const shown = cells.filter((_, index) => isShown(index));
+      return namespaces ? [namespace, ...shown] : shown;
+    },
+  );
+  return renderTable(lines);
 }
 
 export async function runDelete(
@@ -89,6 +117,10 @@ async function resource(client: ApiClient, word: string): Promise<ServedResource
 }
 
 function nameOf(type: ServedResource): string {
+  return printableLine(wordOf(type));
+}
+
+function wordOf(type: ServedResource): string {
   const singular = type.words[1] ?? type.plural;
-  return printableLine(type.group === '' ? singular : `${singular}.${type.group}`);
+  return type.group === '' ? singular : `${singular}.${type.group}`;
 }

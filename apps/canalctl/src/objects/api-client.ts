@@ -1,7 +1,7 @@
 /** The parts of the Kubernetes API that a command line needs: what is served, one object, a table of many. */
 import { type KubeConnection, type KubeRequest, resourcePath, send } from '@canal/store-kube';
 import { type KubeObject, type ResourceType } from '@canal/store-port';
-import { isJsonObject, type JsonObject, textAt } from './json-object.ts';
+import { isJsonObject, type JsonObject, textAt, valueAt } from './json-object.ts';
 
 /** A served resource with the words people use for it. */
 export interface ServedResource extends ResourceType {
@@ -10,8 +10,14 @@ export interface ServedResource extends ResourceType {
 }
 
 export interface ApiTable {
-  readonly columns: readonly string[];
+  readonly columns: readonly ApiColumn[];
   readonly rows: readonly { readonly cells: readonly string[]; readonly namespace: string }[];
+}
+
+export interface ApiColumn {
+  readonly name: string;
+  /** Shown with `-o wide` alone. */
+  readonly wide: boolean;
 }
 
 export interface ApiClient {
@@ -93,7 +99,10 @@ function readResources(list: unknown): readonly ServedResource[] {
 
 function readTable(table: unknown): ApiTable {
   return {
-    columns: listAt(table, 'columnDefinitions').map((column) => textAt(column, 'name') ?? ''),
+    columns: listAt(table, 'columnDefinitions').map((column) => {
+      const priority = valueAt(column, 'priority');
+      return { name: textAt(column, 'name') ?? '', wide: typeof priority === 'number' && priority > 0 };
+    }),
     rows: listAt(table, 'rows').map((row) => ({
       cells: listAt(row, 'cells').map(String),
       namespace: textAt(row, 'object', 'metadata', 'namespace') ?? '',

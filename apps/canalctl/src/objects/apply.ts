@@ -3,7 +3,7 @@ import { UsageError } from '../report-error.ts';
 import { type ApiClient, type Change, type ServedResource } from './api-client.ts';
 import { isJsonObject, type JsonObject, textAt } from './json-object.ts';
 import { type Manifest } from './manifest.ts';
-import { LAST_APPLIED, threeWayMerge } from './three-way-merge.ts';
+import { LAST_APPLIED, lastApplied, threeWayMerge } from './three-way-merge.ts';
 
 export type ApplyOutcome = 'created' | 'configured' | 'unchanged';
 
@@ -73,20 +73,8 @@ async function changeOf(store: Store, { manifest, type, namespace }: Wish): Prom
   const { name } = manifest;
   const live = await store.get(type, name, namespace);
   if (live === undefined) return { type, namespace, object: marked };
-  const patch = threeWayMerge(lastApplied(live), marked, live);
+  const patch = threeWayMerge(lastApplied(live) ?? {}, marked, live);
   return patch && { type, namespace, name, patch, version: live.metadata.resourceVersion };
-}
-
-/** What the last apply of this or another tool had set; nothing when the object was made in another way. */
-function lastApplied(live: KubeObject): JsonObject {
-  const text = live.metadata.annotations?.[LAST_APPLIED];
-  if (text === undefined) return {};
-  try {
-    const value: unknown = JSON.parse(text);
-    return isJsonObject(value) ? value : {};
-  } catch {
-    return {};
-  }
 }
 
 function withMetadata(object: JsonObject, namespace: string | undefined): JsonObject {

@@ -1,35 +1,68 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { UsageError } from '../report-error.ts';
+import { untilAborted } from '../until-aborted.ts';
 import { type Manifest, parseManifests } from './manifest.ts';
 
-const HINT = 'give -f a file of YAML or JSON with objects of Kubernetes, or - for standard input';
+const HINT =
+  'give -f a file of YAML or JSON with objects of Kubernetes, a directory of such files, or - for standard input';
 /** Of a cluster with some ten thousand pods. */
 const MAX_BYTES = 256 * 1024 * 1024;
 
-/** The objects of a file, one or more; `-` is standard input. Throws UsageError. */
+/** The objects of a file or of a directory's files, one or more; `-` is standard input. Throws UsageError. */
 export async function readManifests(filename: string, signal: AbortSignal): Promise<readonly Manifest[]> {
-  const bytes = await read(filename, signal).catch((error: unknown) => {
-    signal.throwIfAborted();
-    if (error instanceof UsageError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`${filename} cannot be read: ${why}`, HINT);
-  });
-  const manifests = parseManifests(decode(bytes, filename), filename === '-' ? 'standard input' : filename);
+  const manifests: Manifest[] = [];
+  for (const { text, name } of await readTexts(filename, signal)) {
+    for (const manifest of parseManifests(text, name)) manifests.push(manifest);
+  }
   if (manifests.length === 0) throw new UsageError(`${filename} holds no object`, HINT);
   return manifests;
 }
 
-/** An interrupt is heard while nobody writes to a pipe, or even opens it: what is read then is left behind. */
-async function read(filename: string, signal: AbortSignal): Promise<Uint8Array> {
-  signal.throwIfAborted();
-  const { promise: interrupted, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
+export interface FileText {
+  readonly text: string;
+  /** For messages. */
+  readonly name: string;
+}
+
+/** As kubectl takes them of a directory: these alone, and of no directory inside. */
+const MANIFEST_FILE = /\.(?:ya?ml|json)$/;
+
+/** The text of a file, or of each file of a directory in the order of their names. Throws UsageError. */
+export async function readTexts(filename: string, signal: AbortSignal): Promise<readonly FileText[]> {
+  const isDirectory = filename !== '-' && statSync(filename, { throwIfNoEntry: false })?.isDirectory() === true;
+  if (!isDirectory)
+    return [{ text: await readText(filename, signal), name: filename === '-' ? 'standard input' : filename }];
+  const files = orRefuse(filename, () => readdirSync(filename, { withFileTypes: true }))
+    .filter((entry) => MANIFEST_FILE.test(entry.name) && !entry.isDirectory())
+    .map((entry) => join(filename, entry.name))
+    .sort();
+  if (files.length === 0) throw new UsageError(`${filename} has no file *.yaml, *.yml or *.json`, HINT);
+  const texts: FileText[] = [];
+  for (const name of files) texts.push({ text: await readText(name, signal), name });
+  return texts;
+}
+
+async function readText(filename: string, signal: AbortSignal): Promise<string> {
+  // An interrupt is heard while nobody writes to a pipe, or even opens it.
+  const bytes = await untilAborted(signal, readAll(filename)).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw refused(filename, error);
+  });
+  return decode(bytes, filename);
+}
+
+function orRefuse<T>(filename: string, read: () => T): T {
   try {
-    return await Promise.race([readAll(filename), interrupted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
+    return read();
+  } catch (error) {
+    throw refused(filename, error);
   }
+}
+
+function refused(filename: string, error: unknown): UsageError {
+  if (error instanceof UsageError) return error;
+  return new UsageError(`${filename} cannot be read: ${error instanceof Error ? error.message : String(error)}`, HINT);
 }
 
 /** Piece by piece: a device is not read for ever. */

@@ -4,7 +4,7 @@
  * so lists are replaced as a whole, also where the live one has only more in it: nobody can tell the server's defaults
  * from what somebody added.
  */
-import { isJsonObject, type JsonObject } from './json-object.ts';
+import { isJsonObject, type JsonObject, textAt } from './json-object.ts';
 
 /** kubectl's annotation, so that the two tools can take turns. */
 export const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
@@ -25,6 +25,30 @@ export function threeWayMerge(last: JsonObject, wanted: JsonObject, live: JsonOb
     if (!Object.hasOwn(wanted, name) && Object.hasOwn(live, name)) patch[name] = null;
   }
   return Object.keys(patch).length === 0 ? undefined : patch;
+}
+
+/** The target as a merge patch makes it (RFC 7386 §2). */
+export function mergePatch(target: JsonObject, patch: JsonObject): JsonObject {
+  const result: Record<string, unknown> = { ...target };
+  for (const [name, value] of Object.entries(patch)) {
+    const now = own(target, name);
+    if (value === null) Reflect.deleteProperty(result, name);
+    else if (isJsonObject(value)) result[name] = mergePatch(isJsonObject(now) ? now : {}, value);
+    else result[name] = value;
+  }
+  return result;
+}
+
+/** What the last apply of this or another tool had set; undefined when the object was made in another way. */
+export function lastApplied(live: JsonObject): JsonObject | undefined {
+  const text = textAt(live, 'metadata', 'annotations', LAST_APPLIED);
+  if (text === undefined) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function own(object: JsonObject, name: string): unknown {

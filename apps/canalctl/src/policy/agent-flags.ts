@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
-/** The options of a command that asks policy agents. */
+/** The options by which a command finds the policy agents that it asks. */
 export function askingAgents(command: Command): Command {
   return command
     .addOption(new Option('--socket <path>', "the agent's socket (default: /run/canal/policy.sock, this node's)"))
@@ -11,8 +11,12 @@ export function askingAgents(command: Command): Command {
         .default('/run/canal-lab')
         .env('CANAL_LAB_STATE_ROOT')
         .hideHelp(),
-    )
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'));
+    );
+}
+
+/** Of commands that print one answer. */
+export function tableOrJson(): Option {
+  return new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table');
 }
 
 export function countOf(text: string): number {

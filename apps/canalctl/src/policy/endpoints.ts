@@ -1,14 +1,14 @@
 import type { EndpointStatusMessage } from '@canal/agent-protocol';
 import type { CommandContext } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
-import { printableLine, safeJson } from '../printable.ts';
-import { table } from '../table.ts';
+import type { ListFormat } from '../output/list-format.ts';
+import { type ListView, renderList } from '../output/render-list.ts';
 import { askOnce } from './agent-client.ts';
 import { type AgentFlags, agentSockets } from './agent-sockets.ts';
 import { readEndpointStatuses } from './read-answers.ts';
 
 export interface EndpointsFlags extends AgentFlags {
-  readonly output: 'table' | 'json';
+  readonly output: ListFormat;
 }
 
 interface NodeEndpoint {
@@ -28,34 +28,47 @@ export async function runEndpoints(context: CommandContext, flags: EndpointsFlag
   );
   const all = found.flat().sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
   if (all.some(({ endpoint }) => endpoint.state !== 'policed')) outcome.exitCode = EXIT.unhealthy;
-  if (flags.output === 'json') {
-    terminal.out(
-      `${safeJson(all.map(({ node, endpoint }) => ({ ...(node !== undefined && { node }), ...endpoint })))}\n`,
-    );
-  } else if (all.length === 0) {
+  const { type } = flags.output;
+  if (all.length === 0 && (type === 'table' || type === 'wide')) {
     terminal.err('no endpoints: no pod of this network runs here\n');
-  } else {
-    terminal.out(renderEndpoints(all));
+    return;
   }
+  terminal.out(await renderEndpoints(all, flags.output));
 }
 
 function sortKey({ node, endpoint }: NodeEndpoint): string {
   return `${node ?? ''} ${nameOf(endpoint)} ${endpoint.key}`;
 }
 
-export function renderEndpoints(endpoints: readonly NodeEndpoint[]): string {
+export async function renderEndpoints(endpoints: readonly NodeEndpoint[], format: ListFormat): Promise<string> {
   const withNode = endpoints.some(({ node }) => node !== undefined);
-  const columns = ['POD', 'ADDRESSES', 'INTERFACE', 'STATE', 'INGRESS ISOLATED BY', 'EGRESS ISOLATED BY'];
-  const rows = endpoints.map(({ node, endpoint }) => {
-    const { addresses, hostInterface, state, ingress, egress } = endpoint;
-    const isolating = (policies: readonly string[]): string => {
-      if (state !== 'policed') return 'all';
-      return policies.length === 0 ? '-' : policies.join(', ');
-    };
-    const cells = [nameOf(endpoint), addresses.join(', '), hostInterface, state, isolating(ingress), isolating(egress)];
-    return (withNode ? [node ?? '-', ...cells] : cells).map(printableLine);
-  });
-  return table([withNode ? ['NODE', ...columns] : columns, ...rows]);
+  const nodeColumn = { title: 'NODE', cell: ({ node }: NodeEndpoint) => node ?? '-' };
+  return await renderList(
+    endpoints,
+    { ...VIEW, columns: [...(withNode ? [nodeColumn] : []), ...VIEW.columns] },
+    format,
+  );
+}
+
+const VIEW: ListView<NodeEndpoint> = {
+  columns: [
+    { title: 'POD', cell: ({ endpoint }) => nameOf(endpoint) },
+    { title: 'ADDRESSES', cell: ({ endpoint }) => endpoint.addresses.join(', ') },
+    { title: 'INTERFACE', cell: ({ endpoint }) => endpoint.hostInterface },
+    { title: 'STATE', cell: ({ endpoint }) => endpoint.state },
+    { title: 'INGRESS ISOLATED BY', cell: ({ endpoint }) => isolating(endpoint, endpoint.ingress) },
+    { title: 'EGRESS ISOLATED BY', cell: ({ endpoint }) => isolating(endpoint, endpoint.egress) },
+    { title: 'MODE', wide: true, cell: ({ endpoint }) => endpoint.mode },
+    { title: 'ENDPOINT', wide: true, cell: ({ endpoint }) => endpoint.key },
+    { title: 'UID', wide: true, cell: ({ endpoint }) => endpoint.pod?.uid ?? '-' },
+  ],
+  name: ({ endpoint }) => nameOf(endpoint),
+  value: ({ node, endpoint }) => ({ ...(node !== undefined && { node }), ...endpoint }),
+};
+
+function isolating({ state }: EndpointStatusMessage, policies: readonly string[]): string {
+  if (state !== 'policed') return 'all';
+  return policies.length === 0 ? '-' : policies.join(', ');
 }
 
 function nameOf({ pod, key }: EndpointStatusMessage): string {

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import type { CommandContext } from '../command-context.ts';
-import { askingAgents, countOf } from './agent-flags.ts';
+import { askingAgents, countOf, tableOrJson } from './agent-flags.ts';
 import type { FlowsFlags } from './flows.ts';
 
 const ABOUT = `
@@ -11,6 +11,7 @@ says of one flow why. --output json prints one record a line.`;
 /** `canalctl flows`: verdicts as packets got them. */
 export function flowsCommand(context: CommandContext): Command {
   return askingAgents(new Command('flows').description('Show verdicts on packets to and from pods'))
+    .addOption(tableOrJson())
     .option('--follow', 'go on with those to come, until interrupted')
     .option('--denied', 'only what was denied')
     .addOption(new Option('--last <n>', 'begin with so many of the newest').default(20).argParser(countOf))

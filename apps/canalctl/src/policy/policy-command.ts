@@ -1,6 +1,9 @@
-import { Argument, Command } from 'commander';
+import { Argument, Command, Option } from 'commander';
+import { onCluster } from '../cluster/cluster-flags.ts';
 import type { CommandContext } from '../command-context.ts';
-import { askingAgents } from './agent-flags.ts';
+import { listFormatOption } from '../output/list-format.ts';
+import { askingAgents, tableOrJson } from './agent-flags.ts';
+import type { DiffFlags } from './diff.ts';
 import type { EndpointsFlags } from './endpoints.ts';
 import type { ExplainFlags } from './explain.ts';
 
@@ -23,6 +26,7 @@ export function policyCommand(context: CommandContext): Command {
     .description('Ask what NetworkPolicies allow, and of whom')
     .addHelpText('after', '\nAgents answer root alone.');
   policy.addCommand(explainCommand(context));
+  policy.addCommand(diffCommand(context));
   policy.addCommand(endpointsCommand(context));
   return policy;
 }
@@ -32,12 +36,13 @@ function explainCommand(context: CommandContext): Command {
   return askingAgents(new Command('explain').description('say why a flow passes or does not'))
     .addArgument(new Argument('<source>', end))
     .addArgument(new Argument('<destination>', end))
+    .addOption(tableOrJson())
     .option('--protocol <protocol>', 'TCP, UDP, SCTP, ICMP or a number', 'TCP')
     .option('--port <port>', 'number, or name of a port of the destination pod')
     .option('-n, --namespace <namespace>', 'of pods that are given by name alone', 'default')
     .option<readonly string[]>(
       '-f, --filename <file>',
-      'ask files instead of an agent; may be repeated, - is standard input',
+      'ask files instead of an agent: a file, a directory, or - for standard input; may be repeated',
       collect,
     )
     .option('--exit-code', 'exit with 1 when the flow is denied')
@@ -48,15 +53,52 @@ function explainCommand(context: CommandContext): Command {
     });
 }
 
+const ABOUT_DIFF = `
+Says which flows would open or close if the objects of -f were applied: as "kubectl apply" would change what is there, with
+--prune also without the policies that -f does not hold. What is there is the cluster's, read through the Kubernetes API
+with a kubeconfig, or, without a cluster, what --before names: pods, namespaces, policies and nodes, for instance of
+"kubectl get pods,namespaces,networkpolicies,nodes -A -o json". Other kinds are passed over. Flows are told by workload;
+of a Deployment that nobody runs nothing is known.
+
+The exit code is that of diff: 0 when no flow opens or closes, 1 when one does, and another one when there was no answer (2
+for a file that cannot be read, 5 for what else fails).
+
+  canalctl policy diff -f new-policy.yaml
+  canalctl policy diff --before cluster.json -f policies/ --prune -o json`;
+
+function diffCommand(context: CommandContext): Command {
+  return onCluster(new Command('diff').description('say which flows open and close if objects are applied'))
+    .addOption(
+      new Option('-f, --filename <file>', 'what is applied; a directory, or - for standard input; may be repeated')
+        .argParser(collect)
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option('--before <file>', 'ask no cluster: what there is, in files as above; may be repeated').argParser(
+        collect,
+      ),
+    )
+    .option('-n, --namespace <namespace>', 'of objects in files that name none', 'default')
+    .option('--prune', 'policies that -f does not hold are deleted')
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json', 'yaml']).default('table'))
+    .addHelpText('after', ABOUT_DIFF)
+    .action(async (flags: DiffFlags) => {
+      const { runDiff } = await import('./diff.ts');
+      await runDiff(context, flags);
+    });
+}
+
 function endpointsCommand(context: CommandContext): Command {
   return askingAgents(
     new Command('endpoints').description(
       'show policed pod interfaces and the policies that isolate each; exit code 5 when one is closed for another reason',
     ),
-  ).action(async (flags: EndpointsFlags) => {
-    const { runEndpoints } = await import('./endpoints.ts');
-    await runEndpoints(context, flags);
-  });
+  )
+    .addOption(listFormatOption())
+    .action(async (flags: EndpointsFlags) => {
+      const { runEndpoints } = await import('./endpoints.ts');
+      await runEndpoints(context, flags);
+    });
 }
 
 function collect(value: string, before: readonly string[] | undefined): readonly string[] {

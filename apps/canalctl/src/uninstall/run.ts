@@ -1,8 +1,9 @@
 /** `canalctl uninstall` on the cluster that a kubeconfig names. */
 import { readSync } from 'node:fs';
 import { isatty } from 'node:tty';
-import { createKubeStore, type KubeConnection, loadKubeconfig, userKubeconfigPaths } from '@canal/store-kube';
-import type { Clock } from '@canal/runtime-port';
+import { createKubeStore } from '@canal/store-kube';
+import type { ClusterFlags } from '../cluster/cluster-flags.ts';
+import { connectCluster, systemClock } from '../cluster/connect-cluster.ts';
 import { type CommandContext } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
 import { createProgress } from '../progress.ts';
@@ -16,12 +17,10 @@ import { type ClusterResult, uninstallCluster } from './uninstall-cluster.ts';
 /** Set by the build; a run from source has no version. */
 declare const CANAL_VERSION: string | undefined;
 
-export interface UninstallFlags {
+export interface UninstallFlags extends ClusterFlags {
   readonly dryRun?: true;
   readonly yes?: true;
   readonly keepObjects?: true;
-  readonly kubeconfig?: string;
-  readonly context?: string;
   readonly namespace: string;
   readonly node?: readonly string[];
   readonly image?: string;
@@ -33,7 +32,7 @@ export interface UninstallFlags {
 export async function runUninstall(context: CommandContext, flags: UninstallFlags): Promise<void> {
   const { terminal, signal, outcome } = context;
   const clock = systemClock();
-  const connection = await connect(flags, clock);
+  const connection = await connectCluster(flags, clock);
   const store = createKubeStore({ connection, clock });
   const plan = await planCluster(store, {
     namespace: flags.namespace,
@@ -95,28 +94,4 @@ function confirm({ terminal }: CommandContext): void {
   const answer = new TextDecoder().decode(buffer.subarray(0, readSync(0, buffer))).trim();
   if (answer !== 'yes')
     throw new UsageError('not confirmed; nothing was changed', 'type "yes", or give --yes; --dry-run only looks');
-}
-
-async function connect(flags: UninstallFlags, clock: Clock): Promise<KubeConnection> {
-  const paths = flags.kubeconfig === undefined ? userKubeconfigPaths(process.env) : [flags.kubeconfig];
-  return await loadKubeconfig({ paths, ...(flags.context !== undefined && { context: flags.context }) }, clock);
-}
-
-function systemClock(): Clock {
-  return {
-    nowMs: () => performance.now(),
-    sleep: (delayMs, signal) =>
-      new Promise((resolve, reject) => {
-        const abort = (): void => {
-          clearTimeout(timer);
-          reject(signal?.reason instanceof Error ? signal.reason : new Error('interrupted'));
-        };
-        const timer = setTimeout(() => {
-          signal?.removeEventListener('abort', abort);
-          resolve();
-        }, delayMs);
-        if (signal?.aborted === true) abort();
-        else signal?.addEventListener('abort', abort, { once: true });
-      }),
-  };
 }

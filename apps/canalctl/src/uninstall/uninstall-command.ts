@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { onCluster } from '../cluster/cluster-flags.ts';
 import { type CommandContext } from '../command-context.ts';
 import { UsageError } from '../report-error.ts';
 import { type UninstallFlags } from './run.ts';
@@ -11,14 +12,13 @@ drain the nodes, or have the next CNI ready. --dry-run starts the Jobs too, and 
 Exit code 0 when every node is clean, 1 when something could not be removed, 5 when a node could not be reached.`;
 
 export function uninstallCommand(context: CommandContext): Command {
-  return new Command('uninstall')
+  const command = new Command('uninstall')
     .description('Take everything of canal off a cluster and its nodes')
     .option('--dry-run', 'say what would be removed on each node, and remove nothing')
     .option('-y, --yes', 'do not ask')
     .option('--node <name...>', 'only these nodes, on which the agent does not run any more; objects stay')
-    .option('--keep-objects', 'leave namespace, RBAC and admission policies in the cluster')
-    .option('--kubeconfig <file>', 'instead of KUBECONFIG or ~/.kube/config')
-    .option('--context <name>', 'instead of the current context')
+    .option('--keep-objects', 'leave namespace, RBAC and admission policies in the cluster');
+  return onCluster(command)
     .option('-n, --namespace <namespace>', 'where canal is installed', 'canal-system')
     .option('--image <image>', "instead of the DaemonSet's")
     .addOption(
