@@ -28,5 +28,7 @@ export function decodePolicyQuestion(line: string): Result<PolicyQuestion, strin
   if (!request.ok) return request;
   const { value } = request;
   if (value.op !== 'add-endpoint' && value.op !== 'delete-endpoint') return { ok: true, value };
-  return err(`request.op: "${value.op}": expected status, endpoints, policies, explain or flows: nothing is changed here`);
+  return err(
+    `request.op: "${value.op}": expected status, endpoints, policies, explain or flows: nothing is changed here`,
+  );
 }
