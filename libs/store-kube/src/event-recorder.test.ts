@@ -6,7 +6,7 @@ import { createEventRecorder, nodeSubject } from './event-recorder.ts';
 const REFUSED = new StoreError('forbidden', 'no');
 const AWAY = new StoreError('unavailable', 'away');
 
-function start() {
+function start(nodeName = 'n') {
   const clock = createFakeClock();
   const stop = new AbortController();
   const world = { written: [] as KubeObject[], tries: 0, error: undefined as StoreError | undefined };
@@ -19,10 +19,10 @@ function start() {
     },
   } as unknown as Store;
   const log = createCapturedLogger();
-  const more = { component: 'canal-test', nodeName: 'n', timeMs: () => clock.nowMs(), random: () => 0.5 };
+  const more = { component: 'canal-test', nodeName, timeMs: () => clock.nowMs(), random: () => 0.5 };
   const recorder = createEventRecorder({ store, clock, log, signal: stop.signal, ...more });
   const emit = (message: string) => {
-    recorder.about(nodeSubject('n')).emit({ type: 'Warning', reason: 'Broken', message });
+    recorder.about(nodeSubject(nodeName)).emit({ type: 'Warning', reason: 'Broken', message });
   };
   return { clock, stop, world, log, emit };
 }
@@ -57,6 +57,28 @@ test('what the API server refuses is not told again, and what nobody wanted for 
   await clock.advance(4_000_000);
   expect(world.tries).toBe(tries);
   expect(log.messages('debug')).toEqual(['event not written', 'event not written']);
+});
+
+/** What the API server takes for a name: RFC 1123, 253 characters. */
+const SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+test.each([
+  { name: 'short', nodeName: 'n' },
+  { name: 'the longest', nodeName: 'n'.repeat(253) },
+  ...Array.from({ length: 25 }, (_, index) => ({
+    name: `the longest, with other signs from ${index + 225}`,
+    nodeName: 'n'.repeat(225 + index) + '--a.b-c--'.repeat(4).slice(0, 27 - index) + 'n',
+  })),
+])('the name of an Event can be one, however long that of the node is: $name', async ({ nodeName }) => {
+  const { clock, world, emit } = start(nodeName);
+  await clock.advance(Date.UTC(2100, 0));
+  emit('a');
+  emit('b');
+  await clock.advance(0);
+  const names = world.written.map(({ metadata }) => metadata.name);
+  expect(names).toEqual([expect.stringMatching(SUBDOMAIN), expect.stringMatching(SUBDOMAIN)]);
+  expect(new Set(names).size).toBe(2);
+  expect(names[0]?.slice(0, 200)).toBe(`${nodeName}.${Date.UTC(2100, 0).toString(16)}000`.slice(0, 200));
 });
 
 test('nothing waits for an agent that ends', async () => {

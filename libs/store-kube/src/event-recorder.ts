@@ -54,6 +54,8 @@ export interface EventRecorder {
 
 /** Events of cluster-scoped objects live in this namespace. */
 const NAMESPACE = 'default';
+/** Of a name in the API (RFC 1123 subdomain). */
+const MAX_NAME = 253;
 /** The API refuses longer ones (core/v1 Event validation). */
 const MAX_MESSAGE = 1024;
 /** Longest two minutes: the Events of thousands of nodes, when their API server is back, come over as long a time. */
@@ -72,13 +74,18 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
         const { kind, namespace = '', name } = subject;
         if (!budget.admit(`${kind} ${namespace}/${name} ${event.reason} ${event.message}`, clock.nowMs())) return;
         // Of all that may be in one namespace, this node's are apart by its name and by the time.
-        const unique = `${nodeName}.${timeMs().toString(16)}${(count++).toString(16).padStart(3, '0')}`;
-        write(deps, eventObject(deps, subject, event, unique)).catch((error: unknown) => {
+        const unique = `${timeMs().toString(16)}${(count++).toString(16).padStart(3, '0')}`;
+        write(deps, eventObject(deps, subject, event, nameOf(nodeName, unique))).catch((error: unknown) => {
           log.debug({ reason: event.reason, error }, 'event not written');
         });
       },
     }),
   };
+}
+
+/** A node's name may be as long as that of an Event, and what is left of it must end like a name. */
+function nameOf(nodeName: string, unique: string): string {
+  return `${nodeName.slice(0, MAX_NAME - unique.length - 1).replace(/[-.]+$/, '')}.${unique}`;
 }
 
 async function write({ store, clock, random, signal }: EventRecorderDeps, event: KubeObject): Promise<void> {

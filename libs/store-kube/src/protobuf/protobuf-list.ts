@@ -1,7 +1,7 @@
 import { MAGIC } from './envelope.ts';
 import { LIST_META } from './kubernetes-shapes.ts';
 import { type MessageShape, readMessage } from './message.ts';
-import { malformed, WIRE, WireReader } from './wire-reader.ts';
+import { malformed, MAX_VARINT_BYTES, WIRE, WireReader } from './wire-reader.ts';
 
 /**
  * Reads a list in Kubernetes' protobuf from a byte stream, one item at a time, so that a list never stands in memory as
@@ -124,9 +124,7 @@ interface Head {
 function varintEnd(bytes: Buffer, start: number): number | undefined {
   for (let at = start; at < bytes.length; at += 1) {
     if ((bytes[at] ?? 0) < 0x80) return at + 1;
-    if (at - start >= MAX_VARINT_BYTES) throw malformed('a number is too long');
+    if (at - start >= MAX_VARINT_BYTES - 1) throw malformed('a number is too long');
   }
   return undefined;
 }
-
-const MAX_VARINT_BYTES = 10;

@@ -193,6 +193,7 @@ describe('written by hand', () => {
     ['a name that is a number', podList(bytesField(1, numberField(1, 5))), 'expected bytes'],
     ['a flag that is a text', podList(bytesField(2, textField(11, 'true'))), 'hostNetwork has wire type 2'],
     ['a message that ends behind its list', podList([10, 200]), 'cut short'],
+    ['a number that does not end', podList([10, ...new Array<number>(10).fill(0x80)]), 'a number is too long'],
   ])('%s is refused', (_, bytes, message) => {
     expect(() => decodeList(bytes)).toThrow(message);
   });

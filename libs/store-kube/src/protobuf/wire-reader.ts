@@ -3,6 +3,9 @@ import { StoreError } from '@canal/store-port';
 /** How a field is written (protobuf.dev/programming-guides/encoding). Groups are not used by Kubernetes. */
 export const WIRE = { VARINT: 0, FIXED64: 1, BYTES: 2, FIXED32: 5 } as const;
 
+/** Of 64 bits, seven a byte. */
+export const MAX_VARINT_BYTES = 10;
+
 /** Reads the fields of one protobuf message in place. Throws StoreError `unavailable` for what is no such message. */
 export class WireReader {
   readonly #bytes: Buffer;
@@ -97,5 +100,3 @@ export class WireReader {
 export function malformed(what: string): StoreError {
   return new StoreError('unavailable', `the API server's protobuf cannot be read: ${what}`);
 }
-
-const MAX_VARINT_BYTES = 10;
