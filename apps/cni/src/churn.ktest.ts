@@ -10,6 +10,9 @@ import { canalBinary, CniNode, globalAddresses, IPV4, IPV6, ipJson, type Pod } f
 
 const SUBNET = [...IPV4, ...IPV6];
 
+/** Hundreds of processes one after the other: half a minute where nothing else runs. */
+const LIMIT_MS = 240_000;
+
 /** A sequence that looks random and is the same in each run. */
 function createRandom(seed: number): () => number {
   let state = seed;
@@ -94,60 +97,69 @@ test.each(['routed', 'bridge'] as const)(
     }
     expect(node.traces()).toEqual([]);
   },
+  LIMIT_MS,
 );
 
 describe.each(['routed', 'bridge'] as const)('in %s mode, 20 at a time, 10 rounds, 30 % killed', (mode) => {
-  test('DEL after each ADD, tried again until it succeeds: nothing is left', async () => {
-    using node = new CniNode({ mode, subnet: SUBNET });
-    const batches = new Batches(11);
-    const outcomes = { added: 0, killed: 0, killedDel: 0 };
-    for (let round = 0; round < 10; round++) {
-      const pods = Array.from({ length: 20 }, (_unused, index) => node.pod(`r${round}p${index}`));
-      const codes = await batches.run(node, 'ADD', pods);
-      outcomes.added += codes.filter((code) => code === 0).length;
-      outcomes.killed += codes.filter((code) => code === null).length;
-      expect(codes.filter((code) => code !== 0 && code !== null)).toEqual([]);
-      expectNoDuplicates(pods);
-      const deleted = await batches.run(node, 'DEL', pods);
-      outcomes.killedDel += deleted.filter((code) => code === null).length;
-      // kubelet tries again until DEL succeeds.
-      const again = pods.filter((_pod, index) => deleted[index] !== 0);
-      expect(await Promise.all(again.map((pod) => callOnce(node, 'DEL', pod)))).toEqual(again.map(() => 0));
-      expect(node.traces(), `round ${round}`).toEqual([]);
-      for (const pod of pods) pod.remove();
-    }
-    // Otherwise the test shows nothing.
-    expect(outcomes.added).toBeGreaterThan(100);
-    expect(outcomes.killed).toBeGreaterThan(20);
-    expect(outcomes.killedDel).toBeGreaterThan(10);
-  });
+  test(
+    'DEL after each ADD, tried again until it succeeds: nothing is left',
+    async () => {
+      using node = new CniNode({ mode, subnet: SUBNET });
+      const batches = new Batches(11);
+      const outcomes = { added: 0, killed: 0, killedDel: 0 };
+      for (let round = 0; round < 10; round++) {
+        const pods = Array.from({ length: 20 }, (_unused, index) => node.pod(`r${round}p${index}`));
+        const codes = await batches.run(node, 'ADD', pods);
+        outcomes.added += codes.filter((code) => code === 0).length;
+        outcomes.killed += codes.filter((code) => code === null).length;
+        expect(codes.filter((code) => code !== 0 && code !== null)).toEqual([]);
+        expectNoDuplicates(pods);
+        const deleted = await batches.run(node, 'DEL', pods);
+        outcomes.killedDel += deleted.filter((code) => code === null).length;
+        // kubelet tries again until DEL succeeds.
+        const again = pods.filter((_pod, index) => deleted[index] !== 0);
+        expect(await Promise.all(again.map((pod) => callOnce(node, 'DEL', pod)))).toEqual(again.map(() => 0));
+        expect(node.traces(), `round ${round}`).toEqual([]);
+        for (const pod of pods) pod.remove();
+      }
+      // Otherwise the test shows nothing.
+      expect(outcomes.added).toBeGreaterThan(100);
+      expect(outcomes.killed).toBeGreaterThan(20);
+      expect(outcomes.killedDel).toBeGreaterThan(10);
+    },
+    LIMIT_MS,
+  );
 
-  test('no DEL at all, only GC with what lives: the living keep all, nothing else is left', async () => {
-    using node = new CniNode({ mode, subnet: SUBNET });
-    const batches = new Batches(23);
-    const living: Pod[] = [];
-    for (let round = 0; round < 5; round++) {
-      const pods = Array.from({ length: 20 }, (_unused, index) => node.pod(`g${round}p${index}`));
-      const codes = await batches.run(node, 'ADD', pods);
-      const survivors = pods.filter((_pod, index) => codes[index] === 0 && batches.random() < 0.2);
-      living.push(...survivors);
-      expectNoDuplicates([...living, ...pods.filter((pod) => !survivors.includes(pod))]);
-      const valid = living.map((pod) => ({ containerID: pod.containerId, ifname: pod.containerInterface }));
-      await node.call('GC', JSON.parse(config(node, { 'cni.dev/valid-attachments': valid })) as object);
-      expect(node.files()).toEqual(
-        living
-          .flatMap((pod) => [
-            `record ${pod.containerId}:eth0.json`,
-            ...globalAddresses(pod).map((address) => `address ${address.replace(/\/.*/, '')}`),
-          ])
-          .sort(),
-      );
-      expect(node.traces().filter((trace) => trace.startsWith('link'))).toHaveLength(living.length);
-      for (const pod of pods) if (!survivors.includes(pod)) pod.remove();
-    }
-    expect(living.length).toBeGreaterThan(3);
-    for (const pod of living) {
-      for (const address of globalAddresses(pod)) node.run('ping', '-c', '1', '-W', '2', address.replace(/\/.*/, ''));
-    }
-  });
+  test(
+    'no DEL at all, only GC with what lives: the living keep all, nothing else is left',
+    async () => {
+      using node = new CniNode({ mode, subnet: SUBNET });
+      const batches = new Batches(23);
+      const living: Pod[] = [];
+      for (let round = 0; round < 5; round++) {
+        const pods = Array.from({ length: 20 }, (_unused, index) => node.pod(`g${round}p${index}`));
+        const codes = await batches.run(node, 'ADD', pods);
+        const survivors = pods.filter((_pod, index) => codes[index] === 0 && batches.random() < 0.2);
+        living.push(...survivors);
+        expectNoDuplicates([...living, ...pods.filter((pod) => !survivors.includes(pod))]);
+        const valid = living.map((pod) => ({ containerID: pod.containerId, ifname: pod.containerInterface }));
+        await node.call('GC', JSON.parse(config(node, { 'cni.dev/valid-attachments': valid })) as object);
+        expect(node.files()).toEqual(
+          living
+            .flatMap((pod) => [
+              `record ${pod.containerId}:eth0.json`,
+              ...globalAddresses(pod).map((address) => `address ${address.replace(/\/.*/, '')}`),
+            ])
+            .sort(),
+        );
+        expect(node.traces().filter((trace) => trace.startsWith('link'))).toHaveLength(living.length);
+        for (const pod of pods) if (!survivors.includes(pod)) pod.remove();
+      }
+      expect(living.length).toBeGreaterThan(3);
+      for (const pod of living) {
+        for (const address of globalAddresses(pod)) node.run('ping', '-c', '1', '-W', '2', address.replace(/\/.*/, ''));
+      }
+    },
+    LIMIT_MS,
+  );
 });

@@ -229,7 +229,7 @@ describe('what happens on the way', () => {
     expect(host.install().exitCode).toBe(0);
     expect(placed(host)).toBe(fresh);
     expect(filesIn(host)).toEqual(['canal', 'loopback']);
-  });
+  }, 300_000);
 
   test('what died between the rename and the proof, with a file that does not work, is taken back', () => {
     using host = new FakeHost();

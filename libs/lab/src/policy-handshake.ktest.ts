@@ -128,4 +128,4 @@ test(`${PODS} pods added and half of them deleted while the agent is killed (see
     last.kill('SIGKILL');
     await last.exited;
   }
-});
+}, 240_000);

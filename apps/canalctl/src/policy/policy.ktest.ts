@@ -70,6 +70,14 @@ function run(...args: readonly string[]): Run {
 
 const inLab = (...args: readonly string[]): Run => run(...args, '--lab', NAME);
 
+async function waitFor(what: string, condition: () => boolean, deadlineMs = 10_000): Promise<void> {
+  const end = performance.now() + deadlineMs;
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`waited ${deadlineMs} ms in vain for ${what}`);
+    await Bun.sleep(50);
+  }
+}
+
 describe('a lab without policies', () => {
   test('probes are answered, over TCP and UDP, and in JSON', () => {
     expect(run('lab', 'probe', 'pod1', 'pod3:80')).toMatchObject({
@@ -137,7 +145,19 @@ describe('a lab with policies', () => {
     const file = join(directory, 'policies.yaml');
     writeFileSync(file, POLICIES);
     expect(run('lab', 'apply', '-f', file)).toMatchObject({ exitCode: 0 });
-    await Bun.sleep(1500);
+    // Each agent has what is applied last, and packets meet it.
+    await waitFor(
+      'the policies',
+      () =>
+        run('lab', 'probe', 'pod1', 'pod4:80').exitCode !== 0 &&
+        run('lab', 'probe', 'pod4', 'pod2:80').exitCode !== 0 &&
+        ['node1', 'node2'].every((node) => {
+          const question = ['pod3', 'pod4', '--port', '5432', '--node', node, '-o', 'json'];
+          const { stdout } = inLab('policy', 'explain', ...question);
+          return stdout.includes('"verdict": "allow"') && stdout.includes('default/pod4');
+        }),
+      30_000,
+    );
   });
 
   test('every pair of pods, at two ports: packets meet what is explained', () => {
@@ -161,7 +181,7 @@ describe('a lab with policies', () => {
     }
     expect(verdicts.filter((verdict) => verdict === 'allow').length).toBeGreaterThan(5);
     expect(verdicts.filter((verdict) => verdict === 'deny').length).toBeGreaterThan(5);
-  });
+  }, 180_000);
 
   test('the agent of either node explains the same', () => {
     const [one, other] = ['node1', 'node2'].map((node) =>
@@ -198,14 +218,16 @@ describe('a lab with policies', () => {
     expect(inLab('policy', 'explain', 'pod1', 'podx', '--port', '80', '--exit-code')).toMatchObject({ exitCode: 3 });
   });
 
-  test('a denied packet is in the flow log, with the policies that isolate the pod', () => {
+  test('a denied packet is in the flow log, with the policies that isolate the pod', async () => {
     expect(run('lab', 'probe', 'pod4', 'pod2:81')).toMatchObject({ exitCode: 5 });
-    const { exitCode, stdout } = inLab('flows', '--denied', '--last', '100', '-o', 'json');
-    expect(exitCode).toBe(0);
-    const records = stdout
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as FlowRecord & { node: string });
+    let records: (FlowRecord & { node: string })[] = [];
+    await waitFor('the record', () => {
+      const { exitCode, stdout } = inLab('flows', '--denied', '--last', '100', '-o', 'json');
+      expect(exitCode).toBe(0);
+      const lines = stdout.split('\n').filter((line) => line !== '');
+      records = lines.map((line) => JSON.parse(line) as FlowRecord & { node: string });
+      return records.some(({ destination }) => destination.port === 81);
+    });
     expect(records).toContainEqual(
       expect.objectContaining({
         node: 'node1',
@@ -243,16 +265,13 @@ describe('a lab with policies', () => {
       for await (const chunk of child.stdout) text += Buffer.from(chunk).toString();
     };
     const reading = read();
-    const until = async (what: string): Promise<void> => {
-      const end = performance.now() + 10_000;
-      while (!text.includes(what) && performance.now() < end) await Bun.sleep(20);
-      expect(text).toContain(what);
+    await waitFor('the heading', () => text.includes('DESTINATION'), 10_000);
+    // It is there before the agents are connected.
+    const told = (): boolean => {
+      run('lab', 'probe', 'pod4', 'pod2:4242');
+      return text.includes('TCP/4242');
     };
-    await until('DESTINATION');
-    // The heading is there before the agents are connected.
-    await Bun.sleep(500);
-    run('lab', 'probe', 'pod4', 'pod2:4242');
-    await until('TCP/4242');
+    await waitFor('the record', told, 10_000);
     child.kill('SIGINT');
     expect(await child.exited).toBe(0);
     await reading;
