@@ -40,7 +40,8 @@ test('an undisturbed network loses nothing, in both directions and families', as
     'right -> left',
   ]);
   expect(lostPackets(report), describeTraffic(report)).toBe(0);
-  for (const { sent } of report.streams) expect(sent).toBeGreaterThan(700);
+  // A thousand, where the meter has a processor.
+  for (const { sent } of report.streams) expect(sent).toBeGreaterThan(300);
   expect(Object.values(report.dropped)).toEqual([0, 0, 0, 0]);
 });
 
@@ -48,16 +49,19 @@ test('a route that is gone for 200 ms is told as refused sends, and as a gap of 
   using rig = createRig();
   await using traffic = await startTraffic(rig.endpoints);
   await Bun.sleep(300);
+  const beganMs = performance.now();
   rig.left.run(['ip', 'route', 'del', '10.0.0.0/24']);
   await Bun.sleep(200);
   rig.left.run(['ip', 'route', 'add', '10.0.0.0/24', 'dev', 'a', 'src', '10.0.0.1']);
+  const outageMs = performance.now() - beganMs;
   await Bun.sleep(300);
   const report = await traffic.stop();
   const hit = report.streams.find(({ from }) => from === 'left');
   expect(hit?.lost, describeTraffic(report)).toBeGreaterThan(100);
   expect(hit?.refused).toEqual({ ENETUNREACH: hit?.lost });
+  // To the next packet that arrives, which a meter without a processor sends later.
   expect(hit?.longestLossMs).toBeGreaterThan(150);
-  expect(hit?.longestLossMs).toBeLessThan(400);
+  expect(hit?.longestLossMs, describeTraffic(report)).toBeLessThan(outageMs + report.longestStallMs + 50);
   expect(report.streams.find(({ from }) => from === 'left (IPv6)')?.lost).toBe(0);
 });
 

@@ -2,7 +2,7 @@
 import type { NetConf } from '@canal/model';
 import { createLinuxKernel } from '@canal/kernel-linux';
 import type { Clock } from '@canal/runtime-port';
-import { createCapturedLogger, createNodeWorld, type NodeWorld, type WorldNode } from '@canal/testing';
+import { createCapturedLogger, createNodeWorld, type NodeWorld, waitFor, type WorldNode } from '@canal/testing';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type BackendName, confOf, introduce, LINGER_MS, TestAgent } from './testing/test-agent.ts';
@@ -29,22 +29,32 @@ async function converge(): Promise<void> {
 }
 
 interface Probe {
-  stop(): Promise<{ sent: number; lost: number }>;
+  answers(): number;
+  /** `lost`: unanswered though a later one was answered. `late`: unanswered behind the last answer. */
+  stop(): Promise<{ sent: number; lost: number; late: number }>;
 }
 
 /** A ping every 2 ms from pod to pod until it is stopped. */
 function ping(from: WorldNode, target: string): Probe {
   const { process } = from.pod.within(() => ({
-    process: Bun.spawn(['ping', '-q', '-i', '0.002', '-W', '1', target], { stdout: 'pipe', stderr: 'pipe' }),
+    process: Bun.spawn(['ping', '-n', '-i', '0.002', '-W', '1', target], { stdout: 'pipe', stderr: 'pipe' }),
   }));
+  let text = '';
+  // Read all the time: a full pipe would hold the program up.
+  const reading = (async () => {
+    const decoder = new TextDecoder();
+    for await (const chunk of process.stdout) text += decoder.decode(chunk, { stream: true });
+  })();
   return {
+    answers: () => text.split(' bytes from ').length - 1,
     stop: async () => {
       process.kill('SIGINT');
-      const text = await new Response(process.stdout).text();
-      const [, sent, received] = /(\d+) packets transmitted, (\d+) received/.exec(text) ?? [];
-      if (sent === undefined || received === undefined) throw new Error(`ping said: ${text}`);
-      // The one under way when it was stopped does not count.
-      return { sent: Number(sent), lost: Math.max(0, Number(sent) - Number(received) - 1) };
+      await reading;
+      const [, sent] = /(\d+) packets transmitted/.exec(text) ?? [];
+      if (sent === undefined) throw new Error(`ping said: ${text}`);
+      const answered = new Set([...text.matchAll(/ bytes from .*icmp_seq=(\d+)/g)].map(([, number]) => Number(number)));
+      const last = Math.max(0, ...answered);
+      return { sent: Number(sent), lost: last - answered.size, late: Number(sent) - last };
     },
   };
 }
@@ -64,16 +74,23 @@ async function underTraffic(title: string, ...steps: readonly (() => Promise<unk
   // Until duplicate detection and neighbour discovery of the fresh underlay are over.
   for (const { from, target } of targets) from.pod.run(['ping', '-c3', '-i0.3', '-W3', target]);
   const probes = targets.map(({ from, target }) => ping(from, target));
-  await pause(200);
+  const moreAnswers = async (): Promise<void> => {
+    const before = probes.map((probe) => probe.answers());
+    await waitFor('answers', () => probes.every((probe, at) => probe.answers() > (before[at] ?? 0) + 20), 10_000);
+  };
+  await moreAnswers();
   for (const step of steps) {
     await step();
     await pause(200);
   }
+  await moreAnswers();
   const counts = await Promise.all(probes.map((probe) => probe.stop()));
   process.stderr.write(`${title}: ${counts.map(({ sent, lost }) => `${lost} of ${sent}`).join(', ')} lost\n`);
-  for (const { sent, lost } of counts) {
+  for (const { sent, lost, late } of counts) {
     expect(sent).toBeGreaterThan(20);
     expect(lost).toBe(0);
+    // Under way when it was stopped.
+    expect(late).toBeLessThan(50);
   }
 }
 

@@ -225,7 +225,8 @@ describe('listeners', () => {
     }
     await reader?.cancel();
     timesMs.sort((a, b) => a - b);
-    expect(timesMs[25]).toBeLessThan(5);
+    // What a poll or a timer of TCP holds back is forty and more.
+    expect(timesMs[25]).toBeLessThan(20);
   });
 });
 

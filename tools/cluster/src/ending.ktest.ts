@@ -1,12 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { cgroupExists, createCgroup, joinFiles } from './cgroup.ts';
+import { cgroupExists, cgroupProcesses, createCgroup, joinFiles } from './cgroup.ts';
 import { killCgroup, killNetwork } from './ending.ts';
 import { attempt, endProcesses, execute, identify, isAlive, startDaemon } from './process.ts';
 import type { ProcessId } from './process.ts';
+import { until } from './waiting.ts';
 
 const GROUP = `canal-cluster-ktest-${process.pid}`;
 let folder: string;
@@ -35,7 +36,7 @@ function sleeper(prefix: readonly string[], cgroups: readonly string[] = []): Pr
 test('a cgroup goes with its processes, frozen ones too', async () => {
   createCgroup(`${GROUP}/inner`);
   const id = sleeper([], joinFiles(`${GROUP}/inner`));
-  await Bun.sleep(200);
+  await until('it is in the group', 'none', 10_000, () => cgroupProcesses(GROUP).includes(id.pid));
   // Of version 1; frozen processes of version 2 can be ended.
   const freezer = joinFiles(`${GROUP}/inner`).find((file) => file.includes('/freezer/'));
   if (freezer !== undefined) {
@@ -53,7 +54,8 @@ test('the processes of a network namespace end; a file that keeps none, or the o
   await execute('unshare', [`--net=${path}`, 'true']);
   const inside = sleeper(['nsenter', `--net=${path}`, '--']);
   const outside = sleeper([]);
-  await Bun.sleep(200);
+  const inode = (file: string): number => statSync(file).ino;
+  await until('it is inside', 'none', 10_000, () => inode(`/proc/${inside.pid}/ns/net`) === inode(path));
   await killNetwork(path);
   expect([isAlive(inside), isAlive(outside)]).toEqual([false, true]);
   await execute('umount', [path]);
