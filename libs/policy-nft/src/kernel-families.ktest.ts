@@ -109,6 +109,21 @@ describe.each(WAYS)('a family that is %s', (way) => {
     expect(await kernel.remove()).toBe(true);
   });
 
+  test.each([
+    ['arp', NFPROTO.ARP],
+    ['bridge', NFPROTO.BRIDGE],
+  ])('%s: a table without chains is no sign of it', async (name, family) => {
+    lacking.set(family, way);
+    netns.run(['nft', 'add', 'table', name, 'canal-policy']);
+    netns.run(['nft', 'add', 'chain', name, 'canal-policy', 'called']);
+    await kernel.resync(viewOf(ROUTED), GUARD);
+    expect(await kernel.isClosed()).toBe(true);
+    expect(await kernel.resync(viewOf(ROUTED), GUARD)).toMatchObject(NOTHING);
+    lacking.clear();
+    expect((await kernel.resync(viewOf(ROUTED), GUARD)).writes).toBeGreaterThan(0);
+    expect(netns.run(['nft', 'list', 'table', name, 'canal-policy'])).toContain('type filter hook');
+  });
+
   test('bridge: of no matter where no pod is on one', async () => {
     lacking.set(NFPROTO.BRIDGE, way);
     await kernel.resync(viewOf(ROUTED), GUARD);

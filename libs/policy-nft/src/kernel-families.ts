@@ -2,9 +2,9 @@
 import { POLICY_NFT_TABLE } from '@canal/model';
 import {
   changeNftables,
-  findNftTable,
   isNotFound,
   isNotSupported,
+  listNftChains,
   type NetlinkConnection,
   newNftChain,
   newNftTable,
@@ -17,13 +17,14 @@ export interface KernelFamilies {
   readonly bridge: boolean;
 }
 
-/** Asks by a transaction that is not committed. Nothing is asked where the table of the family is there. */
+/** Asks by a transaction that is not committed. Nothing is asked where a chain of the family is in force. */
 export function probeFamilies(connection: NetlinkConnection): KernelFamilies {
   return { arp: hasFamily(connection, NFPROTO.ARP), bridge: hasFamily(connection, NFPROTO.BRIDGE) };
 }
 
 function hasFamily(connection: NetlinkConnection, family: number): boolean {
-  if (findNftTable(connection, { family, name: POLICY_NFT_TABLE }) !== undefined) return true;
+  // A table proves nothing: it is made without the module that the type of its chains comes from.
+  if (listNftChains(connection, family).some(({ hook }) => hook !== undefined)) return true;
   const table = `${POLICY_NFT_TABLE}-probe`;
   // Hook 0 is one that both families have. In a table that sleeps the chain meets no packet while it is looked at.
   const requests = [
