@@ -44,7 +44,7 @@ async function withdraw(
   const clock = createSystemClock();
   const log = createJsonLogger({ level: 'info', write: writeStderr, timeMs: () => Date.now() });
   const signal = AbortSignal.timeout(API_DEADLINE_MS);
-  const store = await connectStore(options, clock);
+  const { store } = await connectStore(options, clock);
   const name = await findNodeName(identity, { store, clock, log }, signal);
   return await withdrawAnnotations(store, name, keys, dryRun);
 }

@@ -48,7 +48,7 @@ async function run(config: PolicyAgentConfig, keys: AnnotationKeys, warnings: re
   return await runDaemon(options, async (daemon) => {
     const { signal, log, clock, metrics } = daemon;
     daemon.waitsFor('connecting to the API server');
-    const store = await connectStore(config, clock);
+    const { store } = await connectStore(config, clock);
     const nodeName = await findNodeName(config.node, { store, ...daemon }, signal);
     const world: AgentWorld = {
       kernel: createPolicyKernel(),

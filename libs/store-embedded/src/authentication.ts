@@ -12,6 +12,8 @@ export interface TokenEntry {
   readonly token: string;
   readonly user: string;
   readonly groups?: readonly string[];
+  /** For these services, which ask for it by TokenReview, and not for this API. */
+  readonly audiences?: readonly string[];
 }
 
 export type Authenticate = (request: Request) => User;
@@ -34,19 +36,34 @@ export type Authorize = (request: AccessRequest) => string | undefined;
 /** Every authenticated user may do everything. */
 export const allowAuthenticated: Authorize = () => undefined;
 
-/** Bearer tokens from a fixed list. Tokens are kept and compared as hashes, in constant time. */
-export function authenticateTokens(tokens: readonly TokenEntry[]): Authenticate {
-  const known = tokens.map((entry) => ({
-    hash: sha256(entry.token),
-    user: { name: entry.user, groups: [...(entry.groups ?? []), 'system:authenticated'] },
+export interface KnownToken {
+  readonly user: User;
+  /** Absent: it is for this API. */
+  readonly audiences?: readonly string[];
+}
+
+export type FindToken = (token: string) => KnownToken | undefined;
+
+/** Tokens from a fixed list, kept and compared as hashes, in constant time. */
+export function tokenFinder(tokens: readonly TokenEntry[]): FindToken {
+  const known = tokens.map(({ token, user, groups = [], audiences }) => ({
+    hash: sha256(token),
+    user: { name: user, groups: [...groups, 'system:authenticated'] },
+    ...(audiences && { audiences }),
   }));
+  return (token) => {
+    const hash = sha256(token);
+    return known.filter((entry) => timingSafeEqual(entry.hash, hash))[0];
+  };
+}
+
+/** Bearer tokens that are for this API. */
+export function authenticateTokens(find: FindToken): Authenticate {
   return (request) => {
     const token = BEARER.exec(request.headers.get('Authorization') ?? '')?.[1];
-    if (token === undefined) throw unauthorized();
-    const hash = sha256(token);
-    const found = known.filter((entry) => timingSafeEqual(entry.hash, hash));
-    if (found[0] === undefined) throw unauthorized();
-    return found[0].user;
+    const found = token === undefined ? undefined : find(token);
+    if (found === undefined || found.audiences !== undefined) throw unauthorized();
+    return found.user;
   };
 }
 

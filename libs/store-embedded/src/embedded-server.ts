@@ -1,6 +1,12 @@
 import type { Logger } from '@canal/runtime-port';
 
-import { allowAuthenticated, authenticateTokens, type Authorize, type TokenEntry } from './authentication.ts';
+import {
+  allowAuthenticated,
+  authenticateTokens,
+  type Authorize,
+  type TokenEntry,
+  tokenFinder,
+} from './authentication.ts';
 import { createBuiltinResources } from './kinds/builtin-resources.ts';
 import { NAMESPACES_KEY, ObjectApi } from './object-api.ts';
 import { type HistoryWindow, ObjectDatabase } from './object-database.ts';
@@ -62,11 +68,13 @@ export function createEmbeddedServer(options: EmbeddedServerOptions): EmbeddedSe
   registry.follow(db);
   const closing = new AbortController();
   createInitialNamespaces(objects, registry, db);
+  const findToken = tokenFinder(options.tokens);
   const handle = createRequestHandler({
     db,
     objects,
     registry,
-    authenticate: authenticateTokens(options.tokens),
+    authenticate: authenticateTokens(findToken),
+    findToken,
     authorize: options.authorize ?? allowAuthenticated,
     limits: DEFAULT_BODY_LIMITS,
     watch: {

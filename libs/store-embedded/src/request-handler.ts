@@ -1,5 +1,5 @@
 import { ApiError, forbidden, methodNotAllowed, noSuchPath } from './api-error.ts';
-import type { Authenticate, Authorize } from './authentication.ts';
+import type { Authenticate, Authorize, FindToken } from './authentication.ts';
 import { coreVersions, groupList, oneGroup, resourceList } from './discovery.ts';
 import type { ObjectApi } from './object-api.ts';
 import type { ObjectDatabase } from './object-database.ts';
@@ -10,12 +10,14 @@ import type { ResourceDefinition } from './resource.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
 import { ResourceRequest, type Verb } from './resource-request.ts';
 import { jsonResponse } from './response.ts';
+import { isTokenReview, serveTokenReview } from './token-review.ts';
 
 export interface HandlerDeps {
   readonly db: ObjectDatabase;
   readonly objects: ObjectApi;
   readonly registry: ResourceRegistry;
   readonly authenticate: Authenticate;
+  readonly findToken: FindToken;
   readonly authorize: Authorize;
   readonly limits: BodyLimits;
   readonly watch: WatchSettings;
@@ -66,6 +68,7 @@ async function route(deps: HandlerDeps, request: Request): Promise<Response> {
     if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowed(request.method);
     return jsonResponse(JSON.stringify(describePath(deps, path)), 200);
   }
+  if (isTokenReview(path)) return await serveTokenReview(deps, request, user);
   const served = deps.registry.find(path.group, path.version, path.plural);
   if (served === undefined) throw noSuchPath();
   const verb = verbOf(request, path, url.searchParams);

@@ -23,3 +23,4 @@ export { type KubeconfigOptions, loadKubeconfig } from './kubeconfig.ts';
 export { findNodeName, type NodeNameDeps } from './node-name.ts';
 export { type KubeRequest, resourcePath, send } from './request.ts';
 export { Secret } from './secret.ts';
+export { reviewToken } from './token-review.ts';
