@@ -1,14 +1,16 @@
 /** Whatever moment a command is killed at: "down" leaves nothing behind, and the next "up" is not disturbed. */
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createLab, listLabs, openLab, removeLab } from './lab.ts';
 import { LabError } from './lab-error.ts';
+import { probePath } from './namespaces.ts';
 import { describeLosses, pingMatrix } from './ping-matrix.ts';
 import { takeInventory } from './testing/inventory.ts';
 import { shippedBinary, TEST_STATE_ROOT, testLabName, testOptions } from './testing/test-lab.ts';
+import { waitFor } from './wait.ts';
 
 /** Far enough apart to meet each step of an `up` of about 700 ms, on a slower machine too. */
 const KILL_AFTER_MS = [5, 30, 60, 90, 120, 160, 200, 250, 300, 350, 400, 450, 500, 550, 600, 700];
@@ -61,10 +63,15 @@ describe('a killed "up"', () => {
   });
 });
 
+/** As `up` names it, see probePath. */
+function probeName(pid: number): string {
+  return basename(probePath()).replace(/\d+$/, String(pid));
+}
+
 test('what an "up" that was killed had tried the machine with goes with the next "down"; that of a living one stays', async () => {
   const ended = Bun.spawn(['true']);
   await ended.exited;
-  const probes = { dead: `canal-probe-${ended.pid}`, living: `canal-probe-${process.ppid}` };
+  const probes = { dead: probeName(ended.pid), living: probeName(process.ppid) };
   const namespaces = (): readonly string[] => readdirSync('/run/netns');
   // Another lab of another test may take the dead one away as soon as it is there.
   for (const probe of Object.values(probes)) expect(Bun.spawnSync(['ip', 'netns', 'add', probe]).exitCode).toBe(0);
@@ -98,7 +105,9 @@ test.each(['16k', '128k'])('on a disk of %s: it says that there is no space, and
     });
     expect(readdirSync(disk)).toEqual([]);
   } finally {
-    Bun.spawnSync(['umount', disk]);
+    // A process that was ended lets go of its files a moment after its program.
+    const isFree = (): boolean => Bun.spawnSync(['umount', disk]).exitCode === 0;
+    await waitFor('the disk to be free', { timeoutMs: 10_000 }, () => isFree() || undefined);
     rmSync(disk, { recursive: true });
   }
   expect(takeInventory(name, TEST_STATE_ROOT)).toEqual(before);
