@@ -1,0 +1,100 @@
+/** HTTP over TLS on one port. The sockets are ours and the guard's; HTTP gets them when their handshake is over. */
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server as HttpServer,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import type { Clock } from '@canal/runtime-port';
+import type { ServerCertificate } from './certificate-source.ts';
+import { ConnectionGuard, type CutReason, type GuardLimits, LOOK_INTERVAL_MS } from './connection-guard.ts';
+
+export interface TlsListenerDeps {
+  readonly certificate: ServerCertificate;
+  readonly clock: Clock;
+  readonly limits: GuardLimits;
+  readonly onCut: (reason: CutReason) => void;
+  /** Asked with each new connection and each that ends. */
+  readonly onCount: (connections: number) => void;
+}
+
+export interface TlsListener {
+  /** Give it to fastify's server factory: it does not listen by itself. */
+  createHttpServer(handler: (request: IncomingMessage, response: ServerResponse) => void): HttpServer;
+  /** Resolves with the port. Rejects when the address cannot be had. */
+  listen(address: { readonly host: string; readonly port: number }): Promise<number>;
+  /** For new connections; those that are open keep theirs. */
+  setCertificate(certificate: ServerCertificate): void;
+  close(): Promise<void>;
+}
+
+/** A token of many groups is some KiB. */
+const MAX_HEAD_BYTES = 32 * 1024;
+
+export function createTlsListener({ certificate, clock, limits, onCut, onCount }: TlsListenerDeps): TlsListener {
+  const guard = new ConnectionGuard(clock, limits, onCut);
+  const stop = new AbortController();
+  let http: HttpServer | undefined;
+
+  const tls = createTlsServer({ ...contextOf(certificate), ALPNProtocols: ['http/1.1'] });
+  // On this runtime it comes before the handshake, and the socket is the one that is secured later.
+  tls.on('connection', (socket: TLSSocket) => {
+    // Errors of a connection are its end, and the guard hears of that.
+    socket.on('error', () => undefined);
+    if (!guard.connected(socket)) return;
+    onCount(guard.size);
+    socket.once('close', () => onCount(guard.size));
+  });
+  tls.on('secureConnection', (socket) => {
+    guard.secured(socket);
+    http?.emit('connection', socket);
+  });
+  tls.on('tlsClientError', (_error, socket) => socket.destroy());
+
+  return {
+    createHttpServer(handler) {
+      http = createHttpServer({
+        maxHeaderSize: MAX_HEAD_BYTES,
+        requestTimeout: 0,
+        headersTimeout: 0,
+        keepAliveTimeout: 0,
+      });
+      http.on('request', (request, response) => {
+        guard.requested(request.socket, request, response);
+        handler(request, response);
+      });
+      return http;
+    },
+    async listen({ host, port }) {
+      const { promise, resolve, reject } = Promise.withResolvers<number>();
+      tls.once('error', reject);
+      tls.listen({ host, port }, () => {
+        const bound = tls.address();
+        resolve(typeof bound === 'object' && bound !== null ? bound.port : port);
+      });
+      const bound = await promise;
+      tls.off('error', reject);
+      void lookEvery(guard, clock, stop.signal);
+      return bound;
+    },
+    setCertificate: (renewed) => tls.setSecureContext(contextOf(renewed)),
+    async close() {
+      stop.abort();
+      const closed = new Promise<void>((resolve) => tls.close(() => resolve()));
+      guard.destroyAll();
+      await closed;
+    },
+  };
+}
+
+function contextOf({ cert, key }: ServerCertificate): { cert: string; key: string; minVersion: 'TLSv1.2' } {
+  return { cert, key, minVersion: 'TLSv1.2' };
+}
+
+async function lookEvery(guard: ConnectionGuard, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    guard.look();
+    await clock.sleep(LOOK_INTERVAL_MS, signal).catch(() => undefined);
+  }
+}
