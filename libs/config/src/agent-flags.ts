@@ -1,4 +1,4 @@
-/** How both agents find the API server and their node, and where they answer probes. */
+/** How both agents find the API server and their node, and where they answer probes and questions. */
 import type { NodeIdentity } from '@canal/model';
 import { type Ip, parseIp, type ParseError, type Result, unwrap } from 'net-types';
 import type { Environment } from './flag-values.ts';
@@ -6,8 +6,8 @@ import type { Environment } from './flag-values.ts';
 /** What is asked of FlagValues here, so that those of any table with these flags will do. */
 interface AgentFlags {
   readonly problems: string[];
-  text(name: 'kube-api-url' | 'kubeconfig-file' | 'healthz-ip'): string;
-  integer(name: 'healthz-port', min: number, max: number): number;
+  text(name: 'kube-api-url' | 'kubeconfig-file' | 'healthz-ip' | 'node-api-user'): string;
+  integer(name: 'healthz-port' | 'node-api-port', min: number, max: number): number;
   problem(name: string, value: string, expected: string): void;
 }
 
@@ -45,6 +45,44 @@ export function readHealth(flags: AgentFlags): { readonly ip: Ip; readonly port:
   const ip = text === '' ? ANY_ADDRESS : readParsed(flags, 'healthz-ip', parseIp);
   const port = flags.integer('healthz-port', 0, 65535);
   return ip === undefined || port === 0 ? undefined : { ip, port };
+}
+
+export interface NodeApiOptions {
+  readonly port: number;
+  /** As TokenReview names who may ask. */
+  readonly user: string;
+}
+
+/** Undefined: it is off. */
+export function readNodeApi(flags: AgentFlags): NodeApiOptions | undefined {
+  const port = flags.integer('node-api-port', 0, 65535);
+  const user = flags.text('node-api-user');
+  if (port === 0) return undefined;
+  if (user === '') flags.problem('node-api-user', user, 'a user such as system:serviceaccount:<namespace>:<name>');
+  return { port, user };
+}
+
+/** sun_path of unix(7) without its closing NUL byte. */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+/** Directories that others need open, below or beside which a socket's own may be. */
+const SHARED_DIRECTORY = /^(?:\/(?:dev|etc|opt|root|run|srv|tmp|usr|var)|\/dev\/shm|\/var\/(?:cache|lib|log|run|tmp))$/;
+
+/** Of a unix socket that is ours. */
+export function readSocketPath<Name extends string>(
+  flags: Pick<AgentFlags, 'problem'> & { text(name: Name): string },
+  name: Name,
+): string {
+  const path = flags.text(name);
+  // Its directory is closed to others, so it must be one of its own.
+  const isPlain = /^(?:\/(?!\.{1,2}(?:\/|$))[^/]+){2,}$/.test(path);
+  const directory = path.slice(0, path.lastIndexOf('/'));
+  const isTooLong = new TextEncoder().encode(path).length > MAX_SOCKET_PATH_BYTES;
+  if (!isPlain || isTooLong || SHARED_DIRECTORY.test(directory)) {
+    const expected = `an absolute path of at most ${MAX_SOCKET_PATH_BYTES} bytes with a directory of its own, such as /run/canal/policy.sock`;
+    flags.problem(name, path, expected);
+  }
+  return path;
 }
 
 /** A directory that must not depend on where the program was started. */

@@ -13,6 +13,21 @@ export const CNI_STATE_DIR_FLAG = {
   help: "directory of the CNI plugin's records",
 } as const satisfies FlagSpec;
 
+export const NODE_API_FLAGS = [
+  {
+    name: 'node-api-port',
+    kind: 'integer',
+    initial: '0',
+    help: 'TLS port on which the admin API is told of this node, and nothing is changed; 0 is off',
+  },
+  {
+    name: 'node-api-user',
+    kind: 'text',
+    initial: 'system:serviceaccount:canal-system:canal-admin-api',
+    help: 'who may ask there: the user that the API server names for the token shown',
+  },
+] as const satisfies readonly FlagSpec[];
+
 export const VERBOSITY_FLAG = {
   name: 'v',
   kind: 'integer',

@@ -2,7 +2,7 @@
  * Every flag flanneld has had, and canal's own. The environment name is FLANNELD_ + upper case, dashes as underscores.
  * Names, kinds and defaults are flannel's (v0.28); its manifests and those of k3s, RKE2 and canal pass them.
  */
-import { API_SERVER_FLAGS, CNI_STATE_DIR_FLAG, PROGRAM_FLAGS, VERBOSITY_FLAG } from './common-flags.ts';
+import { API_SERVER_FLAGS, CNI_STATE_DIR_FLAG, NODE_API_FLAGS, PROGRAM_FLAGS, VERBOSITY_FLAG } from './common-flags.ts';
 import type { FlagSpec, Reaction } from './flag-spec.ts';
 
 const ETCD: Reaction = { type: 'later', needs: 'the etcd store' };
@@ -149,6 +149,13 @@ export const FLAGS = [
     initial: '',
     help: "the policy agent's socket: pods may be added when it has been ready; empty: there is no policy agent",
   },
+  {
+    name: 'node-socket',
+    kind: 'text',
+    initial: '',
+    help: 'unix socket on which root is told of this node, and nothing is changed; empty: none',
+  },
+  ...NODE_API_FLAGS,
   {
     name: 'sysctl-net-dir',
     kind: 'text',

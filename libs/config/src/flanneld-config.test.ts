@@ -35,6 +35,12 @@ describe('Go flag syntax', () => {
     },
     { name: 'a negated name', argv: ['--ip-masq-fully-random-disable'], expected: { masqueradeFullyRandom: false } },
     { name: 'a value that begins with a dash', argv: ['-subnet-file', '-x'], expected: { subnetFile: '-x' } },
+    { name: 'its socket', argv: ['--node-socket=/a/b'], expected: { nodeSocket: '/a/b' } },
+    {
+      name: 'the node API',
+      argv: ['--node-api-port=9098', '--node-api-user=u'],
+      expected: { nodeApi: { port: 9098, user: 'u' } },
+    },
     { name: 'the policy agent', argv: ['--policy-socket=/a/b'], expected: { policySocket: '/a/b' } },
     { name: 'verbosity', argv: ['-v=4'], expected: { logLevel: 'debug' } },
   ];

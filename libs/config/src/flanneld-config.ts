@@ -2,7 +2,17 @@
 import type { NodeIdentity } from '@canal/model';
 import { type Ip, type Ipv4, type Ipv6, parseIp, parseIpv4, parseIpv6 } from 'net-types';
 import { parseCommandLine } from './command-line.ts';
-import { isGiven, readApiServer, readDirectory, readHealth, readNodeIdentity, readParsed } from './agent-flags.ts';
+import {
+  isGiven,
+  type NodeApiOptions,
+  readApiServer,
+  readDirectory,
+  readHealth,
+  readNodeApi,
+  readNodeIdentity,
+  readParsed,
+  readSocketPath,
+} from './agent-flags.ts';
 import { CLEANUP_FLAGS, ENVIRONMENT_PREFIX, FLAGS, type FlanneldFlag } from './flag-table.ts';
 import { type Environment, FlagValues } from './flag-values.ts';
 import { parseGoRegExp } from './go-regexp.ts';
@@ -31,6 +41,10 @@ export interface FlanneldConfig {
   readonly cniConf?: CniConfOptions;
   /** Absent: pods do not wait for a policy agent. */
   readonly policySocket?: string;
+  /** Absent: root is not told of this node on a unix socket. */
+  readonly nodeSocket?: string;
+  /** Absent when --node-api-port is 0. */
+  readonly nodeApi?: NodeApiOptions;
   readonly sysctlNetDir: string;
 }
 
@@ -108,6 +122,8 @@ function readConfig(flags: FlanneldFlags, environment: Environment): FlanneldCon
   const health = readHealth(flags);
   const cniConf = readCniConf(flags);
   const policySocket = readPolicySocket(flags);
+  const nodeSocket = flags.text('node-socket') === '' ? undefined : readSocketPath(flags, 'node-socket');
+  const nodeApi = readNodeApi(flags);
   return {
     ...readApiServer(flags),
     node: readNodeIdentity(flags, environment),
@@ -127,6 +143,8 @@ function readConfig(flags: FlanneldFlags, environment: Environment): FlanneldCon
     cniCacheDir: readDirectory(flags, 'cni-cache-dir'),
     ...(cniConf !== undefined && { cniConf }),
     ...(policySocket !== undefined && { policySocket }),
+    ...(nodeSocket !== undefined && { nodeSocket }),
+    ...(nodeApi !== undefined && { nodeApi }),
     sysctlNetDir: readSysctlNetDir(flags),
   };
 }

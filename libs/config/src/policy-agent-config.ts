@@ -1,7 +1,15 @@
 /** The policy agent's typed configuration: flags first, then CANAL_POLICY_ variables, then the defaults. */
 import type { NodeIdentity } from '@canal/model';
 import { type Ip, parsePort } from 'net-types';
-import { readApiServer, readDirectory, readHealth, readNodeIdentity } from './agent-flags.ts';
+import {
+  type NodeApiOptions,
+  readApiServer,
+  readDirectory,
+  readHealth,
+  readNodeApi,
+  readNodeIdentity,
+  readSocketPath,
+} from './agent-flags.ts';
 import { parseCommandLine } from './command-line.ts';
 import { type Environment, FlagValues } from './flag-values.ts';
 import { POLICY_AGENT_FLAGS, type PolicyAgentFlag } from './policy-agent-flags.ts';
@@ -27,6 +35,8 @@ export interface PolicyAgentConfig {
   readonly resyncSeconds: number;
   /** Absent when --healthz-port is 0. */
   readonly health?: { readonly ip: Ip; readonly port: number };
+  /** Absent when --node-api-port is 0. */
+  readonly nodeApi?: NodeApiOptions;
   readonly logLevel: 'info' | 'debug';
 }
 
@@ -58,12 +68,13 @@ export function parsePolicyAgentCommand(argv: readonly string[], environment: En
 
 function readConfig(flags: FlagValues<PolicyAgentFlag>, environment: Environment): PolicyAgentConfig {
   const health = readHealth(flags);
+  const nodeApi = readNodeApi(flags);
   return {
     ...readApiServer(flags),
     node: readNodeIdentity(flags, environment),
     annotationPrefix: flags.text('kube-annotation-prefix'),
     netConfPath: flags.text('net-config-path'),
-    socket: readSocket(flags),
+    socket: readSocketPath(flags, 'socket'),
     cniStateDir: readDirectory(flags, 'cni-state-dir'),
     strict: flags.switch('strict'),
     tunnelPorts: readTunnelPorts(flags),
@@ -71,27 +82,9 @@ function readConfig(flags: FlagValues<PolicyAgentFlag>, environment: Environment
     flowRecords: flags.integer('flow-records', 0, 1_000_000),
     resyncSeconds: flags.integer('resync', 1, 24 * 3600),
     ...(health !== undefined && { health }),
+    ...(nodeApi !== undefined && { nodeApi }),
     logLevel: flags.integer('v', 0, 100) >= 4 ? 'debug' : 'info',
   };
-}
-
-/** sun_path of unix(7) with its closing NUL byte. */
-const MAX_SOCKET_PATH_BYTES = 107;
-
-/** Directories that others need open, below or beside which a socket's own may be. */
-const SHARED_DIRECTORY = /^(?:\/(?:dev|etc|opt|root|run|srv|tmp|usr|var)|\/dev\/shm|\/var\/(?:cache|lib|log|run|tmp))$/;
-
-function readSocket(flags: FlagValues<PolicyAgentFlag>): string {
-  const path = flags.text('socket');
-  // Its directory is closed to others, so it must be one of its own.
-  const isPlain = /^(?:\/(?!\.{1,2}(?:\/|$))[^/]+){2,}$/.test(path);
-  const directory = path.slice(0, path.lastIndexOf('/'));
-  const isTooLong = new TextEncoder().encode(path).length > MAX_SOCKET_PATH_BYTES;
-  if (!isPlain || isTooLong || SHARED_DIRECTORY.test(directory)) {
-    const expected = `an absolute path of at most ${MAX_SOCKET_PATH_BYTES} bytes with a directory of its own, such as /run/canal/policy.sock`;
-    flags.problem('socket', path, expected);
-  }
-  return path;
 }
 
 function readTunnelPorts(flags: FlagValues<PolicyAgentFlag>): readonly number[] {

@@ -1,4 +1,4 @@
-import { API_SERVER_FLAGS, CNI_STATE_DIR_FLAG, PROGRAM_FLAGS, VERBOSITY_FLAG } from './common-flags.ts';
+import { API_SERVER_FLAGS, CNI_STATE_DIR_FLAG, NODE_API_FLAGS, PROGRAM_FLAGS, VERBOSITY_FLAG } from './common-flags.ts';
 import type { FlagSpec } from './flag-spec.ts';
 
 export const POLICY_AGENT_FLAGS = [
@@ -49,6 +49,7 @@ export const POLICY_AGENT_FLAGS = [
   },
   { name: 'healthz-ip', kind: 'text', initial: '127.0.0.1', help: 'address of /livez, /readyz and /metrics' },
   { name: 'healthz-port', kind: 'integer', initial: '9097', help: 'port of /livez, /readyz and /metrics; 0 is off' },
+  ...NODE_API_FLAGS,
   VERBOSITY_FLAG,
   ...PROGRAM_FLAGS,
 ] as const satisfies readonly FlagSpec[];
