@@ -1,5 +1,5 @@
 /** The lab's network namespaces: mounted where `ip netns` looks for them, under names no other lab can have. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { createNetns, netnsIdentity, openNetlinkConnection, removeNetns, withNetns } from '@canal/linux-ffi';
 import { type NetlinkConnection } from 'netlink-ts';
 import { livingPids } from './processes.ts';
@@ -39,14 +39,18 @@ export function listNamespaces(lab: string): readonly string[] {
   }
 }
 
-const PROBE = /^canal-probe-(\d+)$/;
-
 /** Where `lab up` tries out what the machine can do: named after its process. */
 export function probePath(): string {
-  return namespacePath(`canal-probe-${process.pid}`);
+  return namespacePath(`${probePrefix()}${process.pid}`);
 }
 
-/** Removes the probes of processes that were killed while they tried. */
+/** Another PID namespace that shares the directory (a container's) has other processes under the same numbers. */
+function probePrefix(): string {
+  const { ino } = statSync('/proc/self/ns/pid');
+  return `canal-probe-${ino}-`;
+}
+
+/** Removes the probes of processes of this PID namespace that were killed while they tried. */
 export function removeDeadProbes(): void {
   if (process.getuid?.() !== 0) return;
   let names: readonly string[];
@@ -56,11 +60,9 @@ export function removeDeadProbes(): void {
     return;
   }
   // Read after the names: a probe that was made since then is not among them.
-  const living = new Set(livingPids());
-  for (const name of names) {
-    const pid = PROBE.exec(name)?.[1];
-    if (pid !== undefined && !living.has(Number(pid))) removeNamespace(name);
-  }
+  const prefix = probePrefix();
+  const living = new Set(livingPids().map((pid) => `${prefix}${pid}`));
+  for (const name of names) if (name.startsWith(prefix) && !living.has(name)) removeNamespace(name);
 }
 
 type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
