@@ -30,7 +30,15 @@ import {
 import type { Mac } from 'net-types';
 import { arpSenderUnspecified } from './arp-table.ts';
 import { CHAIN } from './chain-names.ts';
-import { ICMPV6, LINK_LOCAL, POD_INTERFACES, ROUTERS_WORDS, STRANGER_RULES, UNSPECIFIED } from './pod-guard.ts';
+import {
+  fromLocalPods,
+  ICMPV6,
+  LINK_LOCAL,
+  POD_INTERFACES,
+  ROUTERS_WORDS,
+  STRANGER_RULES,
+  UNSPECIFIED,
+} from './pod-guard.ts';
 import { reasonRules } from './reason-rules.ts';
 import type { RuleImage, StaticTable } from './table-image.ts';
 
@@ -106,8 +114,7 @@ function toNodeRules(gateway: Mac | undefined): readonly RuleImage[] {
 const FROM_OTHER_PORT: readonly RuleImage[] = [
   // What has two tags or more shows nobody here what it is; the node takes off all that have number 0.
   ...TAGGED.map((type) => [...matchEtherType(type), goto('spoofed')]),
-  [...matchEtherType(ETHERTYPE.IPV4), ...matchSet('local4', [NFT_FIELD.ipSaddr]), goto('spoofed')],
-  [...matchEtherType(ETHERTYPE.IPV6), ...matchSet('local6', [NFT_FIELD.ip6Saddr]), goto('spoofed')],
+  ...fromLocalPods(goto('spoofed'), (family) => matchEtherType(family === 4 ? ETHERTYPE.IPV4 : ETHERTYPE.IPV6)),
 ];
 
 /** ARP and neighbour discovery go to every port; what is asked there is no secret. */

@@ -52,8 +52,7 @@ export function guardRules(isBridgeGuarded: boolean): readonly RuleImage[] {
     [...matchInterface('iifname', 'lo'), verdict(NFT_VERDICT.ACCEPT)],
     // Where the ports cannot be guarded nobody knows who speaks.
     [...matchInterface('iifname', BRIDGE_NAME), goto(isBridgeGuarded ? CHAIN.fromBridge : 'unknown-endpoint')],
-    [...matchFamily(4), ...matchSet('local4', [NFT_FIELD.ipSaddr]), goto('spoofed')],
-    [...matchFamily(6), ...matchSet('local6', [NFT_FIELD.ip6Saddr]), goto('spoofed')],
+    ...fromLocalPods(goto('spoofed')),
   ];
 }
 
@@ -62,8 +61,7 @@ export function guardRules(isBridgeGuarded: boolean): readonly RuleImage[] {
  * ours (pods that another plugin attached) bring what is behind the bridge, and nothing of elsewhere.
  */
 export const FROM_BRIDGE_RULES: readonly RuleImage[] = [
-  [...matchFamily(4), ...matchSet('local4', [NFT_FIELD.ipSaddr]), verdict(NFT_VERDICT.ACCEPT)],
-  [...matchFamily(6), ...matchSet('local6', [NFT_FIELD.ip6Saddr]), verdict(NFT_VERDICT.ACCEPT)],
+  ...fromLocalPods(verdict(NFT_VERDICT.ACCEPT)),
   ...neighbourDiscovery(),
   [...matchReversePath(true), verdict(NFT_VERDICT.ACCEPT)],
   [goto('spoofed')],
@@ -74,6 +72,17 @@ export const STRANGER_RULES: readonly RuleImage[] = [
   [...matchSet('pods', [NFT_FIELD.iifname], true), goto('unknown-endpoint')],
   [goto('spoofed')],
 ];
+
+/** What becomes of packets from addresses of this node's pods, by whatever interface they come. */
+export function fromLocalPods(
+  fate: NftExpression,
+  isFamily: (family: 4 | 6) => readonly NftExpression[] = matchFamily,
+): readonly RuleImage[] {
+  return [
+    [...isFamily(4), ...matchSet('local4', [NFT_FIELD.ipSaddr]), fate],
+    [...isFamily(6), ...matchSet('local6', [NFT_FIELD.ip6Saddr]), fate],
+  ];
+}
 
 /** From addresses that are nobody's of their own. */
 function neighbourDiscovery(): RuleImage[] {
