@@ -6,6 +6,7 @@ import { labCommand } from './lab/lab-command.ts';
 import { flowsCommand } from './policy/flows-command.ts';
 import { policyCommand } from './policy/policy-command.ts';
 import { printable } from './printable.ts';
+import { validateCommand } from './validate/validate-command.ts';
 import { uninstallCommand } from './uninstall/uninstall-command.ts';
 
 /** The tree of commands. Commander's own output goes to the terminal given; it throws instead of exiting. */
@@ -22,6 +23,7 @@ export function createProgram(context: CommandContext): Command {
     .addHelpText('afterAll', `\n${EXIT_CODE_HELP}`);
   program.addCommand(policyCommand(context));
   program.addCommand(flowsCommand(context));
+  program.addCommand(validateCommand(context));
   program.addCommand(labCommand(context));
   program.addCommand(uninstallCommand(context));
   program.addCommand(completionCommand(context));

@@ -1,5 +1,6 @@
 import { Argument, Command, Option } from 'commander';
 import { onCluster } from '../cluster/cluster-flags.ts';
+import { collectValues } from '../collect-values.ts';
 import type { CommandContext } from '../command-context.ts';
 import { listFormatOption } from '../output/list-format.ts';
 import { askingAgents, tableOrJson } from './agent-flags.ts';
@@ -43,7 +44,7 @@ function explainCommand(context: CommandContext): Command {
     .option<readonly string[]>(
       '-f, --filename <file>',
       'ask files instead of an agent: a file, a directory, or - for standard input; may be repeated',
-      collect,
+      collectValues,
     )
     .option('--exit-code', 'exit with 1 when the flow is denied')
     .addHelpText('after', ABOUT)
@@ -70,12 +71,12 @@ function diffCommand(context: CommandContext): Command {
   return onCluster(new Command('diff').description('say which flows open and close if objects are applied'))
     .addOption(
       new Option('-f, --filename <file>', 'what is applied; a directory, or - for standard input; may be repeated')
-        .argParser(collect)
+        .argParser(collectValues)
         .makeOptionMandatory(),
     )
     .addOption(
       new Option('--before <file>', 'ask no cluster: what there is, in files as above; may be repeated').argParser(
-        collect,
+        collectValues,
       ),
     )
     .option('-n, --namespace <namespace>', 'of objects in files that name none', 'default')
@@ -99,8 +100,4 @@ function endpointsCommand(context: CommandContext): Command {
       const { runEndpoints } = await import('./endpoints.ts');
       await runEndpoints(context, flags);
     });
-}
-
-function collect(value: string, before: readonly string[] | undefined): readonly string[] {
-  return [...(before ?? []), value];
 }
