@@ -2,15 +2,19 @@
  * The engine's rules, judged by a model of the kernel, against the words of the API: random clusters, random packets.
  * CANAL_SEED repeats a run, CANAL_CASES makes it longer.
  */
-import type { PolicyPeer, PolicyPort, PolicyRule } from '@canal/model';
 import { judgeByTheWords, type PolicyCluster } from '@canal/policy-oracle';
 import {
   changeCluster,
   packetPlaces,
+  peersBy,
+  podsBy,
+  portsBy,
   Random,
   randomCluster,
   randomPacket,
+  rulesBy,
   shrinkCluster,
+  type Spoil,
 } from '@canal/policy-oracle/testing';
 import { PacketJudge, type PacketVerdict, type RulePacket } from '@canal/rules-ast';
 import { formatCidr, formatIp, type Ip } from 'net-types';
@@ -92,26 +96,6 @@ function expectUnflushed(random: Random, engine: PolicyEngine, before: PolicyClu
   }
 }
 
-type Spoil = (cluster: PolicyCluster) => PolicyCluster;
-
-const rulesBy =
-  (change: (rule: PolicyRule) => PolicyRule): Spoil =>
-  (cluster) => ({
-    ...cluster,
-    policies: cluster.policies.map((policy) => ({
-      ...policy,
-      ...(policy.ingress && { ingress: policy.ingress.map(change) }),
-      ...(policy.egress && { egress: policy.egress.map(change) }),
-    })),
-  });
-const peersBy = (change: (peer: PolicyPeer) => PolicyPeer): Spoil =>
-  rulesBy((rule) => ({ ...rule, peers: rule.peers === 'any' ? 'any' : rule.peers.map(change) }));
-const portsBy = (change: (port: PolicyPort) => PolicyPort): Spoil =>
-  rulesBy((rule) => ({ ...rule, ports: rule.ports === 'any' ? 'any' : rule.ports.map(change) }));
-const podsBy =
-  (change: (pod: PolicyCluster['pods'][number]) => PolicyCluster['pods'][number]): Spoil =>
-  (cluster) => ({ ...cluster, pods: cluster.pods.map(change) });
-
 /** Egress rules whose ports are all named, without the blocks among their peers. */
 const withoutNamedBlocks: Spoil = (cluster) => ({
   ...cluster,
@@ -127,7 +111,7 @@ const withoutNamedBlocks: Spoil = (cluster) => ({
 });
 
 /** What an engine would do that misreads one thing: it is asked about a cluster that lacks it. */
-test.each<[string, Spoil]>([
+test.each<[string, (cluster: PolicyCluster) => PolicyCluster]>([
   ['exceptions', peersBy((peer) => ('except' in peer ? { ...peer, except: [] } : peer))],
   ['namespace selectors', peersBy((peer) => ('pods' in peer ? { ...peer, namespaces: [] } : peer))],
   ['pod selectors of peers', peersBy((peer) => ('pods' in peer ? { ...peer, pods: [] } : peer))],

@@ -2,9 +2,20 @@
  * The diff against the words of the API: for random pairs of states, whatever a flow does between them by the words, the
  * groups say. CANAL_SEED repeats a run, CANAL_CASES makes it longer.
  */
-import type { PolicyPeer, PolicyPod, PolicyPort, PolicyRule } from '@canal/model';
+import type { PolicyPod } from '@canal/model';
 import type { PolicyCluster } from '@canal/policy-oracle';
-import { changeCluster, packetPlaces, Random, randomCluster, randomPacket } from '@canal/policy-oracle/testing';
+import {
+  changeCluster,
+  packetPlaces,
+  peersBy,
+  podsBy,
+  portsBy,
+  Random,
+  randomCluster,
+  randomPacket,
+  rulesBy,
+  type Spoil,
+} from '@canal/policy-oracle/testing';
 import fc from 'fast-check';
 import { formatIp, type Ip, ipFamily } from 'net-types';
 import { expect, test } from 'vitest';
@@ -128,26 +139,6 @@ test(`no order of the input matters, and equal states differ in nothing (CANAL_S
     { seed: SEED, numRuns: 300 },
   );
 });
-
-type Spoil = (state: ClusterState) => ClusterState;
-
-const rulesBy =
-  (change: (rule: PolicyRule) => PolicyRule): Spoil =>
-  (state) => ({
-    ...state,
-    policies: state.policies.map((policy) => ({
-      ...policy,
-      ...(policy.ingress && { ingress: policy.ingress.map(change) }),
-      ...(policy.egress && { egress: policy.egress.map(change) }),
-    })),
-  });
-const peersBy = (change: (peer: PolicyPeer) => PolicyPeer): Spoil =>
-  rulesBy((rule) => ({ ...rule, peers: rule.peers === 'any' ? 'any' : rule.peers.map(change) }));
-const portsBy = (change: (port: PolicyPort) => PolicyPort): Spoil =>
-  rulesBy((rule) => ({ ...rule, ports: rule.ports === 'any' ? 'any' : rule.ports.map(change) }));
-const podsBy =
-  (change: (pod: PolicyPod) => PolicyPod): Spoil =>
-  (state) => ({ ...state, pods: state.pods.map(change) });
 
 /** What a diff would do that misreads one thing: it is asked about states that lack it. */
 test.each<[string, Spoil]>([

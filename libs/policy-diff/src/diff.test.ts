@@ -1,28 +1,12 @@
 /** One kind of change a row, as a person reads it. */
 import { parseNetworkPolicy } from '@canal/api-schema';
 import type { NetworkPolicy, PolicyPod } from '@canal/model';
+import { podOf } from '@canal/policy-oracle/testing';
 import { parseIp, unwrap } from 'net-types';
 import { expect, test } from 'vitest';
 import type { ClusterState } from './cluster-state.ts';
 import { diff } from './diff.ts';
 import { render } from './render.ts';
-
-function podOf(path: string, addresses: string[], more: Partial<PolicyPod> = {}): PolicyPod {
-  const [namespace = '', name = ''] = path.split('/');
-  return {
-    namespace,
-    name,
-    uid: `uid-${path}`,
-    labels: { app: name },
-    addresses: addresses.map((text) => unwrap(parseIp(text))),
-    node: 'n1',
-    hostNetwork: false,
-    completed: false,
-    ports: [],
-    createdMs: 1000,
-    ...more,
-  };
-}
 
 const http = (port: number) => [{ name: 'http', protocol: 'TCP' as const, port }];
 const replica = (suffix: string, address: string, more: Partial<PolicyPod> = {}): PolicyPod =>

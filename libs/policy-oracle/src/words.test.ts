@@ -4,26 +4,10 @@ import type { NetworkPolicy, PolicyEndpoint, PolicyPod } from '@canal/model';
 import { type InterfaceName, type Ip, type Mac, parseIp, unwrap } from 'net-types';
 import { describe, expect, test } from 'vitest';
 import type { PolicyCluster } from './cluster.ts';
+import { podOf } from './testing/pod-of.ts';
 import { judgeByTheWords } from './words.ts';
 
 const ip = (text: string): Ip => unwrap(parseIp(text));
-
-function podOf(path: string, addresses: string[], more: Partial<PolicyPod> = {}): PolicyPod {
-  const [namespace = '', name = ''] = path.split('/');
-  return {
-    namespace,
-    name,
-    uid: `uid-${path}`,
-    labels: { app: name },
-    addresses: addresses.map(ip),
-    node: 'n1',
-    hostNetwork: false,
-    completed: false,
-    ports: [],
-    createdMs: 1000,
-    ...more,
-  };
-}
 
 function endpointOf({ namespace, name, uid, addresses }: PolicyPod): PolicyEndpoint {
   return {
