@@ -13,11 +13,10 @@ import type { UninstallReport } from '@canal/api-schema';
 import { createKubeStore, fixedCredentials, Secret } from '@canal/store-kube';
 import { NODES, type Store } from '@canal/store-port';
 import { createSystemClock } from '@canal/telemetry';
-import { connectNetns, createTestNetns, type TestNetns, waitFor } from '@canal/testing';
+import { connectNetns, createTestNetns, type NodeSnapshot, snapshotOf, type TestNetns, waitFor } from '@canal/testing';
 import { parseInterfaceName, unwrap } from 'net-types';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { canalBinary, FakeHost } from './testing/fake-host.ts';
-import { type NodeSnapshot, snapshotOf } from './testing/node-snapshot.ts';
 
 interface Flavour {
   readonly netConf: object;
@@ -384,7 +383,7 @@ test('an agent that cannot be seen, as from a container: what it made anew is na
   const argv = [...blind, canalBinary(), 'node-setup', 'uninstall', `--host-root=${machine.host.root}`, '--force'];
   let found = '';
   // It repairs at once or a moment after the second look: in one of some attempts it is seen.
-  for (let attempt = 0; attempt < 10 && found === ''; attempt++) {
+  for (let attempt = 0; attempt < 40 && found === ''; attempt++) {
     const { exitCode, stdout } = machine.netns.exec(argv);
     if (exitCode === 1) found = stdout;
   }
