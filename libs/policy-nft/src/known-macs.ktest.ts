@@ -12,9 +12,8 @@ import {
 import type { PolicyKernel } from '@canal/kernel-port';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createPolicyKernel } from './policy-nft-kernel.ts';
-import { chain, endpointOf, viewOf } from './testing/rules.ts';
+import { chain, endpointOf, GUARD, viewOf } from './testing/rules.ts';
 
-const GUARD = { nodeAddresses: [], tunnelPorts: [8472], allowSample: 0 };
 const IN = 'in-00000000000a';
 const FAMILIES = ['ip4', 'ip6'] as const;
 

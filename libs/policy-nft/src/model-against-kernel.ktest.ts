@@ -16,13 +16,11 @@ import {
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createPolicyKernel } from './policy-nft-kernel.ts';
-import { addresses, addressPorts, blocks, chain, endpointOf, ip, viewOf } from './testing/rules.ts';
+import { addresses, addressPorts, blocks, chain, endpointOf, GUARD, ip, viewOf } from './testing/rules.ts';
 
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 const VIEWS = Number(process.env['VIEWS'] ?? 30);
 const PACKETS = 90;
-
-const GUARD = { nodeAddresses: [], tunnelPorts: [8472], allowSample: 0 };
 
 const PODS = [1, 2, 3].map((number) => ({
   ip4: `10.244.1.${10 + number}`,

@@ -4,9 +4,8 @@ import type { PolicyKernel } from '@canal/kernel-port';
 import { createPolicyWorld, type PodMode, type PolicyWorld, REMOTE_POD, type WorldPod } from '@canal/testing';
 import { afterEach, expect, test } from 'vitest';
 import { createPolicyKernel } from './policy-nft-kernel.ts';
-import { addresses, chain, delta, endpointOf, type HandRules, viewOf } from './testing/rules.ts';
+import { addresses, chain, delta, endpointOf, GUARD, type HandRules, viewOf } from './testing/rules.ts';
 
-const GUARD = { nodeAddresses: [], tunnelPorts: [8472], allowSample: 0 };
 const IN = 'in-00000000000a';
 
 const ROUNDS = 50;

@@ -19,9 +19,8 @@ import {
 import type { PolicyKernel } from '@canal/kernel-port';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createPolicyKernel } from './policy-nft-kernel.ts';
-import { addresses, chain, endpointOf, viewOf } from './testing/rules.ts';
+import { addresses, chain, endpointOf, GUARD, viewOf } from './testing/rules.ts';
 
-const GUARD = { nodeAddresses: [], tunnelPorts: [8472], allowSample: 0 };
 const IN = 'in-00000000000a';
 const FAMILIES = ['ip4', 'ip6'] as const;
 const OWN = { ip4: '10.244.1.50', ip6: 'fd00:10:244:1::50' } as const;

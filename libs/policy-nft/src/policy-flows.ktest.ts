@@ -18,9 +18,8 @@ import { delConntrack, listConntrack } from 'netlink-ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createPolicyKernel } from './policy-nft-kernel.ts';
 import { SERVICE } from './testing/one-service.ts';
-import { chain, endpointOf, ip, viewOf } from './testing/rules.ts';
+import { chain, endpointOf, GUARD, ip, viewOf } from './testing/rules.ts';
 
-const GUARD = { nodeAddresses: [], tunnelPorts: [8472], allowSample: 0 };
 const IN = 'in-00000000000a';
 
 type Family = 'ip4' | 'ip6';

@@ -3,9 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createPolicyWorld, type PolicyWorld, waitFor } from '@canal/testing';
 import { expect, test } from 'vitest';
 import { createPolicyKernel } from './policy-nft-kernel.ts';
-import { endpointOf, viewOf } from './testing/rules.ts';
-
-const GUARD = { nodeAddresses: [], tunnelPorts: [8472], allowSample: 0 };
+import { endpointOf, GUARD, viewOf } from './testing/rules.ts';
 
 /** Router advertisements to all nodes, each with such a tag. */
 const sender = (mac: string, tag: string): string => `

@@ -1,4 +1,5 @@
 /** A view of rules put together by hand. */
+import type { PolicyGuard } from '@canal/kernel-port';
 import type {
   AllowRule,
   ChainId,
@@ -14,6 +15,9 @@ import type {
 import { cidrLast, type Ip, parseCidr, parseInterfaceName, parseIp, parseMac, unwrap } from 'net-types';
 
 export const ip = (text: string): Ip => unwrap(parseIp(text));
+
+/** Of a node that knows no others. */
+export const GUARD: PolicyGuard = { nodeAddresses: [], tunnelPorts: [8472], allowSample: 0 };
 
 /** Of a pod of a test world, what its endpoint is made of. */
 export interface HandPod {
