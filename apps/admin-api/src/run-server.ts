@@ -22,7 +22,7 @@ export interface ServerOptions {
   readonly port: number;
   readonly certificate: ServerCertificate;
   /** Where the certificate is from, when it can change. */
-  readonly certificateFiles?: CertificateFiles;
+  readonly certificateFiles: CertificateFiles | undefined;
   readonly limits: LimitOptions;
   readonly guardLimits?: GuardLimits;
 }

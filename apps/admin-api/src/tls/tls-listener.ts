@@ -5,7 +5,7 @@ import {
   type Server as HttpServer,
   type ServerResponse,
 } from 'node:http';
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
 import type { Clock } from '@canal/runtime-port';
 import type { ServerCertificate } from './certificate-source.ts';
 import { ConnectionGuard, type CutReason, type GuardLimits, LOOK_INTERVAL_MS } from './connection-guard.ts';
@@ -67,14 +67,11 @@ export function createTlsListener({ certificate, clock, limits, onCut, onCount }
       return http;
     },
     async listen({ host, port }) {
-      const { promise, resolve, reject } = Promise.withResolvers<number>();
-      tls.once('error', reject);
-      tls.listen({ host, port }, () => {
-        const bound = tls.address();
-        resolve(typeof bound === 'object' && bound !== null ? bound.port : port);
+      const bound = await listenOn(tls, host, port).catch((error: unknown) => {
+        // Every address of both families is wanted, and the host has one alone.
+        if (host !== EVERY_ADDRESS) throw error;
+        return listenOn(tls, '0.0.0.0', port);
       });
-      const bound = await promise;
-      tls.off('error', reject);
       void lookEvery(guard, clock, stop.signal);
       return bound;
     },
@@ -86,6 +83,22 @@ export function createTlsListener({ certificate, clock, limits, onCut, onCount }
       await closed;
     },
   };
+}
+
+const EVERY_ADDRESS = '::';
+
+async function listenOn(tls: TlsServer, host: string, port: number): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  tls.once('error', reject);
+  tls.listen({ host, port }, () => {
+    const bound = tls.address();
+    resolve(typeof bound === 'object' && bound !== null ? bound.port : port);
+  });
+  try {
+    return await promise;
+  } finally {
+    tls.off('error', reject);
+  }
 }
 
 function contextOf({ cert, key }: ServerCertificate): { cert: string; key: string; minVersion: 'TLSv1.2' } {

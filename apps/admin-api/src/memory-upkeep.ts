@@ -1,0 +1,27 @@
+/** Keeps the process small under load: the runtime lets garbage grow to what the machine has, and pods have limits. */
+import type { Clock } from '@canal/runtime-port';
+
+const LOOK_MS = 2_000;
+/** A whole collection stops the program for some 20 ms. */
+const REST_MS = 10_000;
+const HIGH_BYTES = 115 * 1e6;
+
+export interface MemoryDeps {
+  readonly clock: Clock;
+  readonly residentBytes: () => number;
+  readonly collect: () => void;
+}
+
+/** Until the signal aborts. */
+export async function keepMemorySmall(
+  { clock, residentBytes, collect }: MemoryDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  let lastMs = -Infinity;
+  while (!signal.aborted) {
+    await clock.sleep(LOOK_MS, signal).catch(() => undefined);
+    if (signal.aborted || residentBytes() < HIGH_BYTES || clock.nowMs() - lastMs < REST_MS) continue;
+    collect();
+    lastMs = clock.nowMs();
+  }
+}
