@@ -5,7 +5,7 @@ import { tryLockFile } from '@canal/linux-ffi';
 import { createAttachmentStore } from '@canal/node-state';
 import { createPrometheusMetrics } from '@canal/telemetry';
 import { createCapturedLogger, createFakeClock } from '@canal/testing';
-import { parseCidr, unwrap } from 'net-types';
+import { parseCidr, parseIp, unwrap } from 'net-types';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { AddressGarbage } from './address-garbage.ts';
 import { createAgentMetrics } from './agent-metrics.ts';
@@ -73,6 +73,27 @@ test('an address without sandbox is released after the grace time and not before
   const text = await metrics.render();
   expect(text).toContain('canal_ipam_gc_total 1');
   expect(text).toContain('canal_ipam_leaked 0');
+});
+
+test('what is held now: a fresh one is in use until a round has found it without sandbox', async () => {
+  const { garbage, metrics } = create();
+  reserve('canal', '10.244.1.5', 'gone');
+  reserve('macvlan', '192.168.7.5', 'other');
+  emptyCache();
+  const ofGone = (leaked: boolean) => [
+    { ip: unwrap(parseIp('10.244.1.5')), owner: { containerId: 'gone', containerInterface: 'eth0' }, leaked },
+  ];
+  expect(await garbage.held()).toEqual(ofGone(false));
+  await garbage.round();
+  expect(await garbage.held()).toEqual(ofGone(true));
+  expect(await metrics.render()).toContain('canal_ipam_leaked 1');
+  {
+    using lock = tryLockFile(join(directory, 'networks/canal/lock'));
+    expect(lock).toBeDefined();
+    expect(await garbage.held(), 'a plugin is at work').toEqual(ofGone(true));
+  }
+  rmSync(join(directory, 'networks/canal/10.244.1.5'));
+  expect(await garbage.held()).toEqual([]);
 });
 
 test('an address that was given out anew in between starts again', async () => {

@@ -7,12 +7,17 @@ import { existsSync, readdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type NetworkName, parseNetworkName } from '@canal/cni-spec';
 import {
+  attachmentKey,
+  judgeOwner,
   type JudgedReservation,
   judgeReservations,
   NO_STALENESS,
+  type Owner,
   type Sighting,
+  stalenessKey,
   type StalenessState,
 } from '@canal/ipam';
+import type { Attachment } from '@canal/model';
 import {
   type AttachmentStore,
   createCniCache,
@@ -21,7 +26,7 @@ import {
   type StaleAddresses,
 } from '@canal/node-state';
 import type { Clock, Logger } from '@canal/runtime-port';
-import { cidrContains, formatIp, type InterfaceName } from 'net-types';
+import { cidrContains, formatIp, type InterfaceName, type Ip } from 'net-types';
 import type { AgentMetrics } from './agent-metrics.ts';
 import type { LeasedSubnet } from './lease.ts';
 
@@ -45,6 +50,15 @@ export interface AddressGarbageOptions {
 }
 
 /** A round every half minute and four minutes of grace: a leak is gone within five minutes. */
+export interface HeldAddress {
+  readonly ip: Ip;
+  readonly owner?: Owner;
+  /** Without a live sandbox since the last round or longer. */
+  readonly leaked: boolean;
+  /** As its record says. */
+  readonly pod?: Attachment['pod'];
+}
+
 export const GARBAGE_TIMES = { roundMs: 30_000, graceMs: 240_000 };
 
 /** The lock is waited for on the agent's only thread, so hardly at all; the next round comes soon. */
@@ -54,6 +68,8 @@ export class AddressGarbage {
   readonly #deps: AddressGarbageDeps;
   readonly #options: AddressGarbageOptions;
   readonly #states = new Map<NetworkName, StalenessState>();
+  /** This node's own, when they were last looked at. */
+  readonly #seen = new Map<NetworkName, readonly JudgedReservation[]>();
 
   constructor(deps: AddressGarbageDeps, options: AddressGarbageOptions) {
     this.#deps = deps;
@@ -72,8 +88,7 @@ export class AddressGarbage {
   }
 
   async round(): Promise<void> {
-    const leases = this.#deps.leases();
-    if (leases === undefined) return;
+    if (this.#deps.leases() === undefined) return;
     const links = await this.#deps.linkNames();
     let inUse = 0;
     let unowned = 0;
@@ -82,12 +97,42 @@ export class AddressGarbage {
       const observed = this.#observe(stale);
       // What earlier rounds saw stays known: a busy pool must not put the release of a leak off again and again.
       if (observed === undefined) continue;
-      const own = observed.filter(({ ip }) => leases.some(({ subnet }) => cidrContains(subnet, ip)));
+      const own = this.#own(observed);
+      this.#seen.set(network, own);
       inUse += own.length;
       unowned += this.#release(network, stale, own);
     }
     this.#deps.metrics.addressesInUse.set(inUse);
     this.#deps.metrics.addressesUnowned.set(unowned);
+  }
+
+  /** All addresses of this node's subnets that are given out, as they are now: those of a pool at work as they were. */
+  async held(): Promise<readonly HeldAddress[]> {
+    const links = await this.#deps.linkNames();
+    return this.#networks().flatMap((network) => {
+      const { unownedSinceMs } = this.#states.get(network) ?? NO_STALENESS;
+      const records = this.#deps.attachments.list(network).attachments;
+      const pods = new Map(records.map((record) => [attachmentKey(record), record.pod]));
+      const observed = this.#observe(this.#open(network, links));
+      if (observed !== undefined) this.#seen.set(network, this.#own(observed));
+      return (this.#seen.get(network) ?? []).map((reservation): HeldAddress => {
+        const { ip, owner, evidence } = reservation;
+        const { containerId, containerInterface } = owner ?? {};
+        const isNamed = containerId !== undefined && containerInterface !== undefined;
+        const pod = isNamed ? pods.get(attachmentKey({ containerId, containerInterface })) : undefined;
+        return {
+          ip,
+          ...(owner && { owner }),
+          ...(pod && { pod }),
+          leaked: judgeOwner(evidence) !== 'held' && unownedSinceMs.has(stalenessKey(reservation)),
+        };
+      });
+    });
+  }
+
+  #own(observed: readonly JudgedReservation[]): readonly JudgedReservation[] {
+    const leases = this.#deps.leases() ?? [];
+    return observed.filter(({ ip }) => leases.some(({ subnet }) => cidrContains(subnet, ip)));
   }
 
   /** Gives the number of addresses that are without owner and still held. */

@@ -17,6 +17,7 @@ export interface AgentMetrics extends CommonMetrics {
   readonly addressesInUse: Gauge;
   readonly addressesUnowned: Gauge;
   readonly addressesReleased: Counter;
+  readonly questions: Counter;
 }
 
 export function createAgentMetrics(metrics: Metrics, version: string): AgentMetrics {
@@ -77,6 +78,11 @@ export function createAgentMetrics(metrics: Metrics, version: string): AgentMetr
     addressesReleased: metrics.counter({
       name: 'canal_ipam_gc_total',
       help: 'Pod addresses released because no live sandbox owned them.',
+    }),
+    questions: metrics.counter({
+      name: 'canal_node_questions_total',
+      help: 'Questions about this node that came over its socket or the node API.',
+      labelNames: ['op', 'outcome'],
     }),
   };
 }

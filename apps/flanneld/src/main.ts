@@ -1,11 +1,12 @@
 /** The node agent's program: reads its command line, puts the real world together, runs until it is told to stop. */
 import { readFileSync, writeSync } from 'node:fs';
+import { NODE_API_AUDIENCE } from '@canal/agent-protocol';
 import { type AnnotationKeys, annotationKeys } from '@canal/api-schema';
 import { type FlanneldConfig, parseFlanneldCommand } from '@canal/config';
 import { createLinuxKernel, createNftTrafficKernel } from '@canal/kernel-linux';
-import { ping } from '@canal/linux-ffi';
+import { peerCredentials, ping } from '@canal/linux-ffi';
 import { createSysctlRecord, readBootId, recordingSysctls } from '@canal/node-state';
-import { connectStore, findNodeName } from '@canal/store-kube';
+import { connectStore, findNodeName, reviewToken, Secret } from '@canal/store-kube';
 import { runDaemon, VERSION } from '@canal/telemetry';
 import { type AgentWorld, startAgent } from './run-agent.ts';
 import { runCleanup } from './run-cleanup.ts';
@@ -55,7 +56,7 @@ async function run(config: FlanneldConfig, keys: AnnotationKeys, warnings: reado
   return await runDaemon(options, async (daemon) => {
     const { signal, log, clock, metrics } = daemon;
     daemon.waitsFor('connecting to the API server');
-    const store = await connectStore(config, clock);
+    const { store, connection } = await connectStore(config, clock);
     const nodeName = await findNodeName(config.node, { store, ...daemon }, signal);
     const bootId = readBootId();
     const kernel = createLinuxKernel({ sysctlNetDirectory: config.sysctlNetDir });
@@ -71,6 +72,8 @@ async function run(config: FlanneldConfig, keys: AnnotationKeys, warnings: reado
       metrics,
       timeMs: () => Date.now(),
       ping: (to, pingSignal) => ping({ to, signal: pingSignal }),
+      peerUid: (fd) => peerCredentials(fd).uid,
+      tokenUser: (token, until) => reviewToken(connection, new Secret(token), NODE_API_AUDIENCE, until),
       readFile: (path) => readFileSync(path, 'utf8'),
       bootId,
       version: VERSION,

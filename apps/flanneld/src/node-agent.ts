@@ -68,6 +68,7 @@ export class NodeAgent {
   #appended = '';
   #lease = '';
   #leaseLabels: Labels | undefined;
+  #lastSyncMs: number | undefined;
 
   constructor(deps: NodeAgentDeps, options: NodeAgentOptions) {
     this.#deps = deps;
@@ -101,6 +102,11 @@ export class NodeAgent {
   /** What the last turn found; absent before the first. */
   get lastResult(): NetworkResult | undefined {
     return this.#network;
+  }
+
+  /** Since the epoch: when everything was last as wanted. */
+  get lastSyncMs(): number | undefined {
+    return this.#lastSyncMs;
   }
 
   healthz(): HealthAnswer {
@@ -247,7 +253,10 @@ export class NodeAgent {
     const { nodes, publisher, metrics, timeMs, log } = this.#deps;
     const { own, compiled } = this.#network ?? {};
     if (own === undefined || compiled === undefined) return;
-    if (failures.size === 0) metrics.lastSync.set(timeMs() / 1000);
+    if (failures.size === 0) {
+      this.#lastSyncMs = timeMs();
+      metrics.lastSync.set(this.#lastSyncMs / 1000);
+    }
     if (!localUp) return;
     publisher.announce(compiled.announcement);
     if (this.#policyFault === undefined) publisher.networkIsUp();

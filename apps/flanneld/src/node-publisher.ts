@@ -2,7 +2,13 @@
  * What this node says of itself in its Node object: the annotations that peers read, and the NetworkUnavailable
  * condition. A loop of its own, so that an API server that does not answer never holds up the kernel.
  */
-import { type AnnotationKeys, changedAnnotations, renderOwnAnnotations } from '@canal/api-schema';
+import {
+  type AnnotationKeys,
+  type AnnotationPatch,
+  changedAnnotations,
+  NODE_API_AUTHORITY,
+  renderOwnAnnotations,
+} from '@canal/api-schema';
 import type { Peer } from '@canal/model';
 import { createReconciler, type Reconciler } from '@canal/reconcile';
 import type { Clock, Logger } from '@canal/runtime-port';
@@ -19,6 +25,8 @@ export interface NodePublisherDeps {
   readonly log: Logger;
   readonly timeMs: () => number;
   readonly setCondition: boolean;
+  /** PEM; undefined: there is no node API. */
+  readonly authority: () => string | undefined;
   /** Called when annotations that had been there were put back. */
   readonly onRestored: (names: readonly string[]) => void;
 }
@@ -59,6 +67,11 @@ export class NodePublisher {
     this.#loop.markDirty('annotations');
   }
 
+  /** The admin API trusts what is published. */
+  authorityChanged(): void {
+    this.#loop.markDirty('annotations');
+  }
+
   /** The first full sync is done: pods may be scheduled here. */
   networkIsUp(): void {
     if (this.#networkUp) return;
@@ -88,8 +101,8 @@ export class NodePublisher {
   async #writeAnnotations(): Promise<void> {
     const { nodes, keys, store, log } = this.#deps;
     const node = nodes.own;
-    if (node === undefined || this.#announcement === undefined) return;
-    const patch = renderOwnAnnotations(this.#announcement, keys);
+    if (node === undefined) return;
+    const patch = this.#wanted(keys);
     const changed = changedAnnotations(patch, node.annotations);
     const lost = Object.entries(changed).filter(([key, value]) => value !== null && this.#confirmed.get(key) === value);
     this.#confirm();
@@ -100,10 +113,18 @@ export class NodePublisher {
     if (lost.length > 0) this.#deps.onRestored(lost.map(([key]) => key));
   }
 
+  /** How agents are reached does not wait for the network: what is wrong with it is asked over this. */
+  #wanted(keys: AnnotationKeys): AnnotationPatch {
+    return {
+      [NODE_API_AUTHORITY]: this.#deps.authority() ?? null,
+      ...(this.#announcement && renderOwnAnnotations(this.#announcement, keys)),
+    };
+  }
+
   #confirm(): void {
     const node = this.#deps.nodes.own;
-    if (node === undefined || this.#announcement === undefined) return;
-    for (const [key, value] of Object.entries(renderOwnAnnotations(this.#announcement, this.#deps.keys))) {
+    if (node === undefined) return;
+    for (const [key, value] of Object.entries(this.#wanted(this.#deps.keys))) {
       if (node.annotations[key] === value) this.#confirmed.set(key, value);
     }
   }

@@ -49,6 +49,8 @@ test('each peer is asked by the way of its pods: through the tunnel, or straight
   expect(asked).toHaveLength(4);
   expect(await metrics.render()).toContain('canal_peers_reachable{state="answering"} 2');
   expect(probe.describe()).toBe('peers: 2 programmed, 2 answering, 0 silent');
+  expect(probe.reachOf('b', 4)).toEqual({ reachable: true, roundTripSeconds: 0.001 });
+  expect(probe.reachOf('b', 6)).toEqual({});
   stop.abort();
   await done;
 });

@@ -7,7 +7,7 @@ import type { PingResult } from '@canal/linux-ffi';
 import type { Peer, PeerEndpoint } from '@canal/model';
 import type { Clock, Logger } from '@canal/runtime-port';
 import type { ProblemLog } from '@canal/telemetry';
-import { formatIp, type Ip } from 'net-types';
+import { formatIp, type Ip, type IpFamily } from 'net-types';
 import type { AgentMetrics } from './agent-metrics.ts';
 
 export interface PeerProbeDeps {
@@ -48,12 +48,23 @@ interface Target {
 interface Health {
   readonly failures: number;
   readonly target: Target;
+  /** Of the last ping that was answered. */
+  readonly rttMs?: number;
+}
+
+export interface PeerReach {
+  /** Undefined: not known yet. */
+  readonly reachable?: boolean;
+  /** Of the last ping that was answered, if the peer is reachable. */
+  readonly roundTripSeconds?: number;
 }
 
 export class PeerProbe {
   readonly #deps: PeerProbeDeps;
   readonly #options: PeerProbeOptions;
   #health = new Map<string, Health>();
+  /** Of the round before, while one is under way. */
+  #before = new Map<string, Health>();
   /** Of the last whole round; undefined before the first, and where pings cannot be sent. */
   #counts: { readonly answering: number; readonly silent: number } | undefined;
 
@@ -67,6 +78,13 @@ export class PeerProbe {
     const programmed = `peers: ${this.#deps.peers().length} programmed`;
     if (this.#counts === undefined) return `${programmed}, not asked yet`;
     return `${programmed}, ${this.#counts.answering} answering, ${this.#counts.silent} silent`;
+  }
+
+  reachOf(peer: string, family: IpFamily): PeerReach {
+    const key = `${peer} ${family}`;
+    const { failures = 0, rttMs } = this.#health.get(key) ?? this.#before.get(key) ?? {};
+    if (failures >= FAILURES_TO_TELL) return { reachable: false };
+    return rttMs === undefined ? {} : { reachable: true, roundTripSeconds: rttMs / 1000 };
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -87,14 +105,14 @@ export class PeerProbe {
   /** Gives what keeps us from sending pings at all. */
   async #round(signal: AbortSignal): Promise<unknown> {
     const targets = this.#deps.peers().flatMap(targetsOf);
-    const before = this.#health;
+    this.#before = this.#health;
     this.#health = new Map();
     const faults: unknown[] = [];
     const answers: Promise<void>[] = [];
     for (const target of targets) {
       if (signal.aborted || faults.length > 0) break;
       const key = `${target.peer.name} ${target.endpoint.family}`;
-      const asked = this.#ask(key, target, before.get(key)?.failures ?? 0, signal);
+      const asked = this.#ask(key, target, signal);
       answers.push(asked.catch((error: unknown) => void faults.push(error)));
       await this.#deps.clock.sleep(this.#options.spacingMs, signal).catch(() => undefined);
     }
@@ -104,10 +122,15 @@ export class PeerProbe {
     return faults[0];
   }
 
-  async #ask(key: string, target: Target, failures: number, signal: AbortSignal): Promise<void> {
+  async #ask(key: string, target: Target, signal: AbortSignal): Promise<void> {
+    const { failures = 0, rttMs } = this.#before.get(key) ?? {};
     const result = await this.#deps.ping(target.to, signal);
-    if (result.ok) this.#deps.metrics.peerRttSeconds.observe(result.rttMs / 1000);
-    this.#health.set(key, { target, failures: result.ok ? 0 : failures + 1 });
+    if (result.ok) {
+      this.#deps.metrics.peerRttSeconds.observe(result.rttMs / 1000);
+      this.#health.set(key, { target, failures: 0, rttMs: result.rttMs });
+    } else {
+      this.#health.set(key, { target, failures: failures + 1, ...(rttMs !== undefined && { rttMs }) });
+    }
   }
 
   #report(): void {

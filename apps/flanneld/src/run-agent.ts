@@ -17,8 +17,10 @@ import { CniConfFile } from './cni-conf-file.ts';
 import { KernelWatch } from './kernel-watch.ts';
 import { NetConfSource } from './net-conf-source.ts';
 import { NodeAgent } from './node-agent.ts';
+import { createNodeAnswers } from './node-answers.ts';
 import { NodeNetwork } from './node-network.ts';
 import { NodePublisher } from './node-publisher.ts';
+import { type NodeServiceDeps, startNodeService } from './node-service.ts';
 import { NodeTable, nodeParser } from './node-table.ts';
 import { watchNodes } from './node-watch.ts';
 import { askPolicyAgent } from './policy-agent-question.ts';
@@ -44,6 +46,10 @@ export interface AgentWorld {
   readonly bootId: string;
   readonly version: string;
   readonly ping: PeerProbeDeps['ping'];
+  /** Who is at the other end of a unix socket. */
+  readonly peerUid: (fd: number) => number;
+  /** The user that a token stands for, made for the node API. */
+  readonly tokenUser: NodeServiceDeps['tokenUser'];
   readonly garbageTimes?: typeof GARBAGE_TIMES;
   /** How long a device outlives the last need for it. */
   readonly lingerMs?: number;
@@ -94,6 +100,7 @@ export function startAgent(
     log,
     timeMs,
     setCondition: config.setNodeNetworkUnavailable,
+    authority: () => service.authority(),
     onRestored: (names) => {
       metrics.driftRepairs.inc({ kind: 'annotation' });
       const message = `annotations of this node were removed or changed and are restored: ${names.join(', ')}`;
@@ -150,6 +157,29 @@ export function startAgent(
     { peers: () => programmedPeers(nodes.peers(), agent.lastResult), ping: world.ping, clock, log, metrics, problems },
     PROBE_TIMES,
   );
+  const service = startNodeService(
+    {
+      handle: createNodeAnswers({
+        agent,
+        peers: () => nodes.peers(),
+        probe,
+        garbage,
+        problems,
+        version: world.version,
+        nodeName,
+      }),
+      nodeName,
+      tokenUser: world.tokenUser,
+      peerUid: world.peerUid,
+      onAuthorityChange: () => publisher.authorityChanged(),
+      requests: metrics.questions,
+      clock,
+      log,
+      problems,
+    },
+    config,
+    signal,
+  );
   watchDirectoryOf(config.netConfPath, log, () => agent.markDirty('network'), signal);
   watchWritten(config.subnetFile, () => agent.markDirty('subnet-file'));
   if (config.cniConf !== undefined) {
@@ -187,6 +217,7 @@ export function startAgent(
     garbage: garbage.run(signal),
     probe: probe.run(signal),
     ...(policyGate && { policyGate: policyGate.run(signal) }),
+    ...service.loops,
     mounts: watchMountedDirectories(
       writtenDirectories(config),
       { readMountinfo: () => world.readFile('/proc/self/mountinfo'), clock, problems },

@@ -1,6 +1,12 @@
 /** `flanneld cleanup` over the real kernel, files and, when asked for, the API server. */
 import { writeSync } from 'node:fs';
-import { type AnnotationKeys, changedAnnotations, parseNode, renderWithdrawnAnnotations } from '@canal/api-schema';
+import {
+  type AnnotationKeys,
+  changedAnnotations,
+  NODE_API_AUTHORITY,
+  parseNode,
+  renderWithdrawnAnnotations,
+} from '@canal/api-schema';
 import type { CleanupOptions } from '@canal/config';
 import { createLinuxKernel, createNftTrafficKernel } from '@canal/kernel-linux';
 import type { NodeIdentity } from '@canal/model';
@@ -58,7 +64,7 @@ async function withdrawAnnotations(
 ): Promise<readonly string[]> {
   const object = await store.get(NODES, nodeName);
   if (object === undefined) return [];
-  const node = parseNode(object, new Set(Object.values(keys)));
+  const node = parseNode(object, new Set([...Object.values(keys), NODE_API_AUTHORITY]));
   if (!node.ok) throw new Error(node.error);
   const patch = changedAnnotations(renderWithdrawnAnnotations(keys), node.value.annotations);
   const names = Object.keys(patch);

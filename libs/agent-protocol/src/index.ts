@@ -26,8 +26,10 @@ export {
   type NetworkQuestion,
   type NetworkStatusMessage,
   NODE_AGENT_SOCKET,
+  NODE_API_AUDIENCE,
   type NodeRequest,
   type PeerMessage,
+  POLICY_AUTHORITY_FILE,
   type PolicyQuestion,
 } from './node-messages.ts';
 export { decodeNetworkQuestion, decodePolicyQuestion } from './node-request-codec.ts';

@@ -20,6 +20,15 @@ export type NodeRequest = PolicyQuestion | NetworkQuestion;
 
 export const NODE_AGENT_SOCKET = '/run/canal/flanneld.sock';
 
+/**
+ * Beside the policy agent's socket: PEM of the authority that has signed what it shows over TLS, for the node agent to
+ * publish. Absent while it shows nothing.
+ */
+export const POLICY_AUTHORITY_FILE = 'policy-agent-authority.pem';
+
+/** Whom a token must be made for, to be shown to agents. */
+export const NODE_API_AUDIENCE = 'canal-node-api';
+
 export interface NetworkStatusMessage {
   readonly version: string;
   readonly node: string;

@@ -14,6 +14,12 @@ export interface AnnotationKeys {
   readonly nodePublicIpv6: string;
 }
 
+/**
+ * PEM of the authorities of the certificates that this node's agents show to the admin API. Under no prefix: flannel has
+ * none like it.
+ */
+export const NODE_API_AUTHORITY = 'canal.io/node-api-authority';
+
 export const DEFAULT_ANNOTATION_PREFIX = 'flannel.alpha.coreos.com';
 
 const DOMAIN = /^(?=.{1,253}$)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;

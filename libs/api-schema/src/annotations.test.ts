@@ -8,6 +8,7 @@ import {
   changedAnnotations,
   DEFAULT_ANNOTATION_PREFIX,
   formatVtep,
+  NODE_API_AUTHORITY,
   parseNode,
   parsePeer,
   parseVtep,
@@ -215,7 +216,7 @@ describe('what this node announces', () => {
 
   test('withdrawing removes all that is written and nothing that people set', () => {
     const withdrawn = Object.keys(renderWithdrawnAnnotations(KEYS));
-    expect(withdrawn.sort()).toEqual(Object.keys(renderOwnAnnotations(own, KEYS)).sort());
+    expect(withdrawn.sort()).toEqual([...Object.keys(renderOwnAnnotations(own, KEYS)), NODE_API_AUTHORITY].sort());
     expect(withdrawn).not.toContain(KEYS.publicIpOverwrite);
   });
 

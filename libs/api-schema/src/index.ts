@@ -1,4 +1,9 @@
-export { type AnnotationKeys, annotationKeys, DEFAULT_ANNOTATION_PREFIX } from './annotation-keys.ts';
+export {
+  type AnnotationKeys,
+  annotationKeys,
+  DEFAULT_ANNOTATION_PREFIX,
+  NODE_API_AUTHORITY,
+} from './annotation-keys.ts';
 export { type FieldError, formatFieldError } from './field-error.ts';
 export { type ParsedNetConf, parseNetConf } from './net-conf.ts';
 export { parseNetworkPolicy } from './network-policy.ts';

@@ -1,7 +1,7 @@
 /** What this node announces: the annotations flannel writes, with the same names and the same text. */
 import type { Peer, PeerEndpoint } from '@canal/model';
 import { formatIp } from 'net-types';
-import type { AnnotationKeys } from './annotation-keys.ts';
+import { type AnnotationKeys, NODE_API_AUTHORITY } from './annotation-keys.ts';
 import { formatVtep } from './vtep.ts';
 
 /** Values by name; null removes what an earlier configuration announced (peers would go on sending to it). */
@@ -25,7 +25,10 @@ export function renderOwnAnnotations(own: Peer, keys: AnnotationKeys): Annotatio
 export function renderWithdrawnAnnotations(keys: AnnotationKeys): AnnotationPatch {
   const { subnetManager, backendType, backendData: data, backendV6Data, publicIp, publicIpv6 } = keys;
   return Object.fromEntries(
-    [subnetManager, backendType, data, backendV6Data, publicIp, publicIpv6].map((key) => [key, null]),
+    [subnetManager, backendType, data, backendV6Data, publicIp, publicIpv6, NODE_API_AUTHORITY].map((key) => [
+      key,
+      null,
+    ]),
   );
 }
 

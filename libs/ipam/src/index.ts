@@ -18,6 +18,7 @@ export {
   type OwnerEvidence,
   type Sighting,
   type StalenessDecision,
+  stalenessKey,
   type StalenessState,
   type Verdict,
 } from './staleness.ts';

@@ -39,6 +39,11 @@ export interface JudgedReservation extends Reservation {
   readonly evidence: OwnerEvidence;
 }
 
+/** What StalenessState names an address by. */
+export function stalenessKey({ ip, generation }: JudgedReservation): string {
+  return `${formatIp(ip)} ${generation}`;
+}
+
 export interface StalenessState {
   /** When each address was first seen without owner, by the caller's monotonic clock; the clock of the day jumps. */
   readonly unownedSinceMs: ReadonlyMap<string, number>;
@@ -67,7 +72,7 @@ export function judgeReservations(
   for (const reservation of reservations) {
     const verdict = judgeOwner(reservation.evidence);
     if (verdict === 'held') continue;
-    const key = `${formatIp(reservation.ip)} ${reservation.generation}`;
+    const key = stalenessKey(reservation);
     const sinceMs = state.unownedSinceMs.get(key) ?? nowMs;
     if (verdict === 'dead' || nowMs - sinceMs >= graceMs) release.push(reservation);
     // Kept also for what is released: if the release fails, the next round tries again at once.

@@ -1,6 +1,7 @@
 import { createCertificateAuthority } from '@canal/certificate';
 import { afterEach, expect, test } from 'vitest';
 import { type NodeApi, NodeApiError } from './node-api.ts';
+import { createNodeCertificate } from './node-certificate.ts';
 import { createNodeApi } from './node-client.ts';
 import type { RequestHandler } from './request-handler.ts';
 import { startTlsNode, type TlsNode, type TlsNodeOptions } from './testing/tls-node.ts';
@@ -54,6 +55,18 @@ test('a certificate that the node’s authority has signed for the node, alone o
   const other = createCertificateAuthority({ commonName: 'node' }).certPem;
   expect(await ask(apiTo(node, other + node.authority))).toBe('peers');
   expect(await ask(apiTo(node, node.authority + other))).toBe('peers');
+});
+
+test.each([
+  ['a short name', 'a'],
+  ['a name that looks like an address', '10.1.2.3'],
+  ['the longest name', `${'n'.repeat(60)}.${'n'.repeat(60)}.${'n'.repeat(60)}.${'n'.repeat(60)}.nnnnnnnnn`],
+])('a node of %s', async (_name, name) => {
+  const { authority, ...pair } = createNodeCertificate(name);
+  const node = await start({ authority: { certPem: authority, keyPem: '', issueServer: () => pair } });
+  expect(await apiTo(node).ask(name, 'flanneld', { op: 'peers' }, new AbortController().signal)).toBe('peers');
+  expect((await failure(apiTo(node), 'b')).message).toContain('is not the node');
+  expect((await failure(apiTo(node), '10.1.2.4')).message).toContain('is not the node');
 });
 
 test('the authority of another node, with the same name on it, is refused before anything is asked', async () => {
