@@ -1,10 +1,11 @@
 /** deploy/canal.yaml as it is committed: what it grants, what people edit in it, and that our own programs take it. */
 import { readFileSync } from 'node:fs';
 import { join, posix, resolve } from 'node:path';
-import { DEFAULT_POLICY_SOCKET } from '@canal/agent-protocol';
+import { DEFAULT_POLICY_SOCKET, NODE_AGENT_SOCKET } from '@canal/agent-protocol';
 import { annotationKeys, DEFAULT_ANNOTATION_PREFIX, parseNetConf, renderWithdrawnAnnotations } from '@canal/api-schema';
 import { parseConfList } from '@canal/cni-spec';
 import { parseFlanneldCommand, parsePolicyAgentCommand } from '@canal/config';
+import { NODE_API_PORTS } from '@canal/node-api';
 import { unwrap } from 'net-types';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
@@ -114,6 +115,7 @@ describe('rights', () => {
       { apiGroups: [''], resources: ['namespaces'], verbs: ['list', 'watch'] },
       { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ['list', 'watch'] },
       { apiGroups: [''], resources: ['events'], verbs: ['create'] },
+      { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
     ]);
     expect(TEXT).not.toMatch(/['"[ ]\*['",\] ]/);
   });
@@ -136,9 +138,10 @@ describe('rights', () => {
       readonly variables: readonly { readonly name: string; readonly expression: string }[];
     };
     const expression = variables.find(({ name }) => name === 'written')?.expression ?? '';
-    const [list = '', prefix = ''] = expression.split('.map(');
+    const [list = '', prefix = '', added = ''] = expression.split(/\.map\(|\) \+ /);
     const names = [...list.matchAll(/'([^']+)'/g)].map(([, name]) => `${/'([^']+)'/.exec(prefix)?.[1]}${name}`);
     const keys = unwrap(annotationKeys(DEFAULT_ANNOTATION_PREFIX));
+    names.push(...[...added.matchAll(/'([^']+)'/g)].map(([, name = '']) => name));
     expect(names.sort()).toEqual(Object.keys(renderWithdrawnAnnotations(keys)).sort());
   });
 });
@@ -200,8 +203,8 @@ describe('pod', () => {
       { hostPath: '/run/canal', mountPath: '/run/canal', readOnly: false },
       { hostPath: '/var/lib/canal/attachments', mountPath: '/var/lib/canal/attachments', readOnly: true },
     ]);
-    // flanneld asks it on the socket, for which reading is enough.
-    expect(agent.volumeMounts).toContainEqual({ name: 'run-canal', mountPath: '/run/canal', readOnly: true });
+    // flanneld asks it on the socket, and has its own there.
+    expect(agent.volumeMounts).toContainEqual({ name: 'run-canal', mountPath: '/run/canal' });
   });
 
   test('flanneld sees one directory of the host’s root, and no more', () => {
@@ -289,6 +292,8 @@ describe('our programs take it', () => {
     }
     expect(config['healthz-ip']).toBe('127.0.0.1');
     expect(command.config.policySocket).toBe(DEFAULT_POLICY_SOCKET);
+    expect(command.config.nodeSocket).toBe(NODE_AGENT_SOCKET);
+    expect(command.config.nodeApi?.port).toBe(NODE_API_PORTS.flanneld);
   });
 
   test('docs/install.md takes network policy away by the places of a flag and a container', () => {
@@ -309,7 +314,8 @@ describe('our programs take it', () => {
     const command = parsePolicyAgentCommand(args, variablesOf(policyAgent));
     if (command.type !== 'run') throw new Error(JSON.stringify(command));
     expect(command.warnings).toEqual([]);
-    const { node, socket, health, netConfPath, cniStateDir } = command.config;
+    const { node, socket, health, netConfPath, cniStateDir, nodeApi } = command.config;
+    expect(nodeApi?.port).toBe(NODE_API_PORTS['policy-agent']);
     expect({ node, socket, netConfPath, cniStateDir }).toEqual({
       node: { type: 'name', name: 'node-1' },
       socket: DEFAULT_POLICY_SOCKET,
