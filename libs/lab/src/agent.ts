@@ -65,6 +65,7 @@ export function agentArguments(spec: LabSpec, node: NodePlan, paths: NodePaths):
     `--cni-state-dir=${paths.cniStateDir}`,
     `--cni-data-dir=${paths.cniDataDir}`,
     `--cni-cache-dir=${paths.cniCacheDir}`,
+    `--node-socket=${paths.nodeSocket}`,
     ...(spec.policy === 'required' ? [`--policy-socket=${paths.policySocket}`] : []),
   ];
 }

@@ -65,6 +65,8 @@ export interface NodePaths {
   readonly cniStateDir: string;
   /** /run/canal/policy.sock */
   readonly policySocket: string;
+  /** /run/canal/flanneld.sock */
+  readonly nodeSocket: string;
   /** What the container runtime would know of its sandboxes. */
   readonly sandboxes: string;
   readonly netConf: string;
@@ -85,6 +87,7 @@ export function nodePaths(paths: LabPaths, node: string): NodePaths {
     cniDataDir: join(root, 'var/lib/cni/networks'),
     cniStateDir: join(root, 'var/lib/canal'),
     policySocket: join(root, 'run/canal/policy.sock'),
+    nodeSocket: join(root, 'run/canal/flanneld.sock'),
     sandboxes: join(root, 'sandboxes'),
     netConf: join(root, 'etc/kube-flannel/net-conf.json'),
     kubeconfig: join(root, 'etc/kube-flannel/kubeconfig'),

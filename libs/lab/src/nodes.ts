@@ -120,9 +120,10 @@ function planNewNode({ paths, state }: LabContext, wish: NodeWish): NodePlan {
   if (state.nodes.some((node) => node.name === name)) {
     throw new LabError('exists', `there is a node ${JSON.stringify(name)} already`);
   }
-  const { policySocket } = nodePaths(paths, name);
-  if (Buffer.byteLength(policySocket) > MAX_SOCKET_PATH) {
-    const hint = `its socket would be ${policySocket}, and unix sockets have paths of at most ${MAX_SOCKET_PATH} bytes`;
+  // The longest of those in it.
+  const { nodeSocket } = nodePaths(paths, name);
+  if (Buffer.byteLength(nodeSocket) > MAX_SOCKET_PATH) {
+    const hint = `its socket would be ${nodeSocket}, and unix sockets have paths of at most ${MAX_SOCKET_PATH} bytes`;
     throw new LabError('invalid', `${JSON.stringify(name)} is too long a name here`, { hint });
   }
   const segment = wish.segment ?? emptiestSegment(state);
