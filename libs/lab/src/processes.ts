@@ -92,8 +92,17 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return stat !== undefined && stat.startTicks === identity.startTicks && !isDead(stat);
 }
 
-function isDead(stat: ProcStat): boolean {
-  return stat.state === 'Z' || stat.state === 'X';
+/** A leader that has ended while others of its threads run on: they still have its files, ports and locks. */
+function isDead({ pid, state }: ProcStat): boolean {
+  return (state === 'Z' || state === 'X') && threadCount(pid) <= 1;
+}
+
+function threadCount(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length;
+  } catch {
+    return 0;
+  }
 }
 
 function readStat(pid: number): ProcStat | undefined {

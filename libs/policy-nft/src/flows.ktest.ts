@@ -86,7 +86,7 @@ describe.each([4, 6] as const)('IPv%i', (family) => {
       expect(await judge(allowed)).toEqual({ seen: 2, cut: 1, mended: 0 });
       // What was in the air arrives.
       await Bun.sleep(100);
-      expect(performance.now() - start).toBeLessThan(1000);
+      expect(performance.now() - start).toBeLessThan(5_000);
       expect(await talkers.hearFor('denied', 1500)).toEqual({ client: 0, server: 0 });
       const spared = await talkers.hearFor('spared', 200);
       expect(Math.min(spared.client, spared.server)).toBeGreaterThan(3);
