@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { expect, test } from 'vitest';
+import { EXIT_MEANINGS, type ExitCode } from './exit-code.ts';
 import { createProgram } from './program.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
@@ -67,7 +68,31 @@ test.each(DOCUMENTS)('%s', (document) => {
 test('the documents have many', () => {
   const all = DOCUMENTS.flatMap((document) => commandsIn(readFileSync(join(ROOT, document), 'utf8')));
   expect(all.length).toBeGreaterThan(100);
-  for (const start of ['lab up', 'lab probe', 'policy explain', 'policy endpoints', 'flows', 'uninstall']) {
+  for (const start of [
+    'lab up',
+    'lab probe',
+    'policy explain',
+    'policy endpoints',
+    'policy diff',
+    'validate',
+    'check',
+    'flows',
+    'uninstall',
+  ]) {
     expect(all.some((line) => line.startsWith(start))).toBe(true);
   }
+});
+
+test('every command is in the table of commands', () => {
+  const text = readFileSync(join(ROOT, 'docs/canalctl.md'), 'utf8');
+  const named = program.commands.map((command) => command.name());
+  for (const name of named)
+    expect([name, new RegExp(`^\\|[^|\\n]*\`(?:canalctl )?${name}\\b`, 'm').test(text)]).toEqual([name, true]);
+});
+
+test('the exit codes are those of the program', () => {
+  const text = readFileSync(join(ROOT, 'docs/canalctl.md'), 'utf8');
+  const rows = [...text.matchAll(/^\| (\d) +\| (.*?) *\|$/gm)].map(([, code, meaning]) => [code, meaning]);
+  expect(rows.map(([code]) => code)).toEqual(Object.keys(EXIT_MEANINGS));
+  for (const [code, meaning] of rows) expect(meaning).toContain(EXIT_MEANINGS[Number(code) as ExitCode]);
 });

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { checkCommand } from './check/check-command.ts';
 import { type CommandContext } from './command-context.ts';
 import { completionCommand } from './completion/completion-command.ts';
 import { EXIT_CODE_HELP } from './exit-code.ts';
@@ -23,6 +24,7 @@ export function createProgram(context: CommandContext): Command {
     .addHelpText('afterAll', `\n${EXIT_CODE_HELP}`);
   program.addCommand(policyCommand(context));
   program.addCommand(flowsCommand(context));
+  program.addCommand(checkCommand(context));
   program.addCommand(validateCommand(context));
   program.addCommand(labCommand(context));
   program.addCommand(uninstallCommand(context));

@@ -3,9 +3,12 @@ import type { EndpointStatusMessage, FlowRecord } from '@canal/agent-protocol';
 import type { UninstallReport } from '@canal/api-schema';
 import type { PingMatrix, PodRecord } from '@canal/lab';
 import type { Explanation } from '@canal/policy-compile';
+import type { FlowGroup, PolicyDiff } from '@canal/policy-diff';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { renderCheck } from './check/render-check.ts';
 import { renderMatrix } from './lab/render-matrix.ts';
+import { renderDiff } from './policy/diff.ts';
 import { renderEndpoints } from './policy/endpoints.ts';
 import { renderExplanation } from './policy/render-explanation.ts';
 import { flowColumns, flowRow, GrowingTable } from './policy/render-flow.ts';
@@ -16,6 +19,7 @@ import { createProgress } from './progress.ts';
 import { reportError, UsageError } from './report-error.ts';
 import { table } from './table.ts';
 import { renderPlan, renderResult } from './uninstall/render.ts';
+import { renderFindings } from './validate/run.ts';
 
 /** YAML is left out: it folds long lines. */
 const LIST_FORMATS = ['table', 'wide', 'json', 'name', 'custom-columns=POD:.pod.name,BY:.ingress[*],ALL:.pod'];
@@ -63,6 +67,28 @@ function explanation(text: string): Explanation {
     ingress: { direction: 'ingress', ...judged },
     words: [text, text],
   };
+}
+
+function policyDiff(text: string): PolicyDiff {
+  const workload = { type: 'workload', name: text, pods: 1, of: 2, only: [text] } as const;
+  const group: FlowGroup = {
+    sources: [
+      workload,
+      { type: 'outside', ranges: [text] },
+      { type: 'nodes', addresses: [{ node: text, address: text }] },
+    ],
+    destinations: [{ type: 'namespace', name: text, pods: 3, but: [workload] }],
+    families: [4],
+    ports: 'all',
+    causes: [
+      { type: 'policy', name: text, change: 'added' },
+      { type: 'namespace', name: text, change: 'changed' },
+      { type: 'pods', workload: text },
+    ],
+  };
+  const change = { pod: text, workload: text, families: [4] as const };
+  const compared = { pods: 1, workloads: 1, families: [4] as const };
+  return { opens: [group], closes: [group], came: [change], went: [change], compared };
 }
 
 function losses(text: string): PingMatrix {
@@ -115,6 +141,12 @@ test.each<[string, (text: string) => string | Promise<string>]>([
   ['any custom columns', (text) => renderList([{ a: { [text]: text, b: [text] } }], HOSTILE_VIEW, EVERY_FIELD)],
   ['what others call columns', (text) => Promise.resolve(renderTable([[text, text], [text]]))],
   ['policy explain', (text) => renderExplanation(explanation(text))],
+  ['check', (text) => renderCheck([{ id: text, what: text, found: text, verdict: 'fail', cause: text, next: text }])],
+  [
+    'validate',
+    (text) => renderFindings([{ severity: 'error', file: text, object: text, pointer: text, message: text }], 1),
+  ],
+  ['policy diff', (text) => renderDiff(policyDiff(text))],
   ['flows', (text) => table([flowColumns(true), flowRow({ node: text, record: flow(text) }, true)])],
   ['flows --follow', (text) => new GrowingTable(false).line(flowRow({ record: flow(text) }, false))],
   ['lab ping', (text) => renderMatrix(losses(text))],

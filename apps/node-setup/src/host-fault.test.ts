@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { hostFault, type HostFacts, type HostRun, newestGlibc } from './host-fault.ts';
-import { mountOptionsOf } from './mount-options.ts';
 
 const FACTS: HostFacts = { noexec: false, binDir: '/opt/cni/bin', glibc: '2.36' };
 
@@ -41,16 +40,4 @@ describe('hostFault', () => {
 test('newestGlibc compares numbers, not text, and passes over private versions', () => {
   expect(newestGlibc('GLIBC_2.2.5\0GLIBC_2.17\0GLIBC_2.4\0GLIBC_PRIVATE\0')).toBe('2.17');
   expect(newestGlibc('no libc at all')).toBeUndefined();
-});
-
-test('mountOptionsOf takes the deepest mount, and of two on one point the later', () => {
-  const text = [
-    '1 0 8:1 / / rw,relatime - ext4 /dev/sda rw',
-    '2 1 8:2 / /host/opt rw - ext4 /dev/sdb rw',
-    '3 2 8:3 / /host/opt/cni\\040bin ro - ext4 /dev/sdc rw',
-    '4 1 8:2 / /host/opt rw,noexec - tmpfs tmpfs rw',
-  ].join('\n');
-  expect(mountOptionsOf(text, '/host/opt/x')?.has('noexec')).toBe(true);
-  expect(mountOptionsOf(text, '/host/optional')?.has('noexec')).toBe(false);
-  expect(mountOptionsOf(text, '/host/opt/cni bin')?.has('ro')).toBe(true);
 });

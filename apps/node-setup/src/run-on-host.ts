@@ -1,10 +1,9 @@
 /** Runs a program of the host with the host's C library, and says why it cannot. */
 import { existsSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { execInRoot, isLinuxError, openNetlinkConnection } from '@canal/linux-ffi';
+import { execInRoot, isLinuxError, mountOptionsOf, openNetlinkConnection } from '@canal/linux-ffi';
 import { expectedRun, type Fault, hostFault, type HostFacts, type HostRun, newestGlibc } from './host-fault.ts';
 import { hostPathOf, resolveInRoot } from './host-path.ts';
-import { mountOptionsOf } from './mount-options.ts';
 
 const TIMEOUT_MS = 20_000;
 /** Exit code of `exec-in-root` itself: 0..2 and 126.. are used by what it starts. */

@@ -2,6 +2,7 @@ export { execInRoot } from './exec-in-root.ts';
 export { lockFile, tryLockFile } from './file-lock.ts';
 export { type LegacyHook, type LegacyTable, readLegacyTable } from './legacy-iptables.ts';
 export { isLinuxError, LinuxError } from './linux-error.ts';
+export { mountOptionsOf } from './mount-options.ts';
 export { bindMount, MNT_DETACH, mount, MS, shareMount, unmount } from './mount.ts';
 export {
   type KnownConnection,
@@ -19,7 +20,15 @@ export {
   type NetlinkSocketOptions,
   openNetlinkSocket,
 } from './netlink-socket.ts';
-export { createNetns, netnsIdentity, type NetnsRef, removeNetns, warmThreadPool, withNetns } from './netns.ts';
+export {
+  createNetns,
+  netnsIdentity,
+  type NetnsRef,
+  openNewNetns,
+  removeNetns,
+  warmThreadPool,
+  withNetns,
+} from './netns.ts';
 export { awaitPacketsInFlight } from './packet-barrier.ts';
 export { peerCredentials, type PeerCredentials } from './peer-credentials.ts';
 export { ping, type PingOptions, type PingResult } from './ping.ts';

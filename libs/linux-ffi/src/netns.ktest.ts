@@ -1,9 +1,18 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createNetns, netnsIdentity, removeNetns, warmThreadPool, withNetns } from './netns.ts';
+import { createNetns, netnsIdentity, openNewNetns, removeNetns, warmThreadPool, withNetns } from './netns.ts';
 
 const made: string[] = [];
 function freshPath(): string {
@@ -192,4 +201,17 @@ test('a process that cannot return to its namespace ends at once, whatever catch
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+test('a namespace without a name is another one, and this thread stays where it was', () => {
+  const before = ownNetns();
+  const netns = openNewNetns();
+  try {
+    const devices = withNetns(netns, () => readFileSync('/proc/thread-self/net/dev', 'utf8').match(/^ *\w+:/gm));
+    expect(devices?.map((name) => name.trim())).toEqual(['lo:']);
+    expect(netnsIdentity(netns)).not.toBe(netnsIdentity());
+  } finally {
+    closeSync(netns);
+  }
+  expect(ownNetns()).toBe(before);
 });

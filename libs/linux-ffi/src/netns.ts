@@ -75,6 +75,24 @@ export function createNetns(path: string): void {
   }
 }
 
+/**
+ * Makes a new namespace without a name and gives a descriptor of it: nothing of it is left once that and all that was
+ * opened inside are closed, also when the process is killed. Its loopback is down.
+ */
+export function openNewNetns(): number {
+  const own = openSync(OWN_NETNS, 'r');
+  try {
+    check('unshare', libc().unshare(CLONE_NEWNET));
+    try {
+      return openSync(OWN_NETNS, 'r');
+    } finally {
+      returnTo(own);
+    }
+  } finally {
+    closeSync(own);
+  }
+}
+
 /** Takes the bind mount and the file away; the namespace lives on while processes are in it. Absent: no error. */
 export function removeNetns(path: string): void {
   try {

@@ -3,6 +3,7 @@ export { createFakeClock, type FakeClock } from './fake-clock.ts';
 export { type FlowTalkers, type Heard, type Side, startFlowTalkers, type TalkOptions } from './flow-talkers.ts';
 export { createFlowWorld, type FlowPod, type FlowWorld } from './flow-world.ts';
 export { type KernelFeature, type KernelFeatureProbe, probeKernelFeature, probeLinkKind } from './kernel-feature.ts';
+export { type NodeSnapshot, snapshotOf } from './node-snapshot.ts';
 export { createNodeWorld, type NodeWorld, type WorldNode } from './node-world.ts';
 export {
   createPolicyWorld,

@@ -1,0 +1,67 @@
+/** The interface that carries traffic between nodes, and how large packets of pods may be by it. */
+import type { DefaultRoute, InterfaceFacts } from '@canal/kernel-port';
+import { ipFamily, type IpFamily } from 'net-types';
+import { type Observation, ok, trouble } from './observation.ts';
+
+export interface UplinkFacts {
+  readonly interfaces: readonly InterfaceFacts[];
+  /** Best first. */
+  readonly defaultRoutes: readonly DefaultRoute[];
+  /** By interface: the VRF that it is in. */
+  readonly vrfs: ReadonlyMap<string, string>;
+}
+
+export interface UplinkOptions {
+  readonly iface: string | undefined;
+  readonly backend: 'vxlan' | 'host-gw';
+}
+
+/** What vxlan adds to a packet: outer IP header, UDP 8, VXLAN 8, inner Ethernet 14 (include/net/vxlan.h). */
+const OVERHEAD = { 4: 50, 6: 70 } as const;
+/** Below it IPv6 is switched off on a device (RFC 8200 §5). */
+const IPV6_MINIMUM = 1280;
+/** RFC 791. */
+const IPV4_MINIMUM = 576;
+
+export function judgeUplink(facts: UplinkFacts, { iface, backend }: UplinkOptions): readonly Observation[] {
+  const what = 'interface to the other nodes';
+  const best = facts.defaultRoutes.find(({ family }) => family === 4) ?? facts.defaultRoutes[0];
+  const name = iface ?? best?.link;
+  const link = facts.interfaces.find((one) => one.name === name);
+  if (name === undefined || link === undefined) {
+    const found = name === undefined ? 'none: there is no default route' : `${name} is not there`;
+    const names = facts.interfaces.filter(({ loopback }) => !loopback).map((one) => one.name);
+    const next = `name one with --iface here, and with "iface" in the ConfigMap canal-config; there are ${names.join(', ') || 'none'}`;
+    return [trouble('fail', { id: 'interface', what, found }, 'the node agent would not know by what to send', next)];
+  }
+  const vrf = facts.vrfs.get(name);
+  const isUp = link.up && link.carrier;
+  const thing = { id: 'interface', what, found: isUp ? name : `${name}, which is down` };
+  const chosen =
+    vrf !== undefined
+      ? trouble(
+          'fail',
+          { ...thing, found: `${name}, in VRF ${vrf}` },
+          'canal writes its routes to the main table, and packets of a VRF do not ask it',
+          'take the interface out of the VRF, or name another with --iface',
+        )
+      : isUp
+        ? ok(thing.id, thing.what, thing.found)
+        : trouble('fail', thing, 'no packet leaves by it', `"ip link set ${name} up", or name another with --iface`);
+  return [chosen, judgeMtu(link, outerFamily(link, best, iface), backend)];
+}
+
+/** The family that tunnels take: IPv4 where the node has it. */
+function outerFamily(link: InterfaceFacts, best: DefaultRoute | undefined, iface: string | undefined): IpFamily {
+  const hasIpv4 = link.addresses.some(({ address }) => ipFamily(address.ip) === 4);
+  return iface === undefined ? (best?.family ?? 4) : hasIpv4 ? 4 : 6;
+}
+
+function judgeMtu({ name, mtuBytes }: InterfaceFacts, outer: IpFamily, backend: 'vxlan' | 'host-gw'): Observation {
+  const ofPods = backend === 'vxlan' ? mtuBytes - OVERHEAD[outer] : mtuBytes;
+  const thing = { id: 'mtu', what: 'MTU', found: `${mtuBytes} of ${name}, pods get ${ofPods}` };
+  const next = `give ${name} a larger one (1500 as a rule), or all nodes the same Backend.MTU`;
+  if (ofPods < IPV4_MINIMUM) return trouble('fail', thing, `below ${IPV4_MINIMUM} IPv4 does not work`, next);
+  if (ofPods < IPV6_MINIMUM) return trouble('warn', thing, `below ${IPV6_MINIMUM} pods have no IPv6`, next);
+  return ok(thing.id, thing.what, thing.found);
+}
