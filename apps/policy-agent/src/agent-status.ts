@@ -8,7 +8,7 @@ import type { Endpoints } from './endpoints.ts';
 import type { Policies } from './policies.ts';
 import type { Reports } from './reports.ts';
 import type { RuleRunner } from './rule-runner.ts';
-import { NOT_SERVED } from './socket-server.ts';
+import { NOT_SERVED } from './node-service.ts';
 
 export interface AgentStatusDeps {
   readonly watch: Pick<ClusterWatch, 'status' | 'inSync'>;

@@ -1,13 +1,14 @@
 /** The policy agent's program: reads its command line, puts the real world together, runs until it is told to stop. */
 import { readFileSync, writeSync } from 'node:fs';
 import { networkInterfaces, release } from 'node:os';
+import { NODE_API_AUDIENCE } from '@canal/agent-protocol';
 import { type AnnotationKeys, annotationKeys } from '@canal/api-schema';
 import { parsePolicyAgentCommand, type PolicyAgentConfig } from '@canal/config';
 import { peerCredentials } from '@canal/linux-ffi';
 import { readBootId } from '@canal/node-state';
 import { createPolicyEngine } from '@canal/policy-compile';
 import { createPolicyKernel } from '@canal/policy-nft';
-import { connectStore, findNodeName } from '@canal/store-kube';
+import { connectStore, findNodeName, reviewToken, Secret } from '@canal/store-kube';
 import { runDaemon, VERSION } from '@canal/telemetry';
 import { type Ip, parseIp } from 'net-types';
 import { netlinkLinks } from './netlink-links.ts';
@@ -48,7 +49,7 @@ async function run(config: PolicyAgentConfig, keys: AnnotationKeys, warnings: re
   return await runDaemon(options, async (daemon) => {
     const { signal, log, clock, metrics } = daemon;
     daemon.waitsFor('connecting to the API server');
-    const { store } = await connectStore(config, clock);
+    const { store, connection } = await connectStore(config, clock);
     const nodeName = await findNodeName(config.node, { store, ...daemon }, signal);
     const world: AgentWorld = {
       kernel: createPolicyKernel(),
@@ -64,6 +65,7 @@ async function run(config: PolicyAgentConfig, keys: AnnotationKeys, warnings: re
       kernelRelease: release(),
       links: netlinkLinks,
       peerUid: (fd) => peerCredentials(fd).uid,
+      tokenUser: (token, until) => reviewToken(connection, new Secret(token), NODE_API_AUDIENCE, until),
       bootId: readBootId(),
       version: VERSION,
     };

@@ -10,6 +10,7 @@ import {
 } from '@canal/agent-protocol';
 import { KernelError, type PolicyKernel } from '@canal/kernel-port';
 import type { PolicyEndpoint } from '@canal/model';
+import type { RequestConnection, RequestHandler } from '@canal/node-api';
 import type { EndpointStatus, PolicyEngine } from '@canal/policy-compile';
 import type { Clock, Logger } from '@canal/runtime-port';
 import { formatIp } from 'net-types';
@@ -19,7 +20,6 @@ import type { FlowCutter } from './flow-cutter.ts';
 import type { FlowLog } from './flow-log.ts';
 import type { LocalPods } from './local-pods.ts';
 import type { RuleRunner } from './rule-runner.ts';
-import type { RequestConnection, RequestHandler } from './socket-server.ts';
 
 export interface RequestHandlerDeps {
   readonly engine: Pick<PolicyEngine, 'explain' | 'endpointStatuses' | 'policyStatuses'>;
@@ -44,7 +44,7 @@ const OPEN_LIMIT_MS = 3_000;
 /** The kernel's retries included. With the time for a lookup it is less than the plugin waits. */
 const APPLIED_LIMIT_MS = 6_000;
 
-export function createRequestHandler(deps: RequestHandlerDeps): RequestHandler {
+export function createRequestHandler(deps: RequestHandlerDeps): RequestHandler<AgentRequest> {
   return async (request, connection) => {
     const answer = await answerTo(deps, request, connection);
     if (answer !== undefined) connection.send(answer);

@@ -23,11 +23,11 @@ import { type LinkEvent, watchLinks } from './link-watch.ts';
 import { LocalPods } from './local-pods.ts';
 import { namespaceConsumer } from './namespaces.ts';
 import { NodeAddresses } from './node-addresses.ts';
+import { type NodeServiceDeps, startNodeService } from './node-service.ts';
 import { Policies } from './policies.ts';
 import { Reports } from './reports.ts';
 import { createRequestHandler } from './request-handler.ts';
 import { RuleRunner } from './rule-runner.ts';
-import { serveSocket } from './socket-server.ts';
 import { Upkeep } from './upkeep.ts';
 
 export interface AgentWorld {
@@ -49,6 +49,8 @@ export interface AgentWorld {
   readonly links: (signal: AbortSignal) => AsyncIterable<LinkEvent>;
   /** Who is at the other end of a unix socket. */
   readonly peerUid: (fd: number) => number;
+  /** The user that a token stands for, made for the node API. */
+  readonly tokenUser: NodeServiceDeps['tokenUser'];
   readonly bootId: string;
   readonly version: string;
 }
@@ -203,6 +205,20 @@ export function startAgent(
   });
   upkeep.readNetConf();
   watchDirectoryOf(config.netConfPath, log, () => upkeep.readNetConf(), signal);
+  const service = startNodeService(
+    {
+      handle,
+      nodeName,
+      tokenUser: world.tokenUser,
+      peerUid: world.peerUid,
+      requests: metrics.socketRequests,
+      clock,
+      log,
+      problems,
+    },
+    config,
+    signal,
+  );
   const loops = {
     watch: watch.run(signal),
     pods: pods.run(signal),
@@ -212,18 +228,7 @@ export function startAgent(
       { events: world.links, onGone: (name) => endpoints.linkGone(name), onBridge, clock, log, metrics, problems },
       signal,
     ),
-    socket: serveSocket(
-      {
-        path: config.socket,
-        handle,
-        peerUid: world.peerUid,
-        clock,
-        log,
-        problems,
-        onRequest: (op, outcome) => metrics.socketRequests.inc({ op, outcome }),
-      },
-      signal,
-    ),
+    ...service,
     cutter: cutter.run(signal),
     flows: flows.run(signal),
     reports: reports.run(signal),

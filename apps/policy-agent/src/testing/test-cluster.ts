@@ -3,7 +3,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type AgentAnswer, type AgentRequest, decodeAnswer, encodeRequest, LineBuffer } from '@canal/agent-protocol';
+import {
+  type AgentAnswer,
+  type AgentRequest,
+  decodeAnswer,
+  encodeRequest,
+  LineBuffer,
+  NODE_API_AUDIENCE,
+} from '@canal/agent-protocol';
 import { annotationKeys, DEFAULT_ANNOTATION_PREFIX } from '@canal/api-schema';
 import { parseContainerId, parseNetworkName } from '@canal/cni-spec';
 import { parsePolicyAgentCommand, type PolicyAgentConfig } from '@canal/config';
@@ -12,7 +19,7 @@ import { createAttachmentStore } from '@canal/node-state';
 import { createPolicyEngine } from '@canal/policy-compile';
 // eslint-disable-next-line @nx/enforce-module-boundaries -- of tests alone
 import { createEmbeddedServer } from '@canal/store-embedded';
-import { createKubeStore, fixedCredentials, Secret } from '@canal/store-kube';
+import { createKubeStore, fixedCredentials, reviewToken, Secret } from '@canal/store-kube';
 import { type KubeObject, NODES, PODS, type ResourceType, type Store, StoreError } from '@canal/store-port';
 import { createPrometheusMetrics, createSystemClock } from '@canal/telemetry';
 // eslint-disable-next-line @nx/enforce-module-boundaries -- of tests alone
@@ -78,7 +85,12 @@ export interface TestEndpoint {
 
 export function createTestCluster(argv: readonly string[] = []): TestCluster {
   const directory = mkdtempSync(join(tmpdir(), 'canal-policy-'));
-  const server = createEmbeddedServer({ tokens: [{ token: 'test', user: 'agent' }] });
+  const server = createEmbeddedServer({
+    tokens: [
+      { token: 'test', user: 'agent' },
+      { token: 'of-admin-api', user: 'admin-api', audiences: [NODE_API_AUDIENCE] },
+    ],
+  });
   const listener = server.listen({ hostname: '127.0.0.1', port: 0 });
   const connection = { baseUrl: listener.url, credentials: fixedCredentials({ token: new Secret('test') }) };
   const store = createKubeStore({ connection, clock: createSystemClock() });
@@ -177,6 +189,8 @@ export function createTestCluster(argv: readonly string[] = []): TestCluster {
       kernelRelease: '6.18.0',
       links,
       peerUid: () => 0,
+      tokenUser: (token: string, signal: AbortSignal) =>
+        reviewToken(connection, new Secret(token), NODE_API_AUDIENCE, signal),
       bootId: BOOT_ID,
       version: 'test',
     };
