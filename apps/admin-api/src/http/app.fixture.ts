@@ -1,0 +1,154 @@
+/** The application with handlers, tokens and a clock of the tests' own. */
+import { ROUTES, openApiDocument, type Json, type JsonObject, type Role } from '@canal/admin-schema';
+import { createPrometheusMetrics } from '@canal/telemetry';
+import { createCapturedLogger, createFakeClock, type CapturedLogger, type FakeClock } from '@canal/testing';
+import type { FastifyInstance } from 'fastify';
+import { mayAct } from '../access/access-rules.ts';
+import type { Authority } from '../access/authority.ts';
+import { createApiMetrics } from '../api-metrics.ts';
+import { AuditLog } from '../audit-log.ts';
+import { type Handlers, ProblemError } from '../handler.ts';
+import { DEFAULT_LIMITS, type LimitOptions } from '../limits/limits.ts';
+import { createApp } from './create-app.ts';
+
+export interface TestApp {
+  readonly app: FastifyInstance;
+  readonly log: CapturedLogger;
+  readonly clock: FakeClock;
+  readonly audit: AuditLog;
+}
+
+export interface TestAppOptions {
+  readonly handlers?: Partial<Handlers>;
+  readonly limits?: Partial<LimitOptions>;
+  readonly authority?: Authority;
+  readonly clock?: FakeClock;
+}
+
+/** No limit is in the way of a test that is not about it. */
+export const WIDE_LIMITS: LimitOptions = {
+  ...DEFAULT_LIMITS,
+  client: { perSecond: 1e6, burst: 1e6 },
+  total: { perSecond: 1e6, burst: 1e6 },
+  anonymous: { perSecond: 1e6, burst: 1e6 },
+};
+
+export const VIEW = bearer('view');
+export const ADMIN = bearer('admin');
+
+/** Who has the token `token-of-ROLE` has the role. */
+export function bearer(role: Role): { readonly authorization: string } {
+  return { authorization: `Bearer token-of-${role}` };
+}
+
+const tokenAuthority: Authority = {
+  authenticate: (token) => {
+    if (token === 'token-without-kubernetes') return Promise.reject(new ProblemError('unavailable', 'no Kubernetes'));
+    const role = /^token-of-(view|operate|admin|nobody)$/.exec(token)?.[1];
+    return Promise.resolve(role === undefined ? undefined : { user: role, key: role });
+  },
+  isAllowed: ({ user }, _access, needed) => Promise.resolve(user !== 'nobody' && mayAct(user as Role, needed)),
+};
+
+export async function testApp({
+  handlers = {},
+  limits = {},
+  authority,
+  clock = createFakeClock(),
+}: TestAppOptions = {}): Promise<TestApp> {
+  const log = createCapturedLogger();
+  const audit = new AuditLog(log);
+  const app = createApp({
+    handlers: { ...sampleHandlers(), ...handlers },
+    authority: authority ?? tokenAuthority,
+    audit,
+    limits: { ...WIDE_LIMITS, ...limits },
+    clock,
+    log,
+    timeMs: () => Date.UTC(2026, 10, 21, 10),
+    metrics: createApiMetrics(createPrometheusMetrics(), 'test'),
+    readyz: () => ({ ok: false, text: 'not yet' }),
+    version: 'test',
+    checkAnswers: true,
+  });
+  await app.ready();
+  return { app, log, clock, audit };
+}
+
+/** Each answers with the least that its schema takes. */
+function sampleHandlers(): Handlers {
+  const samples = ROUTES.map(({ id }) => {
+    const body = sampleAnswer(id);
+    const plain = () => Promise.resolve({ body });
+    const stream = async function* () {
+      yield { type: 'item', id: '1', data: body };
+      await Promise.resolve();
+      yield { type: 'resync', id: '2' };
+    };
+    return [id, id.startsWith('stream') ? stream : plain];
+  });
+  return Object.fromEntries(samples) as Handlers;
+}
+
+const DOCUMENT = openApiDocument(ROUTES, { version: 'test' });
+const { schemas: SCHEMAS } = DOCUMENT['components'] as { readonly schemas: Readonly<Record<string, JsonObject>> };
+
+interface Operation {
+  readonly operationId: string;
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: JsonObject }>> };
+  readonly responses: Readonly<
+    Record<string, { readonly content?: Readonly<Record<string, { readonly schema: JsonObject }>> }>
+  >;
+}
+
+export function operationOf(id: string): Operation {
+  const paths = DOCUMENT['paths'] as unknown as Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  const found = Object.values(paths)
+    .flatMap((methods) => Object.values(methods))
+    .find(({ operationId }) => operationId === id);
+  if (found === undefined) throw new Error(`no operation ${id}`);
+  return found;
+}
+
+function sampleAnswer(id: string): unknown {
+  const content = Object.values(operationOf(id).responses['200']?.content ?? {})[0];
+  return content && sampleOf(content.schema);
+}
+
+/** A body that a route takes. */
+export function sampleBody(id: string): unknown {
+  const schema = operationOf(id).requestBody?.content['application/json']?.schema;
+  return schema && sampleOf(schema);
+}
+
+/** A value of a JSON Schema: what must be there, and no more. */
+function sampleOf(schema: JsonObject): Json {
+  const { $ref, example, const: only, enum: values, anyOf, oneOf, allOf, type, format, pattern } = schema;
+  if (typeof $ref === 'string') return sampleOf(SCHEMAS[$ref.slice($ref.lastIndexOf('/') + 1)] ?? {});
+  if (example !== undefined) return example;
+  if (only !== undefined) return only;
+  if (Array.isArray(values)) return values[0] as Json;
+  for (const some of [anyOf, oneOf, allOf]) if (Array.isArray(some)) return sampleOf(some[0] as JsonObject);
+  switch (type) {
+    case 'object': {
+      const properties = (schema['properties'] ?? {}) as Readonly<Record<string, JsonObject>>;
+      const required = (schema['required'] ?? []) as readonly string[];
+      return Object.fromEntries(required.map((name) => [name, sampleOf(properties[name] ?? {})]));
+    }
+    case 'array':
+      return Array.from({ length: Number(schema['minItems'] ?? 0) }, () => sampleOf(schema['items'] as JsonObject));
+    case 'integer':
+    case 'number':
+      return Number(schema['minimum'] ?? 0);
+    case 'boolean':
+      return false;
+    case 'string':
+      if (format === 'date-time') return '2026-11-21T10:00:00.000Z';
+      if (format === 'ipv4') return '10.0.0.1';
+      return typeof pattern === 'string' && /\\d/.test(pattern)
+        ? '1'
+        : 'a'.repeat(Math.max(1, Number(schema['minLength'] ?? 1)));
+    default:
+      return null;
+  }
+}
