@@ -1,12 +1,7 @@
 /** Who changed what through this API: the last records in memory, all of them in the log. */
 import type { AuditRecord } from '@canal/admin-schema';
 import type { Logger } from '@canal/runtime-port';
-
-/** What the handler of `listAuditRecords` reads. */
-export interface AuditRecords {
-  /** Newest first. */
-  list(): readonly AuditRecord[];
-}
+import type { AuditRecords } from './resources/audit.ts';
 
 const MAX_RECORDS = 1000;
 const MAX_LINES = 200;
@@ -31,6 +26,7 @@ export class AuditLog implements AuditRecords {
     this.#next += 1;
   }
 
+  /** Newest first. */
   list(): readonly AuditRecord[] {
     const start = this.#next % MAX_RECORDS;
     return [...this.#ring.slice(start), ...this.#ring.slice(0, start)].reverse();

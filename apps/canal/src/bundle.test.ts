@@ -79,6 +79,14 @@ describe('what a start of the shipped binary loads', () => {
     expect(packages.filter((name) => foreign.test(name))).toEqual([]);
   });
 
+  test('the admin API: neither the command line, nor the lab, nor a store or a kernel of its own', () => {
+    const packages = packagesOf(loadedBy('apps/admin-api/src/main.ts'));
+    expect(packages).toEqual(expect.arrayContaining(['node_modules/fastify', 'node_modules/zod', 'libs/admin-schema']));
+    const foreign =
+      /commander|client-node|canalctl|libs\/lab|store-embedded|policy-oracle|linux-ffi|kernel-linux|admin-client/;
+    expect(packages.filter((name) => foreign.test(name))).toEqual([]);
+  });
+
   test('help of the command line: not yet the lab', () => {
     const packages = packagesOf(loadedBy('apps/canalctl/src/main.ts'));
     expect(packages).toContain('node_modules/commander');

@@ -19,6 +19,7 @@ describe('chooseProgram', () => {
     ],
     ['the plugin that the installer links', { argv0: '/opt/cni/bin/loopback', cniCommand: 'ADD' }, program('loopback')],
     ['the policy agent', { args: ['policy-agent', '--v=4'] }, program('policy-agent', '--v=4')],
+    ['the admin API', { args: ['admin-api', '--v=4'] }, program('admin-api', '--v=4')],
     ['the installer', { args: ['node-setup', 'install'] }, program('node-setup', 'install')],
     ["kubectl's plugin name", { argv0: '/usr/local/bin/kubectl-canal', args: [] }, program('canalctl')],
     ['a runtime sets CNI_COMMAND and gives no argument', { cniCommand: 'ADD' }, program('cni')],

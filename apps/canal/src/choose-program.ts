@@ -6,13 +6,14 @@ const NAMES: ReadonlyMap<string, ProgramName> = new Map([
   ['loopback', 'loopback'],
   ['flanneld', 'flanneld'],
   ['policy-agent', 'policy-agent'],
+  ['admin-api', 'admin-api'],
   ['canalctl', 'canalctl'],
   // kubectl finds its plugins by this name: `kubectl canal …`.
   ['kubectl-canal', 'canalctl'],
   ['node-setup', 'node-setup'],
 ]);
 
-export type ProgramName = 'cni' | 'loopback' | 'flanneld' | 'policy-agent' | 'canalctl' | 'node-setup';
+export type ProgramName = 'cni' | 'loopback' | 'flanneld' | 'policy-agent' | 'admin-api' | 'canalctl' | 'node-setup';
 
 export type Choice =
   | { readonly type: 'program'; readonly name: ProgramName; readonly args: readonly string[] }

@@ -18,6 +18,7 @@ const HELP = `canal: a Kubernetes CNI, all programs in one file
 
   canal flanneld …      the node agent
   canal policy-agent …  the policy agent: NetworkPolicy for the pods of its node
+  canal admin-api …     the admin API: what operators see and change, over TLS
   canal cni             the CNI plugin; also chosen when CNI_COMMAND is set and no argument is given
   canal loopback        the CNI plugin "loopback", for hosts that have none
   canal node-setup …    puts the plugins on a node, takes everything of canal off it
@@ -40,6 +41,8 @@ async function load(name: ProgramName): Promise<(args: readonly string[]) => Pro
       return (await import('@canal/flanneld')).main;
     case 'policy-agent':
       return (await import('@canal/policy-agent')).main;
+    case 'admin-api':
+      return (await import('@canal/admin-api')).main;
     case 'canalctl':
       return (await import('@canal/canalctl')).main;
     case 'node-setup':

@@ -90,12 +90,12 @@ export function createApp(deps: AppDeps): FastifyInstance {
       for (const release of request.exchange.releases.splice(0)) release();
     });
     reply.headers({ ...HEADERS, 'x-request-id': request.id });
-    if (PROBES.has(request.url)) return;
-    limits.admit();
     // RFC 9112 §3.2; the runtime's parser lets it pass.
     if (request.raw.httpVersion === '1.1' && request.headers.host === undefined) {
       throw new ProblemError('bad-request', 'a request of HTTP/1.1 has a header Host');
     }
+    if (PROBES.has(request.url)) return;
+    limits.admit();
     if (request.is404) await answerUnknown(request);
   });
   app.addHook('onResponse', (request, reply, done) => {
