@@ -72,7 +72,7 @@ test('pages tell each item that stays once and in order, whatever comes and goes
           expect(page.items.length).toBeLessThanOrEqual(limit);
           told.push(...page.items);
           cursor = page.next;
-          const change = changes.next().value;
+          const change = changes.next().value as { readonly come: readonly string[]; readonly goes: number };
           // Bounded: what comes is taken from what may stay in front.
           for (const come of change.come) if (told.length < 60) present.add(come);
           const goes = [...present][change.goes % Math.max(present.size, 1)];

@@ -120,7 +120,7 @@ test('a long error is cut, with all its characters whole', async () => {
   const { nodes, questions } = setUp();
   nodes.serve('a', 'flanneld', async function* answer() {
     await Promise.resolve();
-    yield { ok: false, code: 'internal', message: `${'😀'.repeat(1_000)}` };
+    yield { ok: false, code: 'internal', message: '😀'.repeat(1_000) };
   });
   const answer = await questions.ask('a', NETWORK_STATUS, NEVER);
   if (answer.ok) throw new Error('it must fail');

@@ -159,9 +159,7 @@ function answerAll(node: string, answer: AgentAnswer) {
 describe('one node', () => {
   test.each(FAILURES)('$name', async ({ breakNode, state, missing, fault }) => {
     breakNode();
-    const listing = list();
-    await passTime(listing);
-    const { items, ...rest } = await listing;
+    const { items, ...rest } = await world.passTime(list());
     expect(items.map(({ name }) => name)).toEqual(['a', 'b', 'c']);
     expect(items.map((item) => item.state)).toEqual(['ready', state, 'ready']);
     expect(rest.partial).toBe(missing !== undefined);
@@ -175,13 +173,6 @@ describe('one node', () => {
     expect(items[1]?.addresses).toEqual(['192.168.0.2']);
   });
 });
-
-/** Until the answer is there; questions wait by the fake clock. */
-async function passTime(work: Promise<unknown>): Promise<void> {
-  let isDone = false;
-  void work.finally(() => (isDone = true)).catch(() => undefined);
-  for (let waited = 0; waited < 100 && !isDone; waited++) await world.clock.advance(100);
-}
 
 test('a Node object that cannot be read is told, and its agents are asked all the same', async () => {
   world.distort = (object) => ({ ...object, spec: { podCIDR: 'x', podCIDRs: ['x'] } });

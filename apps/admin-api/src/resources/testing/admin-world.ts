@@ -163,6 +163,17 @@ export class AdminWorld implements AsyncDisposable {
     return call as unknown as Call<Id>;
   }
 
+  /** Lets time pass until the work is done: questions wait by the fake clock. */
+  async passTime<T>(work: Promise<T>): Promise<T> {
+    const pending = { is: true };
+    const end = (): void => {
+      pending.is = false;
+    };
+    work.then(end, end);
+    for (let waited = 0; waited < 100 && pending.is; waited++) await this.clock.advance(100);
+    return await work;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#end.abort();
     await this.#running;
