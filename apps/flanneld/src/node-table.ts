@@ -14,7 +14,7 @@ export interface NodeView {
 
 /** Projection of a Node object: of other nodes nothing is kept but the peer. */
 export function nodeParser(ownName: string, keys: AnnotationKeys): Parse<NodeView> {
-  const keep = new Set([...Object.values(keys), NODE_API_AUTHORITY]);
+  const keep = new Set<string>(Object.values(keys)).add(NODE_API_AUTHORITY);
   return (object: KubeObject): Parsed<NodeView> => {
     const node = parseNode(object, keep);
     if (!node.ok) return node;

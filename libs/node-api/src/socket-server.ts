@@ -10,9 +10,9 @@ import {
 } from '@canal/agent-protocol';
 import { connectUnixStream, LinuxError } from '@canal/linux-ffi';
 import type { Clock, Logger } from '@canal/runtime-port';
-import type { Complaint, ProblemLog } from '@canal/telemetry';
 import type { Result } from 'net-types';
 import type { RequestConnection, RequestHandler } from './request-handler.ts';
+import type { ServiceProblem, ServiceProblems } from './service-problems.ts';
 
 /** Whose socket it is, in words for people. */
 export interface SocketWords {
@@ -40,7 +40,7 @@ export interface SocketServerDeps<Request extends { readonly op: string }> {
   readonly peerUid: (fd: number) => number;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly problems: Pick<ProblemLog, 'update'>;
+  readonly problems: ServiceProblems;
   readonly onRequest: (op: string, outcome: 'ok' | AgentErrorCode) => void;
 }
 
@@ -105,7 +105,7 @@ function inodeOf(path: string): string | undefined {
   }
 }
 
-function notServed({ flag, loss, event }: SocketWords, path: string, error: unknown): Complaint {
+function notServed({ flag, loss, event }: SocketWords, path: string, error: unknown): ServiceProblem {
   const reason = error instanceof Error ? error.message : String(error);
   const message =
     `${flag} ${path}: ${reason}. ${loss}. ` +

@@ -45,8 +45,12 @@ function watched(socket: Socket): TestClient {
   return { socket, closed, got: () => got };
 }
 
+function connectTls(host: string): Socket {
+  return tls.connect({ port: node.port, host, ca: node.authority, servername: 'node-a' }) as Socket;
+}
+
 async function connect(text = ''): Promise<TestClient> {
-  const socket = tls.connect({ port: node.port, host: '127.0.0.1', ca: node.authority, servername: 'node-a' });
+  const socket = connectTls('127.0.0.1');
   const client = watched(socket);
   await new Promise((resolve) => {
     socket.once('secureConnect', resolve);
@@ -206,7 +210,7 @@ test('strangers of one address take no more than their places, and leave those o
   await waitFor('all of them', () => clock.sleeping === 64);
   // One more of them is closed at once; another address is answered.
   await watched(connectTcp(node.port, '127.0.0.1')).closed;
-  const socket = tls.connect({ port: node.port, host: '::1', ca: node.authority, servername: 'node-a' });
+  const socket = connectTls('::1');
   const other = watched(socket);
   socket.write(PEERS);
   expect(await other.closed).toContain('"peers"');

@@ -4,10 +4,10 @@
  */
 import { type AgentAnswer, type AgentErrorCode, encodeAnswer } from '@canal/agent-protocol';
 import type { Clock, Logger } from '@canal/runtime-port';
-import type { Complaint, ProblemLog } from '@canal/telemetry';
 import type { Result } from 'net-types';
 import { type HttpRefusal, type HttpRequest, HttpRequestReader } from './http-request.ts';
 import type { RequestConnection, RequestHandler } from './request-handler.ts';
+import type { ServiceProblem, ServiceProblems } from './service-problems.ts';
 import type { Authenticate } from './token-gate.ts';
 import { WaitingBytes } from './waiting-bytes.ts';
 
@@ -22,7 +22,7 @@ export interface NodeApiServerDeps<Request extends { readonly op: string }> {
   readonly authenticate: Authenticate;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly problems: Pick<ProblemLog, 'update'>;
+  readonly problems: ServiceProblems;
   readonly onRequest: (op: string, outcome: 'ok' | 'unauthorized' | AgentErrorCode) => void;
 }
 
@@ -63,7 +63,7 @@ function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
-function notServed(port: number, error: unknown): Complaint {
+function notServed(port: number, error: unknown): ServiceProblem {
   const reason = error instanceof Error ? error.message : String(error);
   const message =
     `--node-api-port ${port}: ${reason}. The admin API knows nothing of this node meanwhile. ` +

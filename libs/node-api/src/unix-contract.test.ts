@@ -52,11 +52,11 @@ describeNodeApi('over unix sockets', () => {
     garble: (node, agent) => {
       const unix = socketOf(node, agent);
       mkdirSync(dirname(unix), { recursive: true });
-      const listener = Bun.listen({
-        unix,
-        socket: { data: (socket) => void socket.end('HTTP/1.1 400 Bad Request\r\n') },
-      });
-      stops.set(unix, () => Promise.resolve(listener.stop(true)));
+      const refuse = (socket: Bun.Socket): void => {
+        socket.end('HTTP/1.1 400 Bad Request\r\n');
+      };
+      const listener = Bun.listen({ unix, socket: { data: refuse } });
+      stops.set(unix, () => Promise.resolve().then(() => listener.stop(true)));
       return Promise.resolve();
     },
     [Symbol.asyncDispose]: async () => {

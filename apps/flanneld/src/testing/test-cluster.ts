@@ -8,10 +8,12 @@ import { type FlanneldConfig, parseFlanneldCommand } from '@canal/config';
 import { FakeKernel } from '@canal/kernel-fake';
 import type { ForwardDrop, InterfaceFacts, TrafficKernel } from '@canal/kernel-port';
 import type { TrafficTable } from '@canal/model';
+// eslint-disable-next-line @nx/enforce-module-boundaries -- of tests alone
 import { createEmbeddedServer } from '@canal/store-embedded';
 import { createKubeStore, fixedCredentials, reviewToken, Secret } from '@canal/store-kube';
 import { type KubeObject, NODES, type Store } from '@canal/store-port';
 import { createPrometheusMetrics, createSystemClock } from '@canal/telemetry';
+// eslint-disable-next-line @nx/enforce-module-boundaries -- of tests alone
 import { type CapturedLogger, createCapturedLogger, waitFor } from '@canal/testing';
 import { cidrOf, parseInterfaceAddress, parseInterfaceName, unwrap } from 'net-types';
 import { type AgentWorld, type RunningAgent, startAgent } from '../run-agent.ts';
@@ -52,7 +54,7 @@ export async function addNodes(store: Store): Promise<void> {
   await store.create(NODES, nodeObject('b', '10.244.2.0/24', FLANNEL_B));
 }
 
-export async function startReady(cluster: TestCluster) {
+export async function startReady(cluster: TestCluster): Promise<AgentUnderTest> {
   const running = cluster.start();
   await waitFor('readiness', () => running.agent.readyz().ok);
   return running;

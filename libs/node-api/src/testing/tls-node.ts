@@ -3,7 +3,9 @@ import type { NodeRequest } from '@canal/agent-protocol';
 import { decodeNetworkQuestion, decodePolicyQuestion } from '@canal/agent-protocol';
 import { type CertificateAuthority, createCertificateAuthority } from '@canal/certificate';
 import type { Clock } from '@canal/runtime-port';
+// eslint-disable-next-line @nx/enforce-module-boundaries -- of tests alone
 import { createSystemClock } from '@canal/telemetry';
+// eslint-disable-next-line @nx/enforce-module-boundaries -- of tests alone
 import { type CapturedLogger, createCapturedLogger, waitFor } from '@canal/testing';
 import type { RequestHandler } from '../request-handler.ts';
 import { serveNodeApi } from '../tls-server.ts';
