@@ -1,6 +1,4 @@
 /** Fields of an object by a path, as kubectl's custom columns name them: the part of JSONPath that is one line of steps. */
-import { err, ok, type Result } from 'net-types';
-
 export type FieldPath = readonly FieldStep[];
 
 export type FieldStep =
@@ -12,20 +10,18 @@ export type FieldStep =
 /** `.a`, `.*`, `[0]`, `[*]` or `['a.b']` at the beginning of what is left. A dot or bracket in a name has `\` before it. */
 const STEP = /^(?:\.((?:[^.[\]\\]|\\.)+)|\[(-?\d{1,9}|\*)\]|\[(?:'([^']*)'|"([^"]*)")\])/;
 
-/** `.metadata.labels.app\.kubernetes\.io/name`, `spec.ports[0].port`, `{.addresses[*]}`. The error says what is expected. */
-export function parseFieldPath(text: string): Result<FieldPath, string> {
+/** `.metadata.labels.app\.kubernetes\.io/name`, `spec.ports[0].port`, `{.addresses[*]}`; undefined for what is no path. */
+export function parseFieldPath(text: string): FieldPath | undefined {
   const inner = /^\{(.*)\}$/s.exec(text)?.[1] ?? text;
   let rest = inner.startsWith('.') || inner.startsWith('[') ? inner : `.${inner}`;
   const steps: FieldStep[] = [];
   while (rest !== '') {
     const found = STEP.exec(rest);
-    if (found === null) {
-      return err(`${JSON.stringify(text)} is no path of a field: expected one such as .metadata.name or .addresses[0]`);
-    }
+    if (found === null) return undefined;
     steps.push(stepOf(found));
     rest = rest.slice(found[0].length);
   }
-  return ok(steps);
+  return steps;
 }
 
 function stepOf([, name, index, single, double]: RegExpExecArray): FieldStep {

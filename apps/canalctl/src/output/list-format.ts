@@ -40,7 +40,11 @@ function columnsOf(text: string): readonly string[] {
 function readColumn(text: string): CustomColumn {
   const colon = text.indexOf(':');
   if (colon <= 0) throw new UsageError(`--output: ${JSON.stringify(text)} is no column`, HINT);
-  const path = parseFieldPath(text.slice(colon + 1));
-  if (!path.ok) throw new UsageError(`--output: ${path.error}`, HINT);
-  return { title: text.slice(0, colon), path: path.value };
+  const [title, field] = [text.slice(0, colon), text.slice(colon + 1)];
+  const path = parseFieldPath(field);
+  if (path !== undefined) return { title, path };
+  throw new UsageError(
+    `--output: ${JSON.stringify(field)} is no path of a field: expected one such as .metadata.name or .addresses[0]`,
+    HINT,
+  );
 }

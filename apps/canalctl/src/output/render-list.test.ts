@@ -67,17 +67,16 @@ describe('paths', () => {
       fc.property(fc.string({ minLength: 1 }), fc.string(), (name, value) => {
         fc.pre(name !== '*');
         const path = parseFieldPath(`.a.${name.replace(/[.[\]\\]/g, '\\$&')}`);
-        expect(path.ok && valuesAt({ a: Object.fromEntries([[name, value]]) }, path.value)).toEqual([value]);
+        expect(path && valuesAt({ a: Object.fromEntries([[name, value]]) }, path)).toEqual([value]);
       }),
     );
   });
 
-  test('whatever is typed: a path, or what was expected', () => {
+  test('whatever is typed: a path that leads somewhere or nowhere, or none', () => {
     fc.assert(
       fc.property(fc.string(), fc.jsonValue(), (text, value) => {
         const path = parseFieldPath(text);
-        if (path.ok) expect(Array.isArray(valuesAt(value, path.value))).toBe(true);
-        else expect(path.error).toMatch(/expected one such as/);
+        if (path !== undefined) expect(Array.isArray(valuesAt(value, path))).toBe(true);
       }),
     );
   });
