@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { formatIp, parseIp } from 'net-types';
 import { DEFAULT_LIMITS, type LimitOptions } from './limits/limits.ts';
 import type { CertificateFiles } from './tls/certificate-source.ts';
+import { AUTHORITY_KEY, type ConfigMapName } from './tls/publish-authority.ts';
 
 export interface AdminApiOptions {
   readonly kubeApiUrl?: string;
@@ -17,13 +18,15 @@ export interface AdminApiOptions {
   readonly tlsHosts: readonly string[];
   /** Where the authority of a certificate that is made is written, for clients to trust. */
   readonly authorityFile: string | undefined;
+  /** Where it is written besides; undefined: nowhere. */
+  readonly authorityConfigMap: ConfigMapName | undefined;
   /** Undefined: Kubernetes says who a token is. */
   readonly tokenFile: string | undefined;
   readonly audiences: readonly string[];
   /** Undefined: agents are asked over TLS on their nodes. */
   readonly agentSockets: { readonly flanneld: string; readonly policyAgent: string } | undefined;
   readonly nodeTokenFile: string;
-  readonly netConf: { readonly namespace: string; readonly name: string };
+  readonly netConf: ConfigMapName;
   readonly limits: LimitOptions;
   readonly logLevel: 'info' | 'debug';
 }
@@ -65,6 +68,11 @@ const FLAGS = [
     name: 'tls-authority-file',
     initial: '',
     help: 'where to write the authority of a certificate that is made at start',
+  },
+  {
+    name: 'tls-authority-config-map',
+    initial: '',
+    help: `ConfigMap that gets it as ${AUTHORITY_KEY}, and has to be there: NAMESPACE/NAME`,
   },
   {
     name: 'token-file',
@@ -143,11 +151,13 @@ function readOptions(flags: Reader): AdminApiOptions {
     certificateFiles: readCertificateFiles(flags),
     tlsHosts: flags.list('tls-hosts'),
     authorityFile: flags.path('tls-authority-file'),
+    authorityConfigMap:
+      flags.text('tls-authority-config-map') === '' ? undefined : readConfigMap(flags, 'tls-authority-config-map'),
     tokenFile: flags.path('token-file'),
     audiences: flags.list('audiences'),
     agentSockets: readSockets(flags),
     nodeTokenFile: flags.path('node-token-file') ?? '',
-    netConf: readNetConf(flags),
+    netConf: readConfigMap(flags, 'net-conf'),
     limits: readLimits(flags),
     logLevel: flags.integer('v', 0, 100) >= 4 ? 'debug' : 'info',
   };
@@ -177,9 +187,9 @@ function readSockets(flags: Reader): AdminApiOptions['agentSockets'] {
   return { flanneld: flanneld ?? '', policyAgent: policyAgent ?? '' };
 }
 
-function readNetConf(flags: Reader): AdminApiOptions['netConf'] {
-  const [namespace = '', name = '', ...rest] = flags.text('net-conf').split('/');
-  if (namespace === '' || name === '' || rest.length > 0) flags.problem('net-conf', 'NAMESPACE/NAME');
+function readConfigMap(flags: Reader, flag: FlagName): ConfigMapName {
+  const [namespace = '', name = '', ...rest] = flags.text(flag).split('/');
+  if (namespace === '' || name === '' || rest.length > 0) flags.problem(flag, 'NAMESPACE/NAME');
   return { namespace, name };
 }
 
@@ -239,7 +249,8 @@ class Reader {
   }
 
   problem(name: FlagName, expected: string): void {
-    const origin = this.#values[name] === undefined ? variableOf(name) : `--${name}`;
+    const isVariable = this.#values[name] === undefined && (this.#environment[variableOf(name)] ?? '') !== '';
+    const origin = isVariable ? variableOf(name) : `--${name}`;
     this.problems.push(`${origin} is ${JSON.stringify(this.text(name))}: expected ${expected}`);
   }
 }

@@ -17,6 +17,7 @@ import { ownDiffCommand } from './resources/diff-process.ts';
 import { createHandlers } from './resources/handlers.ts';
 import { runServer, type RunningServer } from './run-server.ts';
 import { makeCertificate, readCertificate } from './tls/certificate-source.ts';
+import { publishAuthority } from './tls/publish-authority.ts';
 
 export interface ClusterAccess {
   readonly store: Store;
@@ -33,7 +34,7 @@ export async function runAdminApi(
   { store, connection }: ClusterAccess,
   { signal, log, clock, metrics }: Pick<Daemon, 'signal' | 'log' | 'clock' | 'metrics'>,
 ): Promise<RunningAdminApi> {
-  const { certificateFiles, tlsHosts, authorityFile } = options;
+  const { certificateFiles, tlsHosts, authorityFile, authorityConfigMap } = options;
   const certificate =
     certificateFiles === undefined ? makeCertificate(tlsHosts, authorityFile) : readCertificate(certificateFiles);
   const audit = new AuditLog(log);
@@ -79,6 +80,10 @@ export async function runAdminApi(
     },
     signal,
   );
-  const work = Promise.all([nodes.run(signal), keepMemorySmall(upkeep, signal), server.done]);
+  const publishing =
+    authorityConfigMap !== undefined && certificate.authority !== undefined
+      ? publishAuthority({ store, clock, log }, authorityConfigMap, certificate.authority, signal)
+      : undefined;
+  const work = Promise.all([nodes.run(signal), keepMemorySmall(upkeep, signal), publishing, server.done]);
   return { port: server.port, readyz, done: work.then(() => undefined) };
 }

@@ -6,6 +6,8 @@ import { createCertificateAuthority } from '@canal/certificate';
 export interface ServerCertificate {
   readonly cert: string;
   readonly key: string;
+  /** PEM of the authority that clients trust, when the certificate was made here. */
+  readonly authority?: string;
 }
 
 export interface CertificateFiles {
@@ -60,5 +62,5 @@ export function makeCertificate(hosts: readonly string[], authorityFile: string 
       throw new CertificateError(`${authorityFile} cannot be written: ${code}`);
     }
   }
-  return { cert: `${certPem}${authority.certPem}`, key: keyPem };
+  return { cert: `${certPem}${authority.certPem}`, key: keyPem, authority: authority.certPem };
 }
