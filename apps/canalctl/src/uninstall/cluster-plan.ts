@@ -33,6 +33,8 @@ export interface PlanOptions {
 }
 
 export const DAEMON_SET = 'canal-node';
+/** `k8s-app` of its pods. */
+export const AGENT_APP = 'canal';
 const CONFIG_MAP = 'canal-config';
 const SHOWN_NODES = 20;
 const DEFAULT_PREFIX = 'flannel.alpha.coreos.com';
@@ -95,8 +97,8 @@ function isAlive(pod: KubeObject): boolean {
 }
 
 /** A pod of the DaemonSet. */
-export function isAgent({ metadata }: KubeObject, namespace: string): boolean {
-  return metadata.namespace === namespace && metadata.labels?.['k8s-app'] === 'canal';
+function isAgent({ metadata }: KubeObject, namespace: string): boolean {
+  return metadata.namespace === namespace && metadata.labels?.['k8s-app'] === AGENT_APP;
 }
 
 /** Only a kubelet that says nothing. One that says "not ready" still starts pods of the host's network. */

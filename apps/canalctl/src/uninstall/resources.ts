@@ -11,6 +11,13 @@ export const DAEMON_SETS: ResourceType = {
   kind: 'DaemonSet',
   namespaced: true,
 };
+export const DEPLOYMENTS: ResourceType = {
+  group: 'apps',
+  version: 'v1',
+  plural: 'deployments',
+  kind: 'Deployment',
+  namespaced: true,
+};
 export const JOBS: ResourceType = { group: 'batch', version: 'v1', plural: 'jobs', kind: 'Job', namespaced: true };
 
 /** Outside canal's own namespace, in the order of deletion. */

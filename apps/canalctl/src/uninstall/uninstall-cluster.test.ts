@@ -1,7 +1,7 @@
 /**
  * Over the embedded API server. It serves no DaemonSets, Jobs and RBAC: those are kept beside it, and a little controller
- * plays what Kubernetes does with them: agents' pods end when the DaemonSet selects no node any more or is deleted, a Job gets a
- * pod, and the pod an end.
+ * plays what Kubernetes does with them: agents' pods end when the DaemonSet selects no node any more or is deleted, those of the
+ * admin API when its Deployment is changed, a Job gets a pod, and the pod an end.
  */
 import { UNINSTALL_REPORT_KIND } from '@canal/api-schema';
 import { createEmbeddedServer, type EmbeddedServer } from '@canal/store-embedded';
@@ -11,7 +11,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isJsonObject } from '../objects/json-object.ts';
 import { planCluster } from './cluster-plan.ts';
 import { renderPlan, renderResult } from './render.ts';
-import { DAEMON_SETS, JOBS } from './resources.ts';
+import { DAEMON_SETS, DEPLOYMENTS, JOBS } from './resources.ts';
 import { type ClusterResult, uninstallCluster, type UninstallClusterOptions } from './uninstall-cluster.ts';
 
 const NAMESPACE = 'canal-system';
@@ -30,6 +30,7 @@ class Cluster {
   readonly #beside = new Map<string, KubeObject>();
   readonly #logs = new Map<string, string>();
   agentsEnd = true;
+  adminApiEnds = true;
 
   constructor() {
     this.#server = createEmbeddedServer({ tokens: [{ token: 'test', user: 'admin' }] });
@@ -85,7 +86,8 @@ class Cluster {
         const merged = merge(present, patch) as KubeObject;
         this.#beside.set(key, merged);
         this.log.push(`patch ${type.kind}`);
-        if (selectsNoNode(merged) && this.agentsEnd) await this.#endAgents(real);
+        if (type.kind === 'Deployment' && this.adminApiEnds) await this.#endPods(real, name);
+        if (type.kind === 'DaemonSet' && selectsNoNode(merged) && this.agentsEnd) await this.#endPods(real, 'canal');
         return merged;
       },
       delete: async (type, name, namespace) => {
@@ -95,13 +97,13 @@ class Cluster {
         }
         forget(keyOf(type, name, namespace));
         this.log.push(`delete ${type.kind}`);
-        if (type.kind === 'DaemonSet' && this.agentsEnd) await this.#endAgents(real);
+        if (type.kind === 'DaemonSet' && this.agentsEnd) await this.#endPods(real, 'canal');
       },
     };
   }
 
-  async #endAgents(real: Store): Promise<void> {
-    for (const { metadata } of await real.list(PODS, { namespace: NAMESPACE, labelSelector: 'k8s-app=canal' })) {
+  async #endPods(real: Store, app: string): Promise<void> {
+    for (const { metadata } of await real.list(PODS, { namespace: NAMESPACE, labelSelector: `k8s-app=${app}` })) {
       await real.delete(PODS, metadata.name, NAMESPACE);
     }
   }
@@ -289,6 +291,39 @@ describe('the whole cluster', () => {
     expect(await podNames()).toEqual(['web-a', 'web-b']);
     expect(await cluster.store.list(JOBS)).toEqual([]);
     expect(result.objects).toEqual(['DaemonSet canal-system/canal-node', 'Namespace canal-system']);
+  });
+
+  describe('with an admin API', () => {
+    beforeEach(async () => {
+      const labels = { 'k8s-app': 'canal-admin-api' };
+      const metadata = { name: 'canal-admin-api', namespace: NAMESPACE, labels: { 'k8s-app': 'canal' } };
+      const spec = { replicas: 1, template: { spec: {} } };
+      await cluster.store.create(DEPLOYMENTS, { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec });
+      await addPod('canal-admin-api-x', 'a', labels, true);
+    });
+
+    test('its pods end first, as long as the plugin can end them; the Deployment goes with the DaemonSet', async () => {
+      const result = await run({ keepObjects: true });
+      const steps = cluster.log.filter((line) => /^(?:patch|create Job|delete D)/.test(line));
+      expect(steps).toEqual([
+        'patch Deployment',
+        'patch DaemonSet',
+        'create Job',
+        'create Job',
+        'delete DaemonSet',
+        'delete Deployment',
+      ]);
+      expect(await podNames()).toEqual(['web-a', 'web-b']);
+      expect(result.objects).toEqual(['DaemonSet canal-system/canal-node', 'Deployment canal-system/canal-admin-api']);
+    });
+
+    test('a pod of it that does not end stops it before an agent ends', async () => {
+      cluster.adminApiEnds = false;
+      await expect(run()).rejects.toThrow(
+        'these pods of the admin API have not ended within 30 s: canal-admin-api-x (a)',
+      );
+      expect(cluster.log).not.toContain('patch DaemonSet');
+    });
   });
 
   test('a second run after a node failed has image, pull secrets and prefix of the DaemonSet still', async () => {

@@ -4,11 +4,11 @@
  */
 import { type KubeObject, NAMESPACES, PODS, type ResourceType, type Store } from '@canal/store-port';
 import { AgentsStay } from './agents-stay.ts';
-import { type ClusterPlan, DAEMON_SET, isAgent } from './cluster-plan.ts';
+import { AGENT_APP, type ClusterPlan, DAEMON_SET } from './cluster-plan.ts';
 import { commandByHand, type NodeJob } from './node-job.ts';
 import { releaseNode } from './node-object.ts';
 import { ifThere, type NodeResult, type NodeRunDeps, removeFormerJobs, runOnNodes } from './node-runs.ts';
-import { DAEMON_SETS, SCATTERED } from './resources.ts';
+import { DAEMON_SETS, DEPLOYMENTS, SCATTERED } from './resources.ts';
 
 export interface UninstallClusterOptions {
   readonly namespace: string;
@@ -48,7 +48,10 @@ export async function uninstallCluster(
   const reachable = plan.nodes.filter(({ unreachable }) => unreachable === undefined);
   const isOwnNamespace = await ensureNamespace(deps, options);
   try {
-    if (!dryRun && !options.isPartial) await endAgents(deps, plan, options);
+    if (!dryRun && !options.isPartial) {
+      await endAdminApi(deps, plan, options);
+      await endAgents(deps, plan, options);
+    }
     await removeFormerJobs(store, namespace);
     onProgress(`${dryRun ? 'looking at' : 'cleaning'} ${reachable.length} nodes`);
     const jobs = reachable.map(({ name }): NodeJob => ({ ...plan, ...options, node: name }));
@@ -104,25 +107,50 @@ const WANTS_NO_NODE = {
   spec: { template: { spec: { nodeSelector: { 'kubernetes.io/os': 'canal-is-uninstalled' } } } },
 };
 
-/** An agent that still runs would make anew what is taken away. Those of nodes that are gone never end, and harm nobody. */
+const ADMIN_API = 'canal-admin-api';
+
+/** A pod of the network that goes: without the plugin it could not end, nor could its namespace. */
+async function endAdminApi(
+  deps: UninstallClusterDeps,
+  plan: ClusterPlan,
+  options: UninstallClusterOptions,
+): Promise<void> {
+  const { namespace } = options;
+  const none = { spec: { replicas: 0 } };
+  if (!(await ifThere(deps.store.mergePatch(DEPLOYMENTS, ADMIN_API, none, { namespace })))) return;
+  await waitForEnd(deps, plan, options, { app: ADMIN_API, what: 'pods of the admin API' });
+}
+
+/** An agent that still runs would make anew what is taken away. */
 async function endAgents(
+  deps: UninstallClusterDeps,
+  plan: ClusterPlan,
+  options: UninstallClusterOptions,
+): Promise<void> {
+  const { namespace } = options;
+  deps.onProgress(`ending the agents of DaemonSet ${DAEMON_SET}`);
+  await ifThere(deps.store.mergePatch(DAEMON_SETS, DAEMON_SET, WANTS_NO_NODE, { namespace }));
+  await waitForEnd(deps, plan, options, { app: AGENT_APP, what: 'agents' });
+}
+
+/** Pods of nodes that are gone never end, and harm nobody. */
+async function waitForEnd(
   { store, clock, signal, onProgress }: UninstallClusterDeps,
   plan: ClusterPlan,
   { namespace, timeoutSeconds }: UninstallClusterOptions,
+  { app, what }: { readonly app: string; readonly what: string },
 ): Promise<void> {
-  onProgress(`ending the agents of DaemonSet ${DAEMON_SET}`);
-  await ifThere(store.mergePatch(DAEMON_SETS, DAEMON_SET, WANTS_NO_NODE, { namespace }));
   const reachable = new Set(plan.nodes.filter(({ unreachable }) => unreachable === undefined).map(({ name }) => name));
   const deadlineMs = clock.nowMs() + timeoutSeconds * 1000;
   for (;;) {
-    const pods = await store.list(PODS, { namespace, labelSelector: 'k8s-app=canal' });
-    const left = pods.filter((pod) => isAgent(pod, namespace) && reachable.has(nodeOf(pod)));
+    const pods = await store.list(PODS, { namespace, labelSelector: `k8s-app=${app}` });
+    const left = pods.filter((pod) => reachable.has(nodeOf(pod)));
     if (left.length === 0) return;
     if (clock.nowMs() >= deadlineMs) {
       const names = left.map((pod) => `${pod.metadata.name} (${nodeOf(pod)})`).join(', ');
-      throw new AgentsStay(`these agents have not ended within ${timeoutSeconds} s: ${names}`);
+      throw new AgentsStay(`these ${what} have not ended within ${timeoutSeconds} s: ${names}`);
     }
-    onProgress(`waiting for ${left.length} agents to end`);
+    onProgress(`waiting for ${left.length} ${what} to end`);
     await clock.sleep(500, signal);
   }
 }
@@ -148,7 +176,7 @@ async function releaseAll(
   return released.sort((a, b) => (a.node < b.node ? -1 : 1));
 }
 
-/** The DaemonSet goes with the last node, whatever else stays: agents would come back. */
+/** DaemonSet and Deployment go with the last node, whatever else stays: what they run would come back. */
 async function removeObjects(
   store: Store,
   { daemonSetExists }: ClusterPlan,
@@ -158,10 +186,12 @@ async function removeObjects(
   const { dryRun, isPartial, keepObjects, namespace } = options;
   if (isPartial) return { objects: [], objectsKept: 'only some nodes were asked for' };
   if (!isClean && !dryRun) return { objects: [], objectsKept: NOT_CLEAN };
-  const daemonSets: NamedObject[] = daemonSetExists ? [{ type: DAEMON_SETS, name: DAEMON_SET, namespace }] : [];
+  const programs: NamedObject[] = daemonSetExists ? [{ type: DAEMON_SETS, name: DAEMON_SET, namespace }] : [];
+  if ((await store.get(DEPLOYMENTS, ADMIN_API, namespace)) !== undefined)
+    programs.push({ type: DEPLOYMENTS, name: ADMIN_API, namespace });
   const others = keepObjects ? [] : await findObjects(store, namespace, isOwnNamespace);
   const objects: string[] = [];
-  for (const { type, name, namespace: within } of [...daemonSets, ...others]) {
+  for (const { type, name, namespace: within } of [...programs, ...others]) {
     if (!dryRun && !(await ifThere(store.delete(type, name, within)))) continue;
     objects.push(`${type.kind} ${within === undefined ? '' : `${within}/`}${name}`);
   }
