@@ -156,3 +156,30 @@ test('it has its own', async () => {
   });
   expect(await prober.probe(questions, 1000)).toEqual(['open', 'open']);
 });
+
+test.each([
+  ['one tag', '81000064'],
+  ['two tags', '81000064810000c8'],
+  ['two tags, of provider and customer', '88a80064810000c8'],
+])('another bridge of the node carries frames with %s as before', async (_, tags) => {
+  using there = createTestNetns('there');
+  world.node.run(['ip', 'link', 'add', 'br1', 'up', 'type', 'bridge']);
+  for (const [netns, name] of [
+    [other, 'veth6'],
+    [there, 'veth7'],
+  ] as const) {
+    connectNetns({ netns: world.node, name }, { netns, name: 'eth1', addresses: [] });
+    world.node.run(['ip', 'link', 'set', name, 'master', 'br1']);
+  }
+  there.run(['ip', 'link', 'set', 'eth1', 'address', '02:00:00:00:07:00']);
+  const taken = (): number => {
+    const [link] = there.json(['ip', '-j', '-s', 'link', 'show', 'eth1']) as { stats64: { rx: { packets: number } } }[];
+    return link?.stats64.rx.packets ?? Number.NaN;
+  };
+  await kernel.resync(RULES(), GUARD);
+  const before = taken();
+  const packet = { source: OWN.ip4, destination: '10.244.1.51', protocol: 'udp', sourcePort: 7, port: 99 } as const;
+  const link = { device: 'eth1', sourceMac: MAC, destinationMac: '02:00:00:00:07:00', tags } as const;
+  await prober.inject([{ from: other, ...link, packet, count: 100 }], []);
+  await waitFor('all of them', () => taken() >= before + 100);
+});
