@@ -30,6 +30,7 @@ const POLICIES = '/apis/networking.k8s.io/v1/namespaces/default/networkpolicies'
 const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 const ADMISSION = '/apis/admissionregistration.k8s.io/v1';
 const ANNOTATION = 'flannel.alpha.coreos.com';
+const AUTHORITY = 'canal.io/node-api-authority';
 
 const get = (what: string, path: string, headers: readonly string[] = []): AgentRequest => ({
   what,
@@ -78,6 +79,12 @@ export function allowedRequests({ own, agentPod }: RequestCast): readonly AgentR
     patch('write its own annotation', status, {
       metadata: { annotations: { [`${ANNOTATION}/public-ip`]: '192.0.2.1' } },
     }),
+    patch('publish the authority of its certificates', status, { metadata: { annotations: { [AUTHORITY]: 'e2e' } } }),
+    post('ask whose a token is', '/apis/authentication.k8s.io/v1/tokenreviews', {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenReview',
+      spec: { token: 'e2e', audiences: ['canal-node-api'] },
+    }),
     patch('remove its own annotation', status, { metadata: { annotations: { [`${ANNOTATION}/backend-data`]: null } } }),
     patch(
       'set NetworkUnavailable of its node',
@@ -106,6 +113,9 @@ function nodeRequests({ own, other }: RequestCast): readonly AgentRequest[] {
   return [
     patch("another node's annotation", otherStatus, {
       metadata: { annotations: { [`${ANNOTATION}/public-ip`]: '192.0.2.1' } },
+    }),
+    patch('the authority of another node’s certificates', otherStatus, {
+      metadata: { annotations: { [AUTHORITY]: 'e2e' } },
     }),
     patch(
       "another node's annotation, as JSON patch",
@@ -217,6 +227,11 @@ function escalations(_cast: RequestCast): readonly AgentRequest[] {
     post('a token of kube-system', '/api/v1/namespaces/kube-system/serviceaccounts/default/token', tokenRequest()),
     get('be somebody else: a user', '/api/v1/nodes', ['Impersonate-User: kubernetes-admin']),
     get('be somebody else: a group', '/api/v1/nodes', ['Impersonate-User: e2e', 'Impersonate-Group: system:masters']),
+    post('ask what somebody may do', '/apis/authorization.k8s.io/v1/subjectaccessreviews', {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SubjectAccessReview',
+      spec: { user: 'e2e', resourceAttributes: { verb: 'get', resource: 'secrets' } },
+    }),
     post('a certificate', '/apis/certificates.k8s.io/v1/certificatesigningrequests', {
       apiVersion: 'certificates.k8s.io/v1',
       kind: 'CertificateSigningRequest',
