@@ -13,4 +13,4 @@ export type { Agent, Lease, NodeSummary, Peer } from './resources/node.ts';
 export type { Endpoint, Policy } from './resources/policy.ts';
 export type { AuditRecord, ClusterEvent, Diagnosis } from './resources/record.ts';
 export { problemsOf, type Role, ROLES, type RouteAnswer, type RouteContract } from './route.ts';
-export { ROUTES } from './routes.ts';
+export { API_VERSION, ROUTES } from './routes.ts';
