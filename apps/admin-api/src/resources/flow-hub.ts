@@ -8,7 +8,7 @@ import type { NodeApi } from '@canal/node-api';
 import type { Clock, Logger } from '@canal/runtime-port';
 import { backoffMs } from '@canal/store-port';
 import type { StreamEvent } from '../handler.ts';
-import { flowsQuestion } from './agent-questions.ts';
+import { flowsQuestion, readFlowLine } from './agent-questions.ts';
 import type { ClusterNodes } from './cluster-nodes.ts';
 import { meansFlow } from './flow-filter.ts';
 
@@ -130,13 +130,13 @@ export class FlowHub {
     let newest = new Date(timeMs()).toISOString();
     let isBroken = false;
     for (let tries = 0; ; tries++) {
-      const { agent, request, read } = flowsQuestion(isBroken ? REPLAY : 0, false, true);
+      const { agent, request } = flowsQuestion(isBroken ? REPLAY : 0, false, true);
       const since = newest;
       let lines = 0;
       let isUnread = false;
       try {
         for await (const value of nodeApi.follow(node, agent, request, signal)) {
-          const line = read(value);
+          const line = readFlowLine(value);
           lines++;
           tries = 0;
           // An agent of another version: its listeners cannot know what they miss.

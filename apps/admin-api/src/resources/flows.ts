@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import type { Flow, FlowFilter, MissingPart, Page } from '@canal/admin-schema';
 import type { Clock } from '@canal/runtime-port';
 import type { Handlers } from '../handler.ts';
-import { flowsQuestion } from './agent-questions.ts';
+import { flowsQuestion, readFlowLine } from './agent-questions.ts';
 import type { ClusterNodes } from './cluster-nodes.ts';
 import { Cursors, type Key } from './cursor.ts';
 import type { FlowHub } from './flow-hub.ts';
-import { meansFlow } from './flow-filter.ts';
+import { type FlowGlance, meansFlow } from './flow-filter.ts';
 import { nodesMeant } from './nodes-meant.ts';
 import type { NodeAnswer, NodeQuestions } from './node-questions.ts';
 import { SharedAnswers } from './shared-answers.ts';
@@ -73,18 +73,10 @@ async function readFlows(
   let newest: readonly Placed[] = [];
   const readNode = async (node: string): Promise<NodeAnswer<number>> => {
     const records = new NodeFlows(node, limit + 1, after);
-    let unread = 0;
-    const answer = await questions.readLines(
-      node,
-      question,
-      (line) => {
-        if (!line.ok) unread++;
-        else records.take({ node, ...line.record }, filter);
-      },
-      signal,
-    );
+    const answer = await questions.readLines(node, question, (line) => records.take(line, filter), signal);
     if (!answer.ok) return answer;
-    newest = [...newest, ...records.finish()].sort(newestFirst).slice(0, limit + 1);
+    const { flows, unread } = records.finish();
+    newest = [...newest, ...flows].sort(newestFirst).slice(0, limit + 1);
     return { node, ok: true, value: unread };
   };
   const answers = await questions.forAll(nodes, readNode, signal);
@@ -104,14 +96,20 @@ async function readFlows(
   };
 }
 
+/** A line that may be told; it is read when it is. */
+interface Line {
+  readonly value: unknown;
+  readonly place: number;
+}
+
 /** The newest of one node that are after the cursor. */
 class NodeFlows {
   readonly #node: string;
   readonly #max: number;
   readonly #after: Key | undefined;
-  readonly #kept: Placed[] = [];
+  readonly #kept: Line[] = [];
   /** Of the cursor's moment and node: which of them were told is known at the end. */
-  readonly #sameMoment: Placed[] = [];
+  readonly #sameMoment: Line[] = [];
   #place = 0;
 
   constructor(node: string, max: number, after: Key | undefined) {
@@ -120,27 +118,56 @@ class NodeFlows {
     this.#after = after;
   }
 
-  take(flow: Flow, filter: FlowFilter): void {
-    const place = this.#place++;
-    if (!meansFlow(filter, flow)) return;
-    const [time = '', node = ''] = this.#after ?? [];
-    if (this.#after !== undefined) {
-      if (flow.time > time || (flow.time === time && this.#node < node)) return;
-      if (flow.time === time && this.#node === node) {
-        this.#sameMoment.push({ flow, place });
+  take(value: unknown, filter: FlowFilter): void {
+    const line = { value, place: this.#place++ };
+    const { time, ...glance } = glanceAt(value);
+    if (!meansFlow(filter, { node: this.#node, ...glance })) return;
+    const [lastTime = '', lastNode = ''] = this.#after ?? [];
+    if (this.#after !== undefined && time >= lastTime) {
+      if (time > lastTime || this.#node < lastNode) return;
+      if (this.#node === lastNode) {
+        this.#sameMoment.push(line);
         return;
       }
     }
-    this.#kept.push({ flow, place });
+    this.#kept.push(line);
     if (this.#kept.length > this.#max) this.#kept.shift();
   }
 
-  finish(): readonly Placed[] {
+  finish(): { readonly flows: readonly Placed[]; readonly unread: number } {
     const last = this.#after?.[2];
-    const told = this.#sameMoment.findLastIndex(({ flow }) => digestOf(flow) === last);
+    const sameMoment = this.#read(this.#sameMoment);
+    const told = sameMoment.findLastIndex(({ flow }) => digestOf(flow) === last);
+    const kept = this.#read(this.#kept);
+    const unread = this.#kept.length + this.#sameMoment.length - kept.length - sameMoment.length;
     // Older than the one that was told; when that is gone, those of its moment are, too.
-    return [...this.#kept, ...this.#sameMoment.slice(0, Math.max(told, 0))];
+    return { flows: [...kept, ...sameMoment.slice(0, Math.max(told, 0))], unread };
   }
+
+  #read(lines: readonly Line[]): readonly Placed[] {
+    return lines.flatMap(({ value, place }) => {
+      const line = readFlowLine(value);
+      return line.ok ? [{ flow: { node: this.#node, ...line.record }, place }] : [];
+    });
+  }
+}
+
+/** What decides whether a line is needed; of what is no record it is empty. */
+function glanceAt(value: unknown): { readonly time: string } & Omit<FlowGlance, 'node'> {
+  const { time, verdict, source, destination } = (typeof value === 'object' && value !== null ? value : {}) as Partial<
+    Record<keyof Flow, unknown>
+  >;
+  return {
+    time: typeof time === 'string' ? time : '',
+    verdict,
+    source: { pod: { namespace: namespaceOf(source) } },
+    destination: { pod: { namespace: namespaceOf(destination) } },
+  };
+}
+
+function namespaceOf(end: unknown): unknown {
+  const pod: unknown = typeof end === 'object' && end !== null ? Reflect.get(end, 'pod') : undefined;
+  return typeof pod === 'object' && pod !== null ? Reflect.get(pod, 'namespace') : undefined;
 }
 
 function newestFirst(a: Placed, b: Placed): number {
