@@ -10,6 +10,7 @@ import { renderCheck } from './check/render-check.ts';
 import { renderMatrix } from './lab/render-matrix.ts';
 import { renderDiff } from './policy/diff.ts';
 import { renderEndpoints } from './policy/endpoints.ts';
+import { renderPods } from './policy/pods.ts';
 import { renderExplanation } from './policy/render-explanation.ts';
 import { flowColumns, flowRow, GrowingTable } from './policy/render-flow.ts';
 import { parseListFormat } from './output/list-format.ts';
@@ -141,6 +142,10 @@ test.each<[string, (text: string) => string | Promise<string>]>([
   ['any custom columns', (text) => renderList([{ a: { [text]: text, b: [text] } }], HOSTILE_VIEW, EVERY_FIELD)],
   ['what others call columns', (text) => Promise.resolve(renderTable([[text, text], [text]]))],
   ['policy explain', (text) => renderExplanation(explanation(text))],
+  [
+    'policy pods',
+    (text) => renderPods([{ node: text, pod: pod(text), addresses: [text], directions: [] }], { type: 'wide' }),
+  ],
   ['check', (text) => renderCheck([{ id: text, what: text, found: text, verdict: 'fail', cause: text, next: text }])],
   [
     'validate',

@@ -57,7 +57,7 @@ describe('ports', () => {
       [],
       ['port-9097-tcp: fail'],
     ],
-    ['one that nobody is seen to have', [{ protocol: 'tcp', port: 9096, inode: 1 }], [], [], ['port-9096-tcp: fail']],
+    ['one that nobody is seen to have', [{ protocol: 'tcp', port: 9096, inode: 1 }], [], [], ['port-9096-tcp: warn']],
     ['another program on that of vxlan', [udp], [[7, 'x (pid 1)']], [], ['port-8472-udp: fail']],
     ["flannel's device", [{ ...udp, inode: 0 }], [], [device('flannel.1', 1), device('flannel-v6.1', 1)], []],
     [

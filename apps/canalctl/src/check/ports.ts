@@ -103,12 +103,21 @@ function judgeTcp(
   const [id, what] = [`port-${port}-tcp`, `TCP port ${port}`];
   const taken = sockets.filter((one) => one.protocol === 'tcp' && one.port === port);
   if (taken.length === 0) return ok(id, what, 'free');
-  const names = [...new Set(taken.map(({ inode }) => owners.get(inode) ?? 'a process that cannot be seen from here'))];
+  const names = [...new Set(taken.flatMap(({ inode }) => owners.get(inode) ?? []))];
+  const see = `"ss -ltnp sport = :${port}" shows it; 9099 is also Calico's`;
+  if (names.length === 0) {
+    const cause = `a process that cannot be seen from here listens on the port of ${use}: canal's own agent, or another program`;
+    return trouble(
+      'warn',
+      { id, what, found: 'taken' },
+      cause,
+      `run it where all processes are seen, on the node itself (${see})`,
+    );
+  }
   const found = names.join(', ');
   if (names.every((name) => name.startsWith('canal '))) return ok(id, what, `canal's own: ${found}`);
   const cause = `another program listens there, and it is the port of ${use}`;
-  const next = `end that program, or let it listen elsewhere ("ss -ltnp sport = :${port}" shows it; 9099 is also Calico's)`;
-  return trouble('fail', { id, what, found }, cause, next);
+  return trouble('fail', { id, what, found }, cause, `end that program, or let it listen elsewhere (${see})`);
 }
 
 /** The kernel lets several vxlan devices have one port as long as their network identifiers differ. */

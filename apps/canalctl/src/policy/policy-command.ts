@@ -7,6 +7,7 @@ import { askingAgents, tableOrJson } from './agent-flags.ts';
 import type { DiffFlags } from './diff.ts';
 import type { EndpointsFlags } from './endpoints.ts';
 import type { ExplainFlags } from './explain.ts';
+import type { PodsFlags } from './pods.ts';
 
 const ABOUT = `
 Both ends are judged, also pods of other nodes: egress at the source, ingress at the destination. A rule is shown as
@@ -29,6 +30,7 @@ export function policyCommand(context: CommandContext): Command {
   policy.addCommand(explainCommand(context));
   policy.addCommand(diffCommand(context));
   policy.addCommand(endpointsCommand(context));
+  policy.addCommand(podsCommand(context));
   return policy;
 }
 
@@ -99,5 +101,29 @@ function endpointsCommand(context: CommandContext): Command {
     .action(async (flags: EndpointsFlags) => {
       const { runEndpoints } = await import('./endpoints.ts');
       await runEndpoints(context, flags);
+    });
+}
+
+const ABOUT_PODS = `
+Agents tell of the pods of their own node; of a lab all are asked. With -f no agent is asked, and the files' pods are taken.
+
+  canalctl policy pods shop/default-deny --lab lab
+  canalctl policy pods default-deny -n shop -f cluster.json -o wide`;
+
+function podsCommand(context: CommandContext): Command {
+  return askingAgents(new Command('pods').description('show the pods that a policy isolates'))
+    .addArgument(new Argument('<policy>', 'name, or namespace/name'))
+    .option('-n, --namespace <namespace>', 'of a policy that is given by name alone', 'default')
+    .addOption(
+      new Option(
+        '-f, --filename <file>',
+        'ask files instead of agents: a file, a directory, or - for standard input; may be repeated',
+      ).argParser(collectValues),
+    )
+    .addOption(listFormatOption())
+    .addHelpText('after', ABOUT_PODS)
+    .action(async (policy: string, flags: PodsFlags) => {
+      const { runPods } = await import('./pods.ts');
+      await runPods(context, policy, flags);
     });
 }

@@ -468,6 +468,37 @@ describe('policy endpoints', () => {
   });
 });
 
+describe('policy pods', () => {
+  const endpoint = (name: string, ingress: string[], egress: string[]): EndpointStatusMessage => ({
+    key: `${name}/eth0`,
+    hostInterface: 'cnl0',
+    mode: 'routed',
+    addresses: ['10.0.0.1'],
+    pod: { namespace: 'shop', name, uid: name },
+    state: 'policed',
+    ingress,
+    egress,
+  });
+
+  test('of an agent: those that it isolates, and for what', async () => {
+    const endpoints = [
+      endpoint('web', ['shop/x', 'shop/deny'], ['shop/deny']),
+      endpoint('db', ['shop/deny'], []),
+      endpoint('other', ['shop/x'], []),
+    ];
+    await agent(() => [{ ok: true, value: endpoints }]);
+    const pods = (...more: string[]): Promise<Run> => run(['policy', 'pods', ...more, '--socket', socket]);
+    expect(await pods('shop/deny')).toEqual({
+      exitCode: 0,
+      err: '',
+      out: 'POD       ISOLATED FOR\nshop/db   ingress\nshop/web  ingress, egress\n',
+    });
+    expect((await pods('deny', '-n', 'shop', '-o', 'name')).out).toBe('shop/db\nshop/web\n');
+    expect((await pods('x', '-n', 'shop', '-o', 'custom-columns=P:.pod.name')).out).toBe('P\nother\nweb\n');
+    expect(await pods('deny')).toEqual({ exitCode: 0, out: '', err: 'default/deny isolates no pod here\n' });
+  });
+});
+
 describe('flows', () => {
   const DENIED: FlowRecord = {
     time: '2026-01-01T00:00:00.000Z',

@@ -141,7 +141,7 @@ test("the project's own manifest is right", async () => {
   const file = resolve(import.meta.dirname, '../../../../deploy/canal.yaml');
   const { findings, checked } = validateFile(await Bun.file(file).text(), file, 'default');
   expect(findings).toEqual([]);
-  expect(checked).toEqual(['ConfigMap canal-system/canal-config']);
+  expect(checked).toContain('ConfigMap canal-system/canal-config');
 });
 
 test('pointers and fields', () => {
