@@ -3,8 +3,8 @@ import type { Clock } from '@canal/runtime-port';
 
 const LOOK_MS = 2_000;
 /** A whole collection stops the program for some 20 ms. */
-const REST_MS = 10_000;
-const HIGH_BYTES = 115 * 1e6;
+const REST_MS = 5_000;
+const HIGH_BYTES = 110 * 1e6;
 
 export interface MemoryDeps {
   readonly clock: Clock;
@@ -18,9 +18,13 @@ export async function keepMemorySmall(
   signal: AbortSignal,
 ): Promise<void> {
   let lastMs = -Infinity;
-  while (!signal.aborted) {
-    await clock.sleep(LOOK_MS, signal).catch(() => undefined);
-    if (signal.aborted || residentBytes() < HIGH_BYTES || clock.nowMs() - lastMs < REST_MS) continue;
+  const slept = (): Promise<boolean> =>
+    clock.sleep(LOOK_MS, signal).then(
+      () => true,
+      () => false,
+    );
+  while (await slept()) {
+    if (residentBytes() < HIGH_BYTES || clock.nowMs() - lastMs < REST_MS) continue;
     collect();
     lastMs = clock.nowMs();
   }

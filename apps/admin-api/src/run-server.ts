@@ -56,7 +56,7 @@ export async function runServer(options: ServerOptions, deps: ServerDeps, signal
     clock,
     limits: guardLimits,
     onCut: (reason) => metrics.cutConnections.inc({ reason }),
-    onCount: metrics.setConnections,
+    onCount: (count) => metrics.setConnections(count),
   });
   const app = createApp({
     ...deps,
@@ -71,7 +71,13 @@ export async function runServer(options: ServerOptions, deps: ServerDeps, signal
   const { certificateFiles } = options;
   const following =
     certificateFiles &&
-    followCertificate(certificateFiles, options.certificate, listener.setCertificate, { clock, log }, signal);
+    followCertificate(
+      certificateFiles,
+      options.certificate,
+      (renewed) => listener.setCertificate(renewed),
+      { clock, log },
+      signal,
+    );
   const done = (async () => {
     await aborted(signal);
     await listener.close();
@@ -91,9 +97,12 @@ async function followCertificate(
 ): Promise<void> {
   let current = first;
   let problem = '';
-  while (!signal.aborted) {
-    await clock.sleep(CERTIFICATE_LOOK_MS, signal).catch(() => undefined);
-    if (signal.aborted) return;
+  const slept = (): Promise<boolean> =>
+    clock.sleep(CERTIFICATE_LOOK_MS, signal).then(
+      () => true,
+      () => false,
+    );
+  while (await slept()) {
     try {
       const found = readCertificate(files);
       problem = '';

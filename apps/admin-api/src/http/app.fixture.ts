@@ -1,6 +1,7 @@
 /** The application with handlers, tokens and a clock of the tests' own. */
 import { ROUTES, openApiDocument, type Json, type JsonObject, type Role } from '@canal/admin-schema';
 import { createPrometheusMetrics } from '@canal/telemetry';
+// eslint-disable-next-line @nx/enforce-module-boundaries -- of tests alone
 import { createCapturedLogger, createFakeClock, type CapturedLogger, type FakeClock } from '@canal/testing';
 import type { FastifyInstance } from 'fastify';
 import { mayAct } from '../access/access-rules.ts';

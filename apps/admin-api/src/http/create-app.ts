@@ -1,6 +1,6 @@
 /** The API over HTTP, apart from sockets: routes, conventions, errors. `inject` of the result is how tests ask it. */
 import { createHash } from 'node:crypto';
-import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { openApiDocument, type RouteContract, ROUTES } from '@canal/admin-schema';
 import type { Clock, Logger } from '@canal/runtime-port';
 import type { HealthAnswer } from '@canal/telemetry';
@@ -46,9 +46,9 @@ export interface AppDeps {
   readonly handlerTimeoutMs?: number;
   readonly stallMs?: number;
   /** Absent: no sockets. */
-  readonly serverFactory?: FastifyServerFactory<Server>;
+  readonly serverFactory?: FastifyServerFactory;
   /** What the parser of HTTP refuses. */
-  readonly onClientError?: (error: Error, socket: import('node:net').Socket) => void;
+  readonly onClientError?: (error: Error, socket: Socket) => void;
 }
 
 /** The least that every answer says of itself. */
@@ -96,7 +96,7 @@ export function createApp(deps: AppDeps): FastifyInstance {
     }
     if (PROBES.has(request.url)) return;
     limits.admit();
-    if (request.is404) await answerUnknown(request);
+    if (request.is404) answerUnknown(request);
   });
   app.addHook('onResponse', (request, reply, done) => {
     const { startedMs, operation, subject } = request.exchange;
@@ -133,7 +133,7 @@ export function createApp(deps: AppDeps): FastifyInstance {
   addOwnPages(app, deps, gate, limits);
 
   const allowedMethods = createAllowedMethods([...ROUTES, ...OWN_PATHS.map((path) => ({ method: 'GET', path }))]);
-  async function answerUnknown(request: FastifyRequest): Promise<void> {
+  function answerUnknown(request: FastifyRequest): never {
     limits.admitAnonymous(request.ip);
     const path = request.url.split('?', 1)[0] ?? '';
     const methods = allowedMethods(path);

@@ -29,6 +29,13 @@ const HEARTBEAT_MS = 15_000;
 const LIFE_MS = 15 * 60_000;
 const RETRY_MS = 1_000;
 
+interface StreamState {
+  isOver: boolean;
+  isOld: boolean;
+  isBeat: boolean;
+  failure: Error | undefined;
+}
+
 export type StreamEnd = 'over' | 'slow' | 'gone';
 
 /** Writes until the events end, the reader is gone or slow, or its time is over. Rejects with what the events threw. */
@@ -42,15 +49,14 @@ export async function writeEventStream<T>(
   const onAbort = (): void => stop.abort();
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) stop.abort();
-  let wake = Promise.withResolvers<void>();
+  let wake = Promise.withResolvers<undefined>();
   const changed = (): void => {
-    wake.resolve();
-    wake = Promise.withResolvers<void>();
+    wake.resolve(undefined);
+    wake = Promise.withResolvers();
   };
   stop.signal.addEventListener('abort', changed);
 
-  let isOver = false;
-  let failure: unknown;
+  const state: StreamState = { isOver: false, isOld: false, isBeat: false, failure: undefined };
   const pulling = (async () => {
     while (!stop.signal.aborted) {
       const next = await events.next();
@@ -65,22 +71,20 @@ export async function writeEventStream<T>(
     }
   })()
     .catch((error: unknown) => {
-      failure = error;
+      state.failure = asError(error);
     })
     .finally(() => {
-      isOver = true;
+      state.isOver = true;
       changed();
     });
 
-  let isBeat = false;
   const beating = every(clock, HEARTBEAT_MS, stop.signal, () => {
-    isBeat = true;
+    state.isBeat = true;
     changed();
   });
-  let isOld = false;
   const ageing = clock.sleep(LIFE_MS, stop.signal).then(
     () => {
-      isOld = true;
+      state.isOld = true;
       changed();
     },
     () => undefined,
@@ -97,13 +101,13 @@ export async function writeEventStream<T>(
       if (stop.signal.aborted) return 'gone';
       const waiting = wake.promise;
       if (!queue.isEmpty) {
-        isBeat = false;
+        state.isBeat = false;
         isFree = sink.write(queue.take());
-      } else if (isOver || isOld) {
-        if (failure !== undefined) throw failure;
+      } else if (state.isOver || state.isOld) {
+        if (state.failure !== undefined) throw state.failure;
         return 'over';
-      } else if (isBeat) {
-        isBeat = false;
+      } else if (state.isBeat) {
+        state.isBeat = false;
         isFree = sink.write(': heartbeat\n\n');
       } else await waiting;
     }
@@ -122,11 +126,20 @@ export function formatEvent(name: string, id: string, data: string): string {
   return `id: ${id.replaceAll(/[\r\n\0]/g, ' ')}\nevent: ${name}\ndata: ${data}\n\n`;
 }
 
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
 async function every(clock: Clock, intervalMs: number, signal: AbortSignal, work: () => void): Promise<void> {
-  while (!signal.aborted) {
-    await clock.sleep(intervalMs, signal).catch(() => undefined);
-    if (!signal.aborted) work();
-  }
+  while (await slept(clock, intervalMs, signal)) work();
+}
+
+/** False: aborted. */
+function slept(clock: Clock, ms: number, signal: AbortSignal): Promise<boolean> {
+  return clock.sleep(ms, signal).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** False: not in time, or there is nobody any more. */

@@ -26,7 +26,7 @@ interface Kept {
   readonly until: number;
   /** Undefined: on its way. */
   answer?: KeptAnswer;
-  readonly settled: Promise<void>;
+  readonly settled: Promise<undefined>;
 }
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -70,7 +70,7 @@ export class IdempotencyKeys {
   }
 
   async #first(id: string, fingerprint: string, work: () => Promise<KeptAnswer>): Promise<KeptAnswer> {
-    const { promise: settled, resolve: settle } = Promise.withResolvers<void>();
+    const { promise: settled, resolve: settle } = Promise.withResolvers<undefined>();
     const kept: Kept = { fingerprint, until: this.#clock.nowMs() + DAY_MS, settled };
     this.#kept.set(id, kept);
     try {
@@ -86,7 +86,7 @@ export class IdempotencyKeys {
       this.#forget(id);
       throw error;
     } finally {
-      settle();
+      settle(undefined);
       this.#shrink();
     }
   }

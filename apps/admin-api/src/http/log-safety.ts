@@ -10,7 +10,9 @@ export function withoutCredentials(text: string): string {
 export function describeFault(error: unknown): string {
   const parts: string[] = [];
   for (let at = error, depth = 0; at !== undefined && depth < MAX_CAUSES; depth++) {
-    parts.push(at instanceof Error ? `${at.name}: ${at.message}` : String(at));
+    parts.push(
+      at instanceof Error ? `${at.name}: ${at.message}` : typeof at === 'string' ? at : 'something that is no error',
+    );
     at = at instanceof Error ? at.cause : undefined;
   }
   return withoutCredentials(parts.join('; caused by '));

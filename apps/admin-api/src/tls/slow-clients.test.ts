@@ -1,6 +1,6 @@
 /** Real sockets against the whole server, with limits of a fraction of a second in place of 8 s. */
 import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import * as nodeTls from 'node:tls';
 import { createPrometheusMetrics, createSystemClock } from '@canal/telemetry';
 import { createCapturedLogger, waitFor } from '@canal/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -80,8 +80,8 @@ async function tcp(): Promise<Socket> {
   return socket;
 }
 
-async function tls(): Promise<TLSSocket> {
-  const socket = connectTls({ host: '127.0.0.1', port: server.port, rejectUnauthorized: false });
+async function tls(): Promise<nodeTls.TLSSocket> {
+  const socket = nodeTls.connect({ host: '127.0.0.1', port: server.port, rejectUnauthorized: false });
   await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject));
   return socket;
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect, type ConnectionOptions } from 'node:tls';
+import * as nodeTls from 'node:tls';
 import { createCertificateAuthority } from '@canal/certificate';
 import { createPrometheusMetrics } from '@canal/telemetry';
 import { createCapturedLogger, createFakeClock, waitFor } from '@canal/testing';
@@ -66,8 +66,8 @@ async function serve() {
 }
 
 /** What was agreed on, or the error. */
-async function handshake(port: number, options: ConnectionOptions): Promise<string> {
-  const socket = connect({ host: '127.0.0.1', port, ...options });
+async function handshake(port: number, options: nodeTls.ConnectionOptions): Promise<string> {
+  const socket = nodeTls.connect({ host: '127.0.0.1', port, ...options });
   try {
     return await new Promise((resolve) => {
       socket.once('secureConnect', () => resolve(`${String(socket.getProtocol())} ${String(socket.alpnProtocol)}`));
