@@ -1,7 +1,7 @@
 import type { Attachment, PolicyEndpoint } from '@canal/model';
 import { createCapturedLogger } from '@canal/testing';
-import { parseInterfaceAddress, parseInterfaceName, parseIp, parseMac, unwrap } from 'net-types';
-import { beforeEach, expect, test } from 'vitest';
+import { formatIp, parseInterfaceAddress, parseInterfaceName, parseIp, parseMac, unwrap } from 'net-types';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { Endpoints } from './endpoints.ts';
 
 const POD = { namespace: 'default', name: 'web', uid: 'u' };
@@ -87,6 +87,63 @@ test('after DEL the record does not bring it back, but a new ADD does', () => {
   // The record of a later sandbox of that id.
   endpoints.setRecorded([recorded('c1')], NONE);
   expect(known.size).toBe(1);
+});
+
+describe('an ADD that is refused', () => {
+  test('is forgotten', () => {
+    const first = announced('c1');
+    endpoints.announce(first);
+    endpoints.refuse(first);
+    expect([known.size, endpoints.size, changes]).toEqual([0, 0, 2]);
+  });
+
+  test('leaves what the container had: by an ADD before, or by its record', () => {
+    endpoints.setRecorded([recorded('c1')], NONE);
+    const other = announced('c2', '10.244.1.11');
+    endpoints.announce(other);
+    endpoints.admit(other);
+    for (const containerId of ['c1', 'c2']) {
+      const again = announced(containerId, '10.244.1.12');
+      endpoints.announce(again);
+      expect(known.get(again.key)).toBe(again);
+      endpoints.refuse(again);
+    }
+    const had = [...known.values()].map(({ addresses }) => addresses.map(formatIp));
+    expect(had).toEqual([['10.244.1.10'], ['10.244.1.11']]);
+  });
+
+  test('leaves the end to a record that was read meanwhile, or is read later', () => {
+    const [early, late] = [announced('c1'), announced('c2', '10.244.1.11')];
+    const records = [recorded('c1'), recorded('c2', { addresses: [unwrap(parseInterfaceAddress('10.244.1.11/32'))] })];
+    endpoints.announce(early);
+    endpoints.announce(late);
+    endpoints.refuse(late);
+    endpoints.setRecorded(records, NONE);
+    endpoints.refuse(early);
+    expect([...known.keys()]).toEqual(['c1/eth0', 'c2/eth0']);
+    endpoints.setRecorded([], NONE);
+    expect(known.size).toBe(0);
+  });
+
+  test('takes nothing from a later ADD, nor leaves anything when that is refused too', () => {
+    const [first, second] = [announced('c1'), announced('c1')];
+    endpoints.announce(first);
+    endpoints.announce(second);
+    endpoints.refuse(first);
+    expect(known.get('c1/eth0')).toBe(second);
+    endpoints.refuse(second);
+    expect(known.size).toBe(0);
+  });
+
+  test('does not bring back what DEL ended', () => {
+    endpoints.setRecorded([recorded('c1')], NONE);
+    const again = announced('c1');
+    endpoints.announce(again);
+    endpoints.withdraw(again.key);
+    endpoints.refuse(again);
+    endpoints.setRecorded([recorded('c1')], NONE);
+    expect(known.size).toBe(0);
+  });
 });
 
 test('a runtime that gives no uid does not say which pod it is', () => {

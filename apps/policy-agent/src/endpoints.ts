@@ -18,6 +18,8 @@ export interface EndpointsDeps {
 
 interface Entry {
   readonly endpoint: PolicyEndpoint;
+  /** What an ADD before was given, or the record said: it is there again if this one is refused. */
+  readonly before?: PolicyEndpoint;
   /** A record has been seen: then its end is the endpoint's. */
   recorded: boolean;
 }
@@ -48,7 +50,28 @@ export class Endpoints {
       this.#deps.log.warn({ endpoint: other.key, addresses, now: endpoint.key }, 'an address has a new owner');
       this.withdraw(other.key);
     }
-    this.#put(endpoint, this.#entries.get(endpoint.key)?.recorded ?? false);
+    const known = this.#entries.get(endpoint.key);
+    this.#put({ endpoint, ...(known?.before && { before: known.before }), recorded: known?.recorded ?? false });
+    this.#deps.onChange();
+  }
+
+  /** What was announced is wired: it stays whatever becomes of a later ADD. */
+  admit(endpoint: PolicyEndpoint): void {
+    const entry = this.#entries.get(endpoint.key);
+    if (entry?.endpoint === endpoint) this.#entries.set(endpoint.key, { ...entry, before: endpoint });
+  }
+
+  /**
+   * The ADD that announced it is refused: the plugin takes it back, but not what an earlier ADD of the same container
+   * gave. Where there is a record its end says that; one that has not been read yet is not in doubt.
+   */
+  refuse(endpoint: PolicyEndpoint): void {
+    const entry = this.#entries.get(endpoint.key);
+    // A later ADD counts, or DEL.
+    if (entry?.endpoint !== endpoint) return;
+    if (entry.before !== undefined) this.#put({ ...entry, endpoint: entry.before });
+    else if (entry.recorded) return;
+    else this.#remove(endpoint.key);
     this.#deps.onChange();
   }
 
@@ -78,7 +101,8 @@ export class Endpoints {
       const known = this.#entries.get(key);
       if (known !== undefined) known.recorded = true;
       else if (!this.#ended.has(key)) {
-        this.#put(endpointOfAttachment(attachment), true);
+        const endpoint = endpointOfAttachment(attachment);
+        this.#put({ endpoint, before: endpoint, recorded: true });
         changed = true;
       }
     }
@@ -92,9 +116,9 @@ export class Endpoints {
     );
   }
 
-  #put(endpoint: PolicyEndpoint, recorded: boolean): void {
-    this.#entries.set(endpoint.key, { endpoint, recorded });
-    this.#deps.engine.putEndpoint(endpoint);
+  #put(entry: Entry): void {
+    this.#entries.set(entry.endpoint.key, entry);
+    this.#deps.engine.putEndpoint(entry.endpoint);
   }
 
   #remove(key: string): boolean {

@@ -76,14 +76,9 @@ async function answerTo(
   }
 }
 
-/**
- * What is refused is forgotten, as the plugin takes it back; but what an earlier ADD of the same container gave stays, as
- * it does there.
- */
 async function addEndpoint(deps: RequestHandlerDeps, message: EndpointMessage): Promise<AgentAnswer> {
   const { endpoints } = deps;
   const endpoint = endpointOfMessage(message);
-  const wasKnown = endpoints.get(endpoint.key) !== undefined;
   endpoints.announce(endpoint);
   let isAdded = false;
   try {
@@ -91,8 +86,8 @@ async function addEndpoint(deps: RequestHandlerDeps, message: EndpointMessage): 
     isAdded = answer.ok;
     return answer;
   } finally {
-    const isLatest = endpoints.get(endpoint.key) === endpoint;
-    if (!isAdded && !wasKnown && isLatest) endpoints.withdraw(endpoint.key);
+    if (isAdded) endpoints.admit(endpoint);
+    else endpoints.refuse(endpoint);
   }
 }
 

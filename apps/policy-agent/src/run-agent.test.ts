@@ -259,6 +259,21 @@ test('an ADD that is repeated before the cluster is known, and refused, leaves t
   expect([...cluster.kernel.endpoints.keys()]).toEqual(['c1/eth0']);
 });
 
+test('an ADD that is repeated before the records have been read, and refused, leaves the pod of the record', async () => {
+  await using cluster = createTestCluster();
+  cluster.held.add('Pod');
+  const { agent, log } = cluster.start();
+  await waitFor('the socket', () => log.messages().includes('answering the CNI plugin'));
+  const answer = cluster.ask(addRequest({ containerId: 'c1', address: WEB }));
+  const known = async () => valueOf(await cluster.ask({ op: 'endpoints' })) as readonly unknown[];
+  await waitFor('the announcement', async () => (await known()).length === 1);
+  cluster.record({ containerId: 'c1', address: WEB });
+  expect(await answer).toMatchObject({ code: 'not-ready' });
+  cluster.release();
+  await waitFor('readiness', () => agent.readyz().ok);
+  expect([...cluster.kernel.endpoints.keys()]).toEqual(['c1/eth0']);
+});
+
 describe('the end of endpoints that the plugin does not tell of', () => {
   test('the record goes, or the device goes; DEL’s own order does not bring it back', async () => {
     await using cluster = createTestCluster();
@@ -330,6 +345,7 @@ describe('the kernel', () => {
     const known = valueOf(await cluster.ask({ op: 'endpoints' })) as readonly { readonly key: string }[];
     expect(known.map(({ key }) => key)).toEqual(['c1/eth0']);
     await waitFor('the kernel', () => chainsOf(cluster, 'c2') === undefined);
+    await waitFor('what c1 had', () => cluster.kernel.endpoints.get('c1/eth0')?.mode === 'routed');
   });
 
   test('what others flush is back within a second, counted, told, and its flows are judged', async () => {
