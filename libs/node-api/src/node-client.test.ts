@@ -28,7 +28,7 @@ async function failure(work: Promise<unknown>): Promise<NodeApiError> {
 }
 
 function ask(answer: NodeTransport['ask'], limits: Partial<NodeApiLimits>): Promise<unknown> {
-  return createNodeApi({ ask: answer }, limits).ask('a', 'flanneld', { op: 'peers' }, signal());
+  return createNodeApi({ hasHeartbeats: true, ask: answer }, limits).ask('a', 'flanneld', { op: 'peers' }, signal());
 }
 
 test.each<[string, NodeTransport['ask'], Partial<NodeApiLimits>, string]>([
@@ -58,7 +58,7 @@ test('an answer beyond the bound is not kept', async () => {
 });
 
 test('who follows is told when nothing is heard any more, and heartbeats are no values', async () => {
-  const transport = { ask: () => Promise.resolve(silent('\n{"ok":true,"value":1}\n\n')) };
+  const transport = { hasHeartbeats: true, ask: () => Promise.resolve(silent('\n{"ok":true,"value":1}\n\n')) };
   const values: unknown[] = [];
   const following = (async () => {
     const api = createNodeApi(transport, { silentMs: 50 });
@@ -68,9 +68,21 @@ test('who follows is told when nothing is heard any more, and heartbeats are no 
   expect(values).toEqual([1]);
 });
 
+test('where there are no heartbeats, silence is no end', async () => {
+  async function* late(): AsyncGenerator<Uint8Array> {
+    await Bun.sleep(100);
+    yield* chunks('{"ok":true,"value":1}\n');
+  }
+  const api = createNodeApi({ hasHeartbeats: false, ask: () => Promise.resolve(late()) }, { silentMs: 5, firstMs: 5 });
+  const values: unknown[] = [];
+  for await (const value of api.follow('a', 'policy-agent', STATUS, signal())) values.push(value);
+  expect(values).toEqual([1]);
+});
+
 test('a question that is too long is not sent', async () => {
   let asked = 0;
   const api = createNodeApi({
+    hasHeartbeats: true,
     ask: () => {
       asked++;
       return never();
@@ -84,7 +96,10 @@ test('a question that is too long is not sent', async () => {
 test('so many questions to one agent at once; who waits can go, and others are not held up', async () => {
   const open: ((bytes: AsyncIterable<Uint8Array>) => void)[] = [];
   const api = createNodeApi(
-    { ask: (node) => (node === 'b' ? Promise.resolve(chunks('{"ok":true}\n')) : new Promise((r) => open.push(r))) },
+    {
+      hasHeartbeats: true,
+      ask: (node) => (node === 'b' ? Promise.resolve(chunks('{"ok":true}\n')) : new Promise((r) => open.push(r))),
+    },
     { atOnce: 2 },
   );
   const leave = new AbortController();

@@ -4,6 +4,8 @@ import { type AgentName, type NodeApi, NodeApiError } from './node-api.ts';
 
 /** One way to agents. */
 export interface NodeTransport {
+  /** Something is said every ten seconds: where nothing is, nobody is there any more. Without it the end is always heard of. */
+  readonly hasHeartbeats: boolean;
   /**
    * Connects and sends the line. Resolves when the agent has taken it, as far as that can be told, with the bytes of its
    * answer. Rejects with NodeApiError; everything ends when the signal aborts.
@@ -18,7 +20,7 @@ export interface NodeApiLimits {
   readonly firstMs: number;
   /** From the beginning to the end of an answer; a stream has none. */
   readonly wholeMs: number;
-  /** Between two lines of a stream, heartbeats included. Infinite where the connection's end always is heard of. */
+  /** Between two lines of a stream, heartbeats included, where there are any. */
   readonly silentMs: number;
   /** Of a line. */
   readonly maxBytes: number;
@@ -62,8 +64,9 @@ export function createNodeApi(transport: NodeTransport, change: Partial<NodeApiL
     },
     async *follow(node, agent, request, signal) {
       const deadline = new Deadline(`${agent} of node ${node}`, signal);
+      const silentMs = transport.hasHeartbeats ? limits.silentMs : Infinity;
       try {
-        yield* answerOf(transport, { ...limits, firstMs: limits.silentMs }, node, agent, request, deadline);
+        yield* answerOf(transport, { ...limits, silentMs, firstMs: silentMs }, node, agent, request, deadline);
       } catch (error) {
         if (signal.aborted) return;
         throw deadline.translated(error);

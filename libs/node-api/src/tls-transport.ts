@@ -26,6 +26,7 @@ const MAX_REFUSAL_CHARS = 200;
 
 export function tlsTransport({ addressOf, token, ports = NODE_API_PORTS }: TlsTransportDeps): NodeTransport {
   return {
+    hasHeartbeats: true,
     async ask(node, agent, line, signal) {
       const known = addressOf(node);
       if (known === undefined) {

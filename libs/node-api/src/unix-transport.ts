@@ -6,6 +6,7 @@ import type { NodeTransport } from './node-client.ts';
 
 export function unixTransport(socketOf: (node: string, agent: AgentName) => string | undefined): NodeTransport {
   return {
+    hasHeartbeats: false,
     async ask(node, agent, line, signal) {
       const path = socketOf(node, agent);
       if (path === undefined) throw new NodeApiError('unreachable', `node ${node}: no socket of ${agent} is known`);
