@@ -105,6 +105,8 @@ describe('who a token is', () => {
 
   test.each([
     ['not authenticated', { user: { username: 'ann' }, audiences: ['canal'] }],
+    ['not known, as Kubernetes says it', { user: {}, error: 'invalid bearer token' }],
+    ['of nobody', { authenticated: true, user: {}, audiences: ['canal'] }],
     [
       'made for another audience',
       { authenticated: true, user: { username: 'ann' }, audiences: ['https://kubernetes.default.svc'] },

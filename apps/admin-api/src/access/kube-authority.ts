@@ -27,8 +27,9 @@ interface KubeSubject extends Subject {
   readonly spec: Pick<z.infer<typeof userInfo>, 'groups' | 'uid' | 'extra'>;
 }
 
+/** Of a token that is not known it is empty: `{}`. */
 const userInfo = z.object({
-  username: z.string().min(1),
+  username: z.string().optional(),
   uid: z.string().optional(),
   groups: z.array(z.string()).optional(),
   extra: z.record(z.string(), z.array(z.string())).optional(),
@@ -53,9 +54,9 @@ export function createKubeAuthority(deps: KubeAuthorityDeps): Authority<KubeSubj
     const { status } = await review(deps, { kind: 'TokenReview', group: 'authentication.k8s.io', spec }, tokenReview);
     const { authenticated = false, user, audiences: shown = [] } = status;
     // A server that does not know audiences answers none: its yes is for the API server, not for us.
-    if (!authenticated || user === undefined || !shown.some((audience) => audiences.includes(audience)))
-      return undefined;
-    const { username, ...rest } = user;
+    const isOurs = authenticated && shown.some((audience) => audiences.includes(audience));
+    const { username = '', ...rest } = user ?? {};
+    if (!isOurs || username === '') return undefined;
     return { user: username, key, spec: rest };
   }
 
