@@ -3,6 +3,7 @@ import { readLegacyTable } from '@canal/linux-ffi';
 import { createTestNetns, type TestNetns } from '@canal/testing';
 import { type Cidr, parseCidr, unwrap } from 'net-types';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { listLegacyChains } from './legacy-chains.ts';
 import { findLegacyForwardDrops } from './legacy-forward-drops.ts';
 
 const IPV4 = unwrap(parseCidr('10.244.0.0/16'));
@@ -33,11 +34,20 @@ const found = (): string[] =>
 
 test('looking does not make a table', () => {
   expect(found()).toEqual([]);
+  expect(listLegacyChains(host.path)).toEqual([]);
   expect(readLegacyTable(4, 'filter', host.path)).toBeUndefined();
   expect(host.run(['sh', '-c', 'cat /proc/net/ip_tables_names 2>/dev/null || true'])).toBe('');
 });
 
 describe.skipIf(!available)('iptables-legacy', () => {
+  test('chains that were added are listed by table', () => {
+    shell('iptables-legacy -N cali-FORWARD; iptables-legacy -t nat -N KUBE-SERVICES');
+    expect(listLegacyChains(host.path)).toEqual([
+      { family: 'legacy-ip', table: 'filter', chains: ['cali-FORWARD'] },
+      { family: 'legacy-ip', table: 'nat', chains: ['KUBE-SERVICES'] },
+    ]);
+  });
+
   test.each<{ name: string; set: string; drops: readonly string[] }>([
     { name: 'an empty table', set: 'iptables-legacy -S', drops: [] },
     { name: 'a policy', set: 'iptables-legacy -P FORWARD DROP', drops: [`legacy-ip filter FORWARD policy 0: ${ALL}`] },

@@ -1,6 +1,6 @@
 /** Everything that is looked at on a node before canal comes to it. Reads alone; what is tried out is tried elsewhere. */
 import { join } from 'node:path';
-import { createLinuxKernel, createNftTrafficKernel } from '@canal/kernel-linux';
+import { createLinuxKernel, createNftTrafficKernel, listLegacyChains } from '@canal/kernel-linux';
 import { NETLINK_NETFILTER, openNetlinkConnection } from '@canal/linux-ffi';
 import { NETWORK_NFT_TABLE, POLICY_NFT_TABLE } from '@canal/model';
 import type { Cidr } from 'net-types';
@@ -87,12 +87,14 @@ const FAMILIES: ReadonlyMap<number, string> = new Map([
 function readTables(): readonly TableFacts[] {
   using connection = openNetlinkConnection({ protocol: NETLINK_NETFILTER });
   const chains = listNftChains(connection);
-  return listNftTables(connection).map(({ family, name = '', flags = 0 }) => ({
+  const legacy = listLegacyChains().map(({ table, ...found }) => ({ ...found, name: table, owned: false }));
+  const tables = listNftTables(connection).map(({ family, name = '', flags = 0 }) => ({
     family: FAMILIES.get(family) ?? String(family),
     name,
     chains: chains.flatMap((chain) => (chain.family === family && chain.table === name ? [chain.name ?? ''] : [])),
     owned: (flags & NFT_TABLE_F.OWNER) !== 0,
   }));
+  return [...tables, ...legacy];
 }
 
 /** What cannot be asked is one line of the answer. */

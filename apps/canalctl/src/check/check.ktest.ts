@@ -152,6 +152,19 @@ test('other networks and firewalls: files, rules, drops', () => {
   expect(snapshot()).toEqual(before);
 });
 
+/** A kernel may be built without it; whether this one is, its own tool tells. */
+const hasLegacy = ((): boolean => {
+  using netns = createTestNetns('legacy');
+  return netns.exec(['iptables-legacy', '-S', 'FORWARD']).exitCode === 0;
+})();
+
+test.skipIf(!hasLegacy)('what is left in iptables-legacy', () => {
+  node.run(['iptables-legacy', '-t', 'nat', '-N', 'FLANNEL-POSTRTG']);
+  const run = check();
+  expect(troubles(run)).toEqual(['foreign-rules: warn']);
+  expect(run.text).toContain('flannel: table legacy-ip nat');
+});
+
 test('the interface: none, down, small, on the network of pods', () => {
   node.run(['ip', 'link', 'set', 'eth0', 'mtu', '1300']);
   expect(troubles(check())).toEqual(['mtu: warn']);

@@ -89,7 +89,7 @@ function shortened(names: readonly string[]): string {
 }
 
 export interface TableFacts {
-  /** As nft names it. */
+  /** As nft names it; `legacy-ip` and `legacy-ip6` of iptables-legacy. */
   readonly family: string;
   readonly name: string;
   readonly chains: readonly string[];
