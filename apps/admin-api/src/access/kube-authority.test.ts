@@ -173,7 +173,7 @@ describe('when Kubernetes does not answer as it should, nobody may do anything',
     ['no JSON', () => new Response('canary', { status: 201 })],
     ['another JSON', () => Response.json({ status: 'canary' }, { status: 201 })],
   ])('%s', async (_name, respond) => {
-    const { authority, failures } = start();
+    const { authority, clock, failures } = start();
     const subject = await known(authority);
     kubernetes.respond = respond;
     const unavailable = { problem: 'unavailable', retryAfterSeconds: 2 };
@@ -184,8 +184,12 @@ describe('when Kubernetes does not answer as it should, nobody may do anything',
     }
     expect(failures).toHaveLength(2);
     expect(JSON.stringify(failures)).not.toContain('canary');
-    // And it is asked again at once when it is back.
+    // For a second it is not asked again, then it is.
+    const asked = kubernetes.asked.length;
     kubernetes.respond = undefined;
+    await expect(authority.isAllowed(subject, NODES, 'view')).rejects.toMatchObject(unavailable);
+    expect(kubernetes.asked).toHaveLength(asked);
+    await clock.advance(1_000);
     expect(await authority.isAllowed(subject, NODES, 'view')).toBe(true);
   });
 

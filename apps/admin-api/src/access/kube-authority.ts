@@ -20,6 +20,7 @@ export interface KubeAuthorityDeps {
 /** How long what Kubernetes said is believed. */
 const TTL_MS = 10_000;
 const REVIEW_TIMEOUT_MS = 5_000;
+const REST_MS = 1_000;
 /** Apart, so that made-up tokens do not push out those of users. */
 const [MAX_KNOWN, MAX_UNKNOWN, MAX_ANSWERS] = [1024, 1024, 4096];
 
@@ -45,13 +46,14 @@ const accessReview = z.object({ status: z.object({ allowed: z.boolean(), denied:
 
 export function createKubeAuthority(deps: KubeAuthorityDeps): Authority<KubeSubject> {
   const { clock, audiences } = deps;
+  const reviews = new Reviews(deps);
   const known = new ExpiringCache<KubeSubject | undefined>({ clock, ttlMs: TTL_MS, maxEntries: MAX_KNOWN });
   const unknown = new ExpiringCache<true>({ clock, ttlMs: TTL_MS, maxEntries: MAX_UNKNOWN });
   const answers = new ExpiringCache<boolean>({ clock, ttlMs: TTL_MS, maxEntries: MAX_ANSWERS });
 
   async function reviewToken(token: string, key: string): Promise<KubeSubject | undefined> {
     const spec = { token, audiences };
-    const { status } = await review(deps, { kind: 'TokenReview', group: 'authentication.k8s.io', spec }, tokenReview);
+    const { status } = await reviews.ask({ kind: 'TokenReview', group: 'authentication.k8s.io', spec }, tokenReview);
     const { authenticated = false, user, audiences: shown = [] } = status;
     // A server that does not know audiences answers none: its yes is for the API server, not for us.
     const isOurs = authenticated && shown.some((audience) => audiences.includes(audience));
@@ -80,7 +82,7 @@ export function createKubeAuthority(deps: KubeAuthorityDeps): Authority<KubeSubj
           group: 'authorization.k8s.io',
           spec: { user, ...spec, ...attributes },
         };
-        const { status } = await review(deps, request, accessReview);
+        const { status } = await reviews.ask(request, accessReview);
         return status.allowed && status.denied !== true;
       });
     },
@@ -93,20 +95,33 @@ interface Review {
   readonly spec: object;
 }
 
-async function review<T>(deps: KubeAuthorityDeps, { kind, group, spec }: Review, schema: z.ZodType<T>): Promise<T> {
-  const path = `/apis/${group}/v1/${kind.toLowerCase()}s`;
-  const body = { apiVersion: `${group}/v1`, kind, spec };
-  try {
-    const response = await send(
-      deps.connection,
-      { method: 'POST', path, body },
-      AbortSignal.timeout(REVIEW_TIMEOUT_MS),
-    );
-    return schema.parse(await response.json());
-  } catch (error) {
-    const { code, status } = error instanceof StoreError ? error : { code: 'unreadable', status: undefined };
-    deps.onFailure({ review: kind, code, ...(status !== undefined && { status }) });
-    const detail = 'Kubernetes cannot be asked who you are and what you may do: try again later';
-    throw new ProblemError('unavailable', detail, { retryAfterSeconds: 2 });
+/** Questions to the API server. One that fails speaks for those of the next second: no flood of them when it is down. */
+class Reviews {
+  readonly #deps: KubeAuthorityDeps;
+  #restUntil = -Infinity;
+
+  constructor(deps: KubeAuthorityDeps) {
+    this.#deps = deps;
   }
+
+  async ask<T>({ kind, group, spec }: Review, schema: z.ZodType<T>): Promise<T> {
+    const { connection, clock, onFailure } = this.#deps;
+    if (clock.nowMs() < this.#restUntil) throw unavailable();
+    const path = `/apis/${group}/v1/${kind.toLowerCase()}s`;
+    const body = { apiVersion: `${group}/v1`, kind, spec };
+    try {
+      const response = await send(connection, { method: 'POST', path, body }, AbortSignal.timeout(REVIEW_TIMEOUT_MS));
+      return schema.parse(await response.json());
+    } catch (error) {
+      this.#restUntil = clock.nowMs() + REST_MS;
+      const { code, status } = error instanceof StoreError ? error : { code: 'unreadable', status: undefined };
+      onFailure({ review: kind, code, ...(status !== undefined && { status }) });
+      throw unavailable();
+    }
+  }
+}
+
+function unavailable(): ProblemError {
+  const detail = 'Kubernetes cannot be asked who you are and what you may do: try again later';
+  return new ProblemError('unavailable', detail, { retryAfterSeconds: 2 });
 }

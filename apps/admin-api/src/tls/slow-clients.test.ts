@@ -81,7 +81,11 @@ async function tcp(): Promise<Socket> {
 }
 
 async function tls(): Promise<nodeTls.TLSSocket> {
-  const socket = nodeTls.connect({ host: '127.0.0.1', port: server.port, rejectUnauthorized: false });
+  const socket = nodeTls.connect({
+    host: '127.0.0.1',
+    port: server.port,
+    rejectUnauthorized: false,
+  }) as nodeTls.TLSSocket;
   await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject));
   return socket;
 }

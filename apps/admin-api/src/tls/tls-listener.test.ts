@@ -67,7 +67,7 @@ async function serve() {
 
 /** What was agreed on, or the error. */
 async function handshake(port: number, options: nodeTls.ConnectionOptions): Promise<string> {
-  const socket = nodeTls.connect({ host: '127.0.0.1', port, ...options });
+  const socket = nodeTls.connect({ host: '127.0.0.1', port, ...options }) as nodeTls.TLSSocket;
   try {
     return await new Promise((resolve) => {
       socket.once('secureConnect', () => resolve(`${String(socket.getProtocol())} ${String(socket.alpnProtocol)}`));
