@@ -1,14 +1,5 @@
 /** Documents of a YAML or JSON text that know on which line each of their fields stands. */
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  LineCounter,
-  parseAllDocuments,
-} from 'yaml';
+import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml';
 
 /** `['spec', 'ingress', 0]`. */
 export type Path = readonly (string | number)[];
