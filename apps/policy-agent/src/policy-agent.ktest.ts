@@ -175,6 +175,7 @@ describe('a running agent', () => {
     const at = (share: number): string => (times[Math.floor(share * (times.length - 1))] ?? 0).toFixed(1);
     process.stderr.write(`110 endpoints: median ${at(0.5)} ms, p99 ${at(0.99)} ms, longest ${at(1)} ms\n`);
     // The figure to hold, 20 ms, is in docs/benchmarks.md; these are for a machine that does other things as well.
+    expect(Number(at(0))).toBeLessThan(20);
     expect(Number(at(0.5))).toBeLessThan(200);
     expect(Number(at(0.99))).toBeLessThan(1_000);
     const all = await Promise.all(names.map((name) => world.ask({ op: 'delete-endpoint', key: `${name}/eth0` })));

@@ -11,7 +11,7 @@ import {
 } from '@canal/testing';
 import { type Ip, parseIp, unwrap } from 'net-types';
 import { delConntrack, listConntrack } from 'netlink-ts';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { judgeFlows } from './flows.ts';
 
 const ip = (text: string): Ip => unwrap(parseIp(text));
@@ -19,6 +19,7 @@ const PROTOCOL = { tcp: 6, udp: 17 } as const;
 
 let world: FlowWorld;
 let talkers: FlowTalkers;
+const cutMs: number[] = [];
 
 beforeEach(() => {
   world = createFlowWorld();
@@ -28,6 +29,11 @@ beforeEach(() => {
 afterEach(async () => {
   await talkers[Symbol.asyncDispose]();
   world[Symbol.dispose]();
+});
+
+afterAll(() => {
+  // Any one of them may be held up by what else the machine does.
+  if (cutMs.length > 0) expect(Math.min(...cutMs)).toBeLessThan(1_000);
 });
 
 const judge = (allowed: (packet: RulePacket) => boolean, addresses: readonly Ip[] = world.server.addresses) =>
@@ -86,7 +92,8 @@ describe.each([4, 6] as const)('IPv%i', (family) => {
       expect(await judge(allowed)).toEqual({ seen: 2, cut: 1, mended: 0 });
       // What was in the air arrives.
       await Bun.sleep(100);
-      expect(performance.now() - start).toBeLessThan(5_000);
+      cutMs.push(performance.now() - start);
+      expect(cutMs.at(-1)).toBeLessThan(5_000);
       expect(await talkers.hearFor('denied', 1500)).toEqual({ client: 0, server: 0 });
       const spared = await talkers.hearFor('spared', 200);
       expect(Math.min(spared.client, spared.server)).toBeGreaterThan(3);
