@@ -49,7 +49,6 @@ export interface AddressGarbageOptions {
   readonly graceMs: number;
 }
 
-/** A round every half minute and four minutes of grace: a leak is gone within five minutes. */
 export interface HeldAddress {
   readonly ip: Ip;
   readonly owner?: Owner;
@@ -59,6 +58,7 @@ export interface HeldAddress {
   readonly pod?: Attachment['pod'];
 }
 
+/** A round every half minute and four minutes of grace: a leak is gone within five minutes. */
 export const GARBAGE_TIMES = { roundMs: 30_000, graceMs: 240_000 };
 
 /** The lock is waited for on the agent's only thread, so hardly at all; the next round comes soon. */
