@@ -32,21 +32,21 @@ const ADMISSION = '/apis/admissionregistration.k8s.io/v1';
 const ANNOTATION = 'flannel.alpha.coreos.com';
 const AUTHORITY = 'canal.io/node-api-authority';
 
-const get = (what: string, path: string, headers: readonly string[] = []): AgentRequest => ({
+export const get = (what: string, path: string, headers: readonly string[] = []): AgentRequest => ({
   what,
   method: 'GET',
   path,
   headers,
 });
-const patch = (what: string, path: string, body: object, contentType = MERGE): AgentRequest => ({
+export const patch = (what: string, path: string, body: object, contentType = MERGE): AgentRequest => ({
   what,
   method: 'PATCH',
   path,
   body,
   contentType,
 });
-const post = (what: string, path: string, body: object): AgentRequest => ({ what, method: 'POST', path, body });
-const remove = (what: string, path: string): AgentRequest => ({ what, method: 'DELETE', path });
+export const post = (what: string, path: string, body: object): AgentRequest => ({ what, method: 'POST', path, body });
+export const remove = (what: string, path: string): AgentRequest => ({ what, method: 'DELETE', path });
 
 function condition(type: string, status: string): object {
   return { type, status, reason: 'E2E', message: 'e2e' };

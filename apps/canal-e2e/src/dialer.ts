@@ -2,9 +2,8 @@
  * A pod that makes requests on our behalf: agnhost's `/dial`, reached through `kubectl port-forward`. So the way to it is
  * the kubelet and containerd, never the network that is being judged, and any cluster with a kubeconfig will do.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import type { Pod } from './pods.ts';
+import { openPortForward, type PortForward } from './port-forward.ts';
 import type { World } from './world.ts';
 
 export type DialProtocol = 'http' | 'udp';
@@ -34,13 +33,6 @@ interface DialAnswer {
   readonly errors?: readonly string[];
 }
 
-/** A forwarded port of this machine. */
-interface Forward {
-  readonly port: number;
-  readonly child: ChildProcess;
-}
-
-const FORWARD_MS = 15_000;
 /** agnhost waits 5 s for a connection and 5 s for a name. */
 const DIAL_MS = 20_000;
 
@@ -103,25 +95,6 @@ export async function openDialers(
   };
 }
 
-async function openForward(world: World, pod: Pod): Promise<Forward> {
-  const args = ['port-forward', '--namespace', pod.namespace, `pod/${pod.name}`, `:${pod.httpPort}`];
-  const [program = '', ...rest] = world.kubectlCommand(args);
-  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const said: string[] = [];
-  createInterface({ input: child.stderr }).on('line', (line) => said.push(line));
-  const port = await new Promise<number | undefined>((resolve) => {
-    const limit = setTimeout(() => child.kill('SIGKILL'), FORWARD_MS);
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const found = /^Forwarding from 127\.0\.0\.1:(\d+)/.exec(line)?.[1];
-      if (found === undefined) return;
-      clearTimeout(limit);
-      resolve(Number(found));
-    });
-    child.once('close', () => {
-      clearTimeout(limit);
-      resolve(undefined);
-    });
-  });
-  if (port !== undefined) return { port, child };
-  throw new Error(`kubectl ${args.join(' ')} forwarded nothing: ${said.join('; ')}`);
+function openForward(world: World, pod: Pod): Promise<PortForward> {
+  return openPortForward(world, pod.namespace, `pod/${pod.name}`, pod.httpPort);
 }

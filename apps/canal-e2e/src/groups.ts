@@ -39,6 +39,7 @@ export const ANY_CLUSTER_FILES = [
   ...NETWORK_FILES,
   'scenarios/libcni',
   'scenarios/rbac',
+  'scenarios/admin-api',
   'scenarios/backend-change',
   'scenarios/node-life',
   'scenarios/disruption',
@@ -66,7 +67,14 @@ function network(
 export const GROUPS: readonly Group[] = [
   network('vxlan', {}, VXLAN, {
     long: false,
-    files: [...NETWORK_FILES, 'scenarios/libcni', 'scenarios/rbac', 'scenarios/backend-change', 'scenarios/uninstall'],
+    files: [
+      ...NETWORK_FILES,
+      'scenarios/libcni',
+      'scenarios/rbac',
+      'scenarios/admin-api',
+      'scenarios/backend-change',
+      'scenarios/uninstall',
+    ],
   }),
   network('host-gw-dual-nftables', { kubeProxy: 'nftables', ipFamily: 'dual' }, HOST_GW, { long: false }),
   network('faults', {}, VXLAN, {

@@ -1,7 +1,7 @@
 /** deploy/canal.yaml as it is committed: what it grants, what people edit in it, and that our own programs take it. */
 import { readFileSync } from 'node:fs';
 import { join, posix, resolve } from 'node:path';
-import { DEFAULT_POLICY_SOCKET, NODE_AGENT_SOCKET } from '@canal/agent-protocol';
+import { DEFAULT_POLICY_SOCKET, NODE_AGENT_SOCKET, NODE_API_AUDIENCE } from '@canal/agent-protocol';
 import { annotationKeys, DEFAULT_ANNOTATION_PREFIX, parseNetConf, renderWithdrawnAnnotations } from '@canal/api-schema';
 import { parseConfList } from '@canal/cni-spec';
 import { parseFlanneldCommand, parsePolicyAgentCommand } from '@canal/config';
@@ -84,12 +84,30 @@ test('one file of at most 1,000 lines without faults, in the order in which it c
     'ServiceAccount canal-node',
     'ClusterRole canal-node',
     'ClusterRoleBinding canal-node',
+    'ServiceAccount canal-admin-api',
+    'ClusterRole canal-admin-api',
+    'ClusterRoleBinding canal-admin-api',
+    'Role canal-admin-api',
+    'RoleBinding canal-admin-api',
+    'ClusterRole canal-view',
+    'ClusterRole canal-operate',
+    'ClusterRole canal-admin',
+    'ServiceAccount canal-view',
+    'ClusterRoleBinding canal-view',
+    'ServiceAccount canal-operate',
+    'ClusterRoleBinding canal-operate',
+    'ServiceAccount canal-admin',
+    'ClusterRoleBinding canal-admin',
     'ValidatingAdmissionPolicy canal-node',
     'ValidatingAdmissionPolicyBinding canal-node',
     'ValidatingAdmissionPolicy canal-node-events',
     'ValidatingAdmissionPolicyBinding canal-node-events',
     'ConfigMap canal-config',
     'DaemonSet canal-node',
+    'ConfigMap canal-admin-api-authority',
+    'NetworkPolicy canal-admin-api',
+    'Service canal-admin-api',
+    'Deployment canal-admin-api',
   ]);
 });
 
@@ -119,6 +137,35 @@ describe('rights', () => {
     ]);
     expect(TEXT).not.toMatch(/['"[ ]\*['",\] ]/);
   });
+
+  test('the admin API reads, asks who somebody is, and writes two ConfigMaps', () => {
+    expect(objectOf('ClusterRole', 'canal-admin-api')['rules']).toEqual([
+      { apiGroups: [''], resources: ['nodes'], verbs: ['list', 'watch'] },
+      { apiGroups: [''], resources: ['namespaces', 'pods', 'events'], verbs: ['list'] },
+      { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ['list'] },
+      { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
+      { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
+    ]);
+    expect(objectOf('Role', 'canal-admin-api')['rules']).toEqual([
+      {
+        apiGroups: [''],
+        resources: ['configmaps'],
+        resourceNames: ['canal-config', 'canal-admin-api-authority'],
+        verbs: ['get', 'patch'],
+      },
+    ]);
+  });
+
+  test.each(['canal-node', 'canal-admin-api', 'canal-view', 'canal-operate', 'canal-admin'])(
+    'the service account %s has the ClusterRole of its name, and mounts no token by itself',
+    (name) => {
+      expect(objectOf('ServiceAccount', name)).toMatchObject({ automountServiceAccountToken: false });
+      expect(objectOf('ClusterRoleBinding', name)).toMatchObject({
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
+        subjects: [{ kind: 'ServiceAccount', name, namespace: 'canal-system' }],
+      });
+    },
+  );
 
   test('the admission policies deny, also when they cannot be asked, and speak of this service account', () => {
     for (const name of ['canal-node', 'canal-node-events']) {
@@ -265,6 +312,93 @@ describe('pod', () => {
         if (valueFrom?.configMapKeyRef !== undefined) expect(volumes).toContain(valueFrom.configMapKeyRef.name);
       }
     }
+  });
+});
+
+describe('admin API', () => {
+  const deployment = objectOf('Deployment', 'canal-admin-api')['spec'] as {
+    readonly replicas: number;
+    readonly strategy: unknown;
+    readonly selector: { readonly matchLabels: Record<string, string> };
+    readonly template: { readonly metadata: { readonly labels: Record<string, string> }; readonly spec: PodSpec };
+  };
+  const { spec } = deployment.template;
+  const { labels } = deployment.template.metadata;
+  const [container] = spec.containers;
+
+  test('nothing of the host, no right in its kernel, not root, nothing to write', () => {
+    for (const field of ['hostNetwork', 'hostPID', 'hostIPC', 'initContainers']) expect(spec).not.toHaveProperty(field);
+    expect(spec.containers).toHaveLength(1);
+    expect(spec).toMatchObject({
+      serviceAccountName: 'canal-admin-api',
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      priorityClassName: 'system-cluster-critical',
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: 65532,
+        runAsGroup: 65532,
+        seccompProfile: { type: 'RuntimeDefault' },
+      },
+    });
+    expect(container).toMatchObject({
+      image: `docker.io/canalcni/canal:${version}`,
+      resources: { requests: { cpu: expect.any(String) as string, memory: expect.any(String) as string } },
+    });
+    expect(container.securityContext).toEqual({
+      privileged: false,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    });
+    for (const volume of spec.volumes) expect(Object.keys(volume).sort()).toEqual(['name', 'projected']);
+    for (const { readOnly } of container.volumeMounts) expect(readOnly).toBe(true);
+  });
+
+  test('one at a time: each has a certificate of its own', () => {
+    expect(deployment).toMatchObject({ replicas: 1, strategy: { type: 'Recreate' } });
+  });
+
+  test('its token for agents is of no use at the API server', () => {
+    const { projected } = spec.volumes.find(({ name }) => name === 'node-api-access') as unknown as {
+      readonly projected: object;
+    };
+    expect(projected).toEqual({
+      sources: [{ serviceAccountToken: { path: 'token', audience: NODE_API_AUDIENCE, expirationSeconds: 3600 } }],
+    });
+  });
+
+  test('the agents take its user alone', () => {
+    const command = parsePolicyAgentCommand(policyAgent.args.slice(1), variablesOf(policyAgent));
+    if (command.type !== 'run') throw new Error(JSON.stringify(command));
+    expect(command.config.nodeApi?.user).toBe(
+      `system:serviceaccount:canal-system:${String(spec['serviceAccountName'])}`,
+    );
+  });
+
+  test('its pods are not taken for agents; Service, policy and Deployment mean the same pods and port', () => {
+    expect(labels['k8s-app']).toBe('canal-admin-api');
+    const own = { 'k8s-app': 'canal-admin-api' };
+    expect(deployment.selector).toEqual({ matchLabels: own });
+    expect(objectOf('Service', 'canal-admin-api')['spec']).toEqual({
+      selector: own,
+      ports: [{ name: 'https', port: 443, targetPort: 'https' }],
+    });
+    expect(objectOf('NetworkPolicy', 'canal-admin-api')['spec']).toEqual({
+      podSelector: { matchLabels: own },
+      policyTypes: ['Ingress'],
+      ingress: [
+        {
+          from: [{ namespaceSelector: {}, podSelector: { matchLabels: { 'canal.io/admin-api-client': 'true' } } }],
+          ports: [{ port: 'https' }],
+        },
+      ],
+    });
+    expect(container).toMatchObject({
+      ports: [{ name: 'https', containerPort: 9443 }],
+      livenessProbe: { httpGet: { scheme: 'HTTPS', port: 'https', path: '/livez' } },
+      readinessProbe: { httpGet: { scheme: 'HTTPS', port: 'https', path: '/readyz' } },
+    });
   });
 });
 

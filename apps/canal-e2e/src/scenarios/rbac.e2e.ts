@@ -1,9 +1,11 @@
-/** A node that was taken over has the agent's token. What that token can do is listed here, request by request. */
+/** A node that was taken over has tokens of canal's. What each of them can do is listed here, request by request. */
 import { expect } from 'vitest';
+import { ADMIN_API, tokenOf } from '../admin-api-client.ts';
+import { adminApiMay, adminApiMayNot, peopleMayNot } from '../admin-api-rights.ts';
 import { AGENT_NAMESPACE, listAgents } from '../agents.ts';
 import { type AgentRequest, allowedRequests, refusedRequests, type RequestCast } from '../agent-requests.ts';
 import { type Answer, openTokenClient, tokenOfPod } from '../token-client.ts';
-import { scenario } from '../scenario.ts';
+import { scenario, type ScenarioContext } from '../scenario.ts';
 
 /** By RBAC and by the admission policy alike. */
 const REFUSAL = 403;
@@ -42,23 +44,47 @@ scenario(
       '--bound-object-kind=Pod',
       `--bound-object-name=${agent.name}`,
     ]);
-    const writes = allowedRequests(cast).filter(({ method }) => method !== 'GET');
+    // A review is a question by its nature: nothing of any node.
+    const writes = allowedRequests(cast).filter(({ method, path }) => method !== 'GET' && !path.endsWith('reviews'));
     const named = (rows: readonly Row[], suffix: string): Row[] =>
       rows.map(({ request, answer }) => ({ request: { ...request, what: `${request.what}, ${suffix}` }, answer }));
     refused.push(...named(await ask(unbound.stdout.trim(), writes), 'by a token without a node'));
     allowed.push(...named(await ask(bound.stdout.trim(), writes), 'by a token bound to the pod'));
 
-    const table = [
-      ...refused.map((row) => describe('refused', row)),
-      ...allowed.map((row) => describe('allowed', row)),
-    ];
-    process.stderr.write(`${table.join('\n')}\n`);
-    note('requests refused', `${refused.filter(isRefused).length} of ${refused.length}`);
-    note('requests allowed', `${allowed.filter(isAllowed).length} of ${allowed.length}`);
-    expect(refused.filter((row) => !isRefused(row)).map((row) => describe('refused', row))).toEqual([]);
-    expect(allowed.filter((row) => !isAllowed(row)).map((row) => describe('allowed', row))).toEqual([]);
+    judge(note, refused, allowed);
   },
 );
+
+scenario(
+  "the admin API's token, and those of people: refused and allowed requests",
+  { limitMs: 120_000, needs: ['node-exec'] },
+  async ({ world, note }) => {
+    const [node] = await world.nodes();
+    const agent = (await listAgents(world)).find((one) => one.node === node?.name);
+    if (node === undefined || agent === undefined) throw new Error('no agent');
+    const client = await openTokenClient(world, node.name, agent.uid);
+    const ask = async (account: string, requests: readonly AgentRequest[]): Promise<Row[]> => {
+      const answers = await client.send(await tokenOf(world, account), requests);
+      return requests.map((request, index) => ({
+        request: { ...request, what: `${account}: ${request.what}` },
+        answer: answers[index] ?? { status: 0, text: '' },
+      }));
+    };
+    const refused = await ask(ADMIN_API, adminApiMayNot({ node: node.name }));
+    for (const account of ['canal-view', 'canal-operate', 'canal-admin'])
+      refused.push(...(await ask(account, peopleMayNot())));
+    judge(note, refused, await ask(ADMIN_API, adminApiMay()));
+  },
+);
+
+function judge(note: ScenarioContext['note'], refused: readonly Row[], allowed: readonly Row[]): void {
+  const table = [...refused.map((row) => describe('refused', row)), ...allowed.map((row) => describe('allowed', row))];
+  process.stderr.write(`${table.join('\n')}\n`);
+  note('requests refused', `${refused.filter(isRefused).length} of ${refused.length}`);
+  note('requests allowed', `${allowed.filter(isAllowed).length} of ${allowed.length}`);
+  expect(refused.filter((row) => !isRefused(row)).map((row) => describe('refused', row))).toEqual([]);
+  expect(allowed.filter((row) => !isAllowed(row)).map((row) => describe('allowed', row))).toEqual([]);
+}
 
 function isRefused({ answer }: Row): boolean {
   return answer.status === REFUSAL;
