@@ -2,19 +2,11 @@
  * Compares two states of a cluster in a process of its own: it may take seconds, in which this one goes on answering, it
  * can be ended when nobody waits any more, and the memory that it needs goes with it.
  */
-import { deserialize, serialize } from 'node:v8';
+import { deserialize } from 'node:v8';
 import type { PolicyDiff } from '@canal/admin-schema';
-import type { ClusterState } from '@canal/policy-diff';
 import { ProblemError } from '../handler.ts';
 import { boundedText } from './bounded-text.ts';
-
-export type DiffAnswer = Omit<PolicyDiff, 'problems'>;
-
-/** What the other process reads from its stdin, serialized as node:v8 does. */
-export interface DiffInput {
-  readonly before: ClusterState;
-  readonly after: ClusterState;
-}
+import { type DiffQuestion, type DiffReply, encodeQuestion } from './diff-messages.ts';
 
 /** More are refused: each holds a list of all pods. */
 const MAX_WAITING = 4;
@@ -48,11 +40,11 @@ export class DiffProcess {
     }
   }
 
-  async diff(before: ClusterState, after: ClusterState, signal: AbortSignal): Promise<DiffAnswer> {
+  /** Rejects with ProblemError when the objects cannot be applied. */
+  async diff(question: DiffQuestion, signal: AbortSignal): Promise<PolicyDiff> {
     signal.throwIfAborted();
-    const input: DiffInput = { before, after };
     const child = Bun.spawn([...this.#command], {
-      stdin: serialize(input),
+      stdin: 'pipe',
       stdout: 'pipe',
       stderr: 'pipe',
       // Neither tokens nor settings are its business.
@@ -60,12 +52,32 @@ export class DiffProcess {
       signal,
       killSignal: 'SIGKILL',
     });
-    const [output, errors, code] = await Promise.all([child.stdout.bytes(), child.stderr.text(), child.exited]);
+    const [output, errors, code] = await Promise.all([
+      child.stdout.bytes(),
+      child.stderr.text(),
+      child.exited,
+      // A child that ends before it has read all says why.
+      tell(child.stdin, question, signal).catch(() => undefined),
+    ]);
     signal.throwIfAborted();
     if (code !== 0) throw new Error(`the comparison ended with code ${code}: ${boundedText(errors, 1_000)}`);
     // Of the same program.
-    return deserialize(output) as DiffAnswer;
+    const reply = deserialize(output) as DiffReply;
+    if (reply.ok) return reply.diff;
+    throw new ProblemError('invalid', reply.detail, { errors: reply.errors });
   }
+}
+
+async function tell(stdin: Bun.FileSink, question: DiffQuestion, signal: AbortSignal): Promise<void> {
+  for (const bytes of encodeQuestion(question)) {
+    if (signal.aborted) break;
+
+    await Promise.all([stdin.write(bytes), stdin.flush()]);
+
+    // Others have their turn.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await stdin.end();
 }
 
 /** How this program, compiled or from its sources, starts itself for `diffChild`. */

@@ -1,6 +1,7 @@
 import { NETWORK_POLICIES, PODS } from '@canal/store-port';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ProblemError } from '../handler.ts';
+import { decodeQuestion, encodeQuestion } from './diff-messages.ts';
 import { DiffProcess } from './diff-process.ts';
 import { AdminWorld } from './testing/admin-world.ts';
 
@@ -98,11 +99,12 @@ test.each<[string, object, string]>([
   await expect(world.call('diff', { body })).rejects.toMatchObject({ problem: 'invalid', errors: [{ pointer }] });
 });
 
+const NOTHING = { state: { namespaces: [], pods: [], policies: [], nodes: [] }, request: { objects: [] } };
+
 test('the API goes on while the other process compares, which ends when nobody waits', async () => {
   const other = new DiffProcess(['/bin/sh', '-c', 'exec sleep 600']);
-  const state = { namespaces: [], pods: [], policies: [], nodes: [] };
   const leave = new AbortController();
-  const comparing = other.diff(state, state, leave.signal).catch((error: unknown) => error);
+  const comparing = other.diff(NOTHING, leave.signal).catch((error: unknown) => error);
   expect((await world.call('listNodes')).body.items).toHaveLength(1);
   leave.abort(new Error('left'));
   expect(await comparing).toEqual(new Error('left'));
@@ -110,19 +112,37 @@ test('the API goes on while the other process compares, which ends when nobody w
 
 test('a process that fails is a fault, with its words', async () => {
   const other = new DiffProcess(['/bin/sh', '-c', 'echo broken >&2; exit 3']);
-  const state = { namespaces: [], pods: [], policies: [], nodes: [] };
-  await expect(other.diff(state, state, new AbortController().signal)).rejects.toThrow('code 3: broken');
+  await expect(other.diff(NOTHING, new AbortController().signal)).rejects.toThrow('code 3: broken');
 });
 
 test("the other process gets none of this one's environment", async () => {
   const other = new DiffProcess(['/bin/sh', '-c', 'env >&2; exit 1']);
-  const state = { namespaces: [], pods: [], policies: [], nodes: [] };
-  const failing = other.diff(state, state, new AbortController().signal);
+  const failing = other.diff(NOTHING, new AbortController().signal);
   const failure = String(await failing.catch((error: unknown) => error));
   expect(failure).toContain('code 1');
   const names = [...failure.matchAll(/^(?:.*: )?(\w+)=/gm)].map(([, name]) => name);
   // Of the shell's own.
   expect(names.filter((name) => !['PWD', 'SHLVL', '_', 'OLDPWD'].includes(name ?? ''))).toEqual([]);
+});
+
+test('a child that ends before it has read anything is a fault, too', async () => {
+  const other = new DiffProcess(['/bin/sh', '-c', 'exec 0<&-; echo no >&2; exit 4']);
+  const pods = Array.from({ length: 5_000 }, (_, index) => ({
+    namespace: 'shop',
+    name: `web-${index}`,
+    uid: '',
+    labels: {},
+    addresses: [],
+    node: 'a',
+    hostNetwork: false,
+    completed: false,
+    ports: [],
+    createdMs: 0,
+  }));
+  const question = { state: { ...NOTHING.state, pods }, request: { objects: [] } };
+  await expect(other.diff(question, new AbortController().signal)).rejects.toThrow('code 4: no');
+  expect(decodeQuestion(Buffer.concat([...encodeQuestion(question)]))).toEqual(question);
+  expect(() => decodeQuestion(Buffer.concat([...encodeQuestion(question)].slice(0, -1)))).toThrow('before its request');
 });
 
 test('one after the other, and not more than four wait', async () => {

@@ -5,7 +5,6 @@ import type { ClusterState } from '@canal/policy-diff';
 import { NAMESPACES, NETWORK_POLICIES, PODS, type Store } from '@canal/store-port';
 import { type Ip, parseIp } from 'net-types';
 import { type Handlers, ProblemError } from '../handler.ts';
-import { applyObjects } from './applied-objects.ts';
 import { boundedText } from './bounded-text.ts';
 import type { ClusterNodes } from './cluster-nodes.ts';
 import type { DiffProcess } from './diff-process.ts';
@@ -27,9 +26,8 @@ export function diffHandlers(deps: DiffDeps): Pick<Handlers, 'diff'> {
       }
       return await deps.process.inTurn(signal, async () => {
         const { state, problems } = await clusterState(deps, signal);
-        const applied = applyObjects(state, body);
-        const found = await deps.process.diff(state, applied.state, signal);
-        return { body: { ...found, problems: [...applied.problems, ...problems] } };
+        const found = await deps.process.diff({ state, request: body }, signal);
+        return { body: { ...found, problems: [...found.problems, ...problems] } };
       });
     },
   };
