@@ -45,8 +45,10 @@ function watched(socket: Socket): TestClient {
   return { socket, closed, got: () => got };
 }
 
-function connectTls(host: string): Socket {
-  return tls.connect({ port: node.port, host, ca: node.authority, servername: 'node-a' }) as Socket;
+/** `allowHalfOpen`: it keeps its half when the server has closed the other. */
+function connectTls(host: string, allowHalfOpen = false): Socket {
+  const options = { port: node.port, host, ca: node.authority, servername: 'node-a', allowHalfOpen };
+  return tls.connect(options) as Socket;
 }
 
 async function connect(text = ''): Promise<TestClient> {
@@ -139,6 +141,24 @@ test.each([
   expect(isClosed).toBe(false);
   await clock.advance(200);
   await client.closed;
+});
+
+test.each([
+  ['answered', PEERS],
+  ['refused', question('{}', 'other')],
+])('a client that was %s and holds its half is let go after five seconds', async (_name, text) => {
+  await start();
+  const holder = watched(connectTls('127.0.0.1', true));
+  const ended = new Promise((resolve) => holder.socket.once('end', resolve));
+  holder.socket.write(text);
+  await ended;
+  expect(holder.got()).toContain('HTTP/1.1');
+  await waitFor('its timer', () => clock.sleeping > 0);
+  await clock.advance(5_100);
+  await waitFor('the end of its timers', () => clock.sleeping === 0);
+  // Writing finds out that nobody is there.
+  const writing = setInterval(() => holder.socket.write('x'), 10);
+  await holder.closed.finally(() => clearInterval(writing));
 });
 
 test('what is no TLS is closed at once', async () => {

@@ -313,8 +313,8 @@ class Client {
     if (!this.#waiting.isEmpty) {
       if (this.#limit === undefined) this.#endAfter(DRAIN_LIMIT_MS);
     } else if (this.#ending) {
-      // The limit goes on: it may not close its half.
-      this.#socket.end();
+      // The limit goes on: it may not close its half. After end() the runtime would not let go of it, whatever is called.
+      this.#socket.shutdown();
     } else {
       this.#endLimit();
       this.#onDrained?.();
