@@ -42,7 +42,11 @@ export class Gate {
     }
     const key = tokenHash(token);
     if (!this.#good.has(key)) limits.checkAnonymous(address);
-    const subject = await authority.authenticate(token);
+    const subject = await authority.authenticate(token).catch((error: unknown) => {
+      // A question that fails costs as much as one whose answer is no.
+      if (!this.#good.has(key)) limits.admitAnonymous(address);
+      throw error;
+    });
     if (subject === undefined) {
       this.#good.delete(key);
       limits.admitAnonymous(address);

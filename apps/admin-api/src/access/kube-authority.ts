@@ -95,7 +95,10 @@ interface Review {
   readonly spec: object;
 }
 
-/** Questions to the API server. One that fails speaks for those of the next second: no flood of them when it is down. */
+/**
+ * Questions to the API server. Where nobody listens, one speaks for those of the next second. Another failure speaks for
+ * itself alone: it may be the work of the token that was asked about.
+ */
 class Reviews {
   readonly #deps: KubeAuthorityDeps;
   #restUntil = -Infinity;
@@ -113,7 +116,7 @@ class Reviews {
       const response = await send(connection, { method: 'POST', path, body }, AbortSignal.timeout(REVIEW_TIMEOUT_MS));
       return schema.parse(await response.json());
     } catch (error) {
-      this.#restUntil = clock.nowMs() + REST_MS;
+      if (error instanceof StoreError && error.unreached) this.#restUntil = clock.nowMs() + REST_MS;
       const { code, status } = error instanceof StoreError ? error : { code: 'unreadable', status: undefined };
       onFailure({ review: kind, code, ...(status !== undefined && { status }) });
       throw unavailable();

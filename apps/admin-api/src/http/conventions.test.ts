@@ -378,6 +378,16 @@ describe('limits', () => {
     expect((await app.inject('/livez')).statusCode).toBe(200);
   });
 
+  test('tokens that cannot be looked up count as wrong ones', async () => {
+    const { app } = await start({ limits: { anonymous: { perSecond: 0.1, burst: 2 } } });
+    const statuses = [];
+    for (let turn = 0; turn < 3; turn++) {
+      const headers = { authorization: 'Bearer token-without-kubernetes' };
+      statuses.push((await app.inject({ url: '/v1/nodes', headers })).statusCode);
+    }
+    expect(statuses).toEqual([503, 503, 429]);
+  });
+
   test('requests under way, and those with bodies', async () => {
     const gates: (() => void)[] = [];
     const body = { items: [], partial: false, missing: [] };
