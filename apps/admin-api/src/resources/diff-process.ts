@@ -71,9 +71,7 @@ export class DiffProcess {
 async function tell(stdin: Bun.FileSink, question: DiffQuestion, signal: AbortSignal): Promise<void> {
   for (const bytes of encodeQuestion(question)) {
     if (signal.aborted) break;
-
     await Promise.all([stdin.write(bytes), stdin.flush()]);
-
     // Others have their turn.
     await new Promise((resolve) => setImmediate(resolve));
   }

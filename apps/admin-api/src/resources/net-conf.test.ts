@@ -43,6 +43,7 @@ test.each([
   ['there is no ConfigMap', undefined, 'not-found'],
   ['it is not JSON', '{', 'conflict'],
   ['it is a list', '[]', 'conflict'],
+  ['it has a key that no answer holds', JSON.stringify({ ['x'.repeat(65)]: 1 }), 'conflict'],
 ])('%s', async (_, text, problem) => {
   if (text !== undefined) await store(text);
   await expect(world.call('getNetConf')).rejects.toMatchObject({ problem });

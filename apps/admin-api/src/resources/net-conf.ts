@@ -18,6 +18,8 @@ export interface NetConfDeps {
 const KEY = 'net-conf.json';
 const MAX_TEXT = 500;
 const MAX_LINES = 200;
+/** As the schema has it. */
+const MAX_KEY = 64;
 
 interface Stored {
   /** Undefined: the ConfigMap has no such key. */
@@ -37,7 +39,7 @@ export function netConfHandlers(deps: NetConfDeps): Pick<Handlers, 'getNetConf' 
       if (text === undefined) throw new ProblemError('not-found', `${object} has no ${KEY}`);
       const netConf = jsonObjectOf(text);
       if (netConf === undefined) {
-        const detail = `${KEY} of ${object} is no JSON object; agents keep what they had. Correct it with kubectl`;
+        const detail = `${KEY} of ${object} is no JSON object with short keys; agents keep what they had. Correct it with kubectl`;
         throw new ProblemError('conflict', detail);
       }
       return { body: { netConf }, etag: resourceVersion };
@@ -124,8 +126,8 @@ type NetConfObject = Parameters<Handlers['putNetConf']>[0]['body']['netConf'];
 function jsonObjectOf(text: string): NetConfObject | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-    return isObject ? (value as NetConfObject) : undefined;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    return Object.keys(value).some((key) => key.length > MAX_KEY) ? undefined : (value as NetConfObject);
   } catch {
     return undefined;
   }

@@ -37,8 +37,7 @@ export async function readObjects<T>(
   } finally {
     done.abort();
   }
-  signal.throwIfAborted();
-  throw unavailable(type, 'the list ended');
+  throw unavailable(type, signal.aborted ? 'it took too long' : 'the list ended');
 }
 
 /** What a handler cannot do because of the API server. Other errors are given back. */
