@@ -55,7 +55,7 @@ interface Health {
 export interface PeerReach {
   /** Undefined: not known yet. */
   readonly reachable?: boolean;
-  /** Of the last ping that was answered, if the peer is reachable. */
+  /** Of the last ping that was answered, if the peer is reachable; whole microseconds. */
   readonly roundTripSeconds?: number;
 }
 
@@ -84,7 +84,7 @@ export class PeerProbe {
     const key = `${peer} ${family}`;
     const { failures = 0, rttMs } = this.#health.get(key) ?? this.#before.get(key) ?? {};
     if (failures >= FAILURES_TO_TELL) return { reachable: false };
-    return rttMs === undefined ? {} : { reachable: true, roundTripSeconds: rttMs / 1000 };
+    return rttMs === undefined ? {} : { reachable: true, roundTripSeconds: Math.round(rttMs * 1000) / 1e6 };
   }
 
   async run(signal: AbortSignal): Promise<void> {
