@@ -231,9 +231,13 @@ export function startAgent(
   return { healthz: () => agent.healthz(), readyz, done: endOf(loops, signal) };
 }
 
-function writtenDirectories({ subnetFile, cniConf, cniStateDir, cniDataDir, cniCacheDir }: FlanneldConfig): string[] {
-  const directories = [dirname(subnetFile), cniStateDir, cniDataDir, cniCacheDir];
-  return cniConf === undefined ? directories : [cniConf.directory, ...directories];
+function writtenDirectories(config: FlanneldConfig): string[] {
+  const { subnetFile, cniConf, cniStateDir, cniDataDir, cniCacheDir, nodeSocket } = config;
+  return [
+    ...(cniConf === undefined ? [] : [cniConf.directory]),
+    ...[dirname(subnetFile), cniStateDir, cniDataDir, cniCacheDir],
+    ...(nodeSocket === undefined ? [] : [dirname(nodeSocket)]),
+  ];
 }
 
 /** A loop that ends by itself would leave an agent that looks alive and does half of its work. */
