@@ -1,7 +1,6 @@
 import { problem, PROBLEMS, type ProblemName, problemsOf, ROUTES } from '@canal/admin-schema';
 import { waitFor } from '@canal/testing';
-import type { FastifyInstance } from 'fastify';
-import type { InjectOptions } from 'light-my-request';
+import type { FastifyInstance, InjectOptions } from 'fastify';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Handlers, ProblemError } from '../handler.ts';
 import { ADMIN, bearer, sampleBody, testApp, type TestApp, type TestAppOptions, VIEW } from './app.fixture.ts';
@@ -339,16 +338,18 @@ describe('Idempotency-Key', () => {
     expect(answers.map((answer) => answer.json<{ effects: string[] }>().effects)).toEqual([['1'], ['1'], ['1']]);
   });
 
-  test('a fault is not kept', async () => {
+  test.each([
+    ['a fault is not kept', new Error('broken'), 500, 200],
+    ['a wait is not kept', new ProblemError('too-many-requests', 'wait'), 429, 200],
+    ['a refusal is kept', new ProblemError('conflict', 'no'), 409, 409],
+  ])('%s', async (_name, error, first, second) => {
     let isBroken = true;
-    const validateNetConf: Handlers['validateNetConf'] = () =>
-      isBroken
-        ? Promise.reject(new Error('broken'))
-        : Promise.resolve({ body: { applied: false, problems: [], warnings: [], effects: [] } });
+    const body = { applied: false, problems: [], warnings: [], effects: [] };
+    const validateNetConf = () => (isBroken ? Promise.reject(error) : Promise.resolve({ body }));
     const { app } = await start({ handlers: { validateNetConf } });
-    expect((await app.inject(keyed('k'))).statusCode).toBe(500);
+    expect((await app.inject(keyed('k'))).statusCode).toBe(first);
     isBroken = false;
-    expect((await app.inject(keyed('k'))).statusCode).toBe(200);
+    expect((await app.inject(keyed('k'))).statusCode).toBe(second);
   });
 });
 

@@ -1,5 +1,5 @@
 /** One route of the contract as fastify has it: checks in their order, then the handler, then its answer. */
-import type { RouteContract } from '@canal/admin-schema';
+import type { ProblemName, RouteContract } from '@canal/admin-schema';
 import type { Clock, Logger } from '@canal/runtime-port';
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import * as z from 'zod';
@@ -135,6 +135,9 @@ function plainHandler(route: RouteContract, handler: AnyHandler, deps: Operation
   };
 }
 
+/** Refusals that another try may not meet. */
+const MAY_PASS: ReadonlySet<ProblemName> = new Set(['internal', 'unavailable', 'too-many-requests']);
+
 async function keptOrMade(
   request: FastifyRequest,
   deps: OperationDeps,
@@ -154,7 +157,7 @@ async function keptOrMade(
       } catch (error) {
         // A refusal is an answer too, and given again.
         const known = asProblem(error);
-        if (known.problem === 'internal' || known.problem === 'unavailable') throw error;
+        if (MAY_PASS.has(known.problem)) throw error;
         return problemAnswer(known, request.id);
       }
     },
