@@ -4,9 +4,12 @@ import { type CommandContext } from './command-context.ts';
 import { completionCommand } from './completion/completion-command.ts';
 import { EXIT_CODE_HELP } from './exit-code.ts';
 import { labCommand } from './lab/lab-command.ts';
+import { ipamCommand } from './ipam/ipam-command.ts';
+import { nodeCommand } from './node/node-command.ts';
 import { flowsCommand } from './policy/flows-command.ts';
 import { policyCommand } from './policy/policy-command.ts';
 import { printable } from './printable.ts';
+import { statusCommand } from './status/status-command.ts';
 import { validateCommand } from './validate/validate-command.ts';
 import { uninstallCommand } from './uninstall/uninstall-command.ts';
 
@@ -22,6 +25,9 @@ export function createProgram(context: CommandContext): Command {
     })
     .showHelpAfterError('(--help lists what there is)')
     .addHelpText('afterAll', `\n${EXIT_CODE_HELP}`);
+  program.addCommand(statusCommand(context));
+  program.addCommand(nodeCommand(context));
+  program.addCommand(ipamCommand(context));
   program.addCommand(policyCommand(context));
   program.addCommand(flowsCommand(context));
   program.addCommand(checkCommand(context));

@@ -1,4 +1,5 @@
 import { type LabErrorCode } from '@canal/lab';
+import { AdminAccessError } from './admin/admin-access-error.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import {
   AFTER_AGENT_ERROR,
@@ -82,6 +83,16 @@ async function describe(error: unknown): Promise<Description> {
       hint: error.hint ?? AFTER_AGENT_ERROR[error.code],
       exitCode: BY_AGENT_ERROR[error.code],
     };
+  }
+  if (error instanceof AdminAccessError) {
+    return { message: error.message, hint: error.hint, exitCode: EXIT.failed };
+  }
+  if (error instanceof Error && error.name === 'AdminApiError') {
+    const [{ AdminApiError }, { describeAdminError }] = await Promise.all([
+      import('@canal/admin-client'),
+      import('./admin/describe-admin-error.ts'),
+    ]);
+    if (error instanceof AdminApiError) return { message: error.message, ...describeAdminError(error) };
   }
   const [{ LabError }, { StoreError }, { KubeConfigError }] = await Promise.all([
     import('@canal/lab'),

@@ -11,6 +11,8 @@ export interface Terminal {
   err(text: string): void;
   /** Whether `err` is a terminal: only then may lines be drawn over. */
   readonly live: boolean;
+  /** Whether `out` is a terminal that shows colours. */
+  readonly colours?: boolean;
   /** Whether nobody reads what `out` is given: what would go on for ever ends then. */
   readonly readerGone?: () => boolean;
 }
@@ -25,6 +27,8 @@ export function processTerminal(env: Readonly<Record<string, string | undefined>
     err: (text) => void writeAll(STDERR, text),
     readerGone: () => gone,
     live: isatty(STDERR) && env['TERM'] !== 'dumb' && env['CI'] === undefined,
+    // https://no-color.org: set, and not empty.
+    colours: isatty(STDOUT) && env['TERM'] !== 'dumb' && (env['NO_COLOR'] ?? '') === '',
   };
 }
 

@@ -7,7 +7,11 @@ import type { FlowGroup, PolicyDiff } from '@canal/policy-diff';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { renderCheck } from './check/render-check.ts';
+import { renderFindings as renderAddressFindings } from './ipam/check.ts';
+import { checkAddresses } from './ipam/check-addresses.ts';
+import { renderAddresses, renderPools } from './ipam/show.ts';
 import { renderMatrix } from './lab/render-matrix.ts';
+import { renderAgents, renderNode } from './node/node-status.ts';
 import { renderDiff } from './policy/diff.ts';
 import { renderEndpoints } from './policy/endpoints.ts';
 import { renderPods } from './policy/pods.ts';
@@ -18,9 +22,48 @@ import { type ListView, renderList, renderTable } from './output/render-list.ts'
 import { printable } from './printable.ts';
 import { createProgress } from './progress.ts';
 import { reportError, UsageError } from './report-error.ts';
+import { findFaults } from './status/findings.ts';
+import type { NodeReport } from './status/read-status.ts';
+import { renderStatus } from './status/render-status.ts';
 import { table } from './table.ts';
 import { renderPlan, renderResult } from './uninstall/render.ts';
 import { renderFindings } from './validate/run.ts';
+
+/** Faults, a peer that is lost, and no lease: everything that is told of a node. */
+function nodeReport(text: string): NodeReport {
+  const faults = [{ severity: 'error', message: text } as const];
+  const pool = { node: text, subnet: text, capacity: '1', inUse: 1, leaked: 1 };
+  return {
+    name: text,
+    state: 'degraded',
+    backend: text,
+    addresses: [text, text],
+    subnets: [text],
+    agents: [
+      { name: 'flanneld', state: 'ready', version: text, lastSync: text, faults },
+      { name: 'policy-agent', state: 'unreachable', faults },
+    ],
+    peers: [{ node: text, address: text, via: 'vxlan', reachable: false }],
+    pools: [pool],
+  };
+}
+
+const assignment = (text: string) =>
+  ({
+    address: text,
+    node: text,
+    state: 'leaked',
+    containerId: text,
+    interface: text,
+    pod: pod(text),
+    since: text,
+  }) as const;
+
+function nodeViews(text: string): string {
+  const [node, view] = [nodeReport(text), { wide: true, colours: false, nowMs: 0 }];
+  const findings = findFaults({ nodes: [node], missing: [{ node: text, reason: text }] });
+  return [renderStatus([node], findings, view), renderAgents([node], view), renderNode(node, findings, view)].join('');
+}
 
 /** YAML is left out: it folds long lines. */
 const LIST_FORMATS = ['table', 'wide', 'json', 'name', 'custom-columns=POD:.pod.name,BY:.ingress[*],ALL:.pod'];
@@ -157,6 +200,31 @@ test.each<[string, (text: string) => string | Promise<string>]>([
   ['lab ping', (text) => renderMatrix(losses(text))],
   ['the plan of uninstall', plan],
   ['the result of uninstall', uninstalled],
+  ['status, node status', nodeViews],
+  [
+    'ipam show',
+    async (text) => {
+      const [pool] = nodeReport(text).pools;
+      const format = parseListFormat('wide');
+      return (
+        (await renderPools(pool === undefined ? [] : [pool], format)) +
+        (await renderAddresses([assignment(text)], format))
+      );
+    },
+  ],
+  [
+    'ipam check',
+    (text) =>
+      renderAddressFindings(
+        checkAddresses(
+          [assignment(text), assignment(text)],
+          [{ node: text, family: 4, subnet: text, faults: [] }],
+          [{ node: text, reason: text }],
+        ),
+        2,
+        1,
+      ),
+  ],
   ['progress', (text) => told((terminal) => createProgress(terminal).step(text))],
   ['errors', (text) => told((terminal) => reportError(terminal, new UsageError(text, text)))],
 ])('%s', async (_name, render) => {

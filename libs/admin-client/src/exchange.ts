@@ -113,7 +113,9 @@ async function problemOf(response: Response, where: string, limits: RequestLimit
   if (!isProblem(problem)) {
     return new AdminApiError('broken', `${where}: ${response.status}, and not as the admin API says no`, details);
   }
-  const errors = (problem.errors ?? []).map(({ pointer, detail }) => `; ${pointer}: ${detail}`).join('');
+  // The detail of a problem of one field may be the field's.
+  const fields = (problem.errors ?? []).filter(({ detail }) => detail !== problem.detail);
+  const errors = fields.map(({ pointer, detail }) => `; ${pointer}: ${detail}`).join('');
   return new AdminApiError('problem', `${problem.title}: ${problem.detail}${errors}`, { ...details, problem });
 }
 
