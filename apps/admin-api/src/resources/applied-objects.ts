@@ -1,6 +1,7 @@
 /** The cluster as it would be with objects applied and others removed. */
 import type { DiffRequest, PolicyDiff } from '@canal/admin-schema';
 import { parseNetworkPolicy, parsePolicyNamespace, parsePolicyPod } from '@canal/api-schema';
+import type { Labels } from '@canal/model';
 import type { ClusterState } from '@canal/policy-diff';
 import { ProblemError } from '../handler.ts';
 import { boundedText } from './bounded-text.ts';
@@ -11,6 +12,7 @@ export interface AppliedObjects {
   readonly problems: PolicyDiff['problems'];
 }
 
+type JsonObject = Readonly<Record<string, unknown>>;
 type FieldErrors = NonNullable<ProblemError['errors']>;
 
 const API_VERSIONS: Readonly<Record<string, string>> = {
@@ -67,7 +69,7 @@ class World {
   }
 
   /** What is wrong; undefined when it is applied. */
-  apply(kind: string, object: unknown, pointer: string, problems: PolicyDiff['problems']): string | undefined {
+  apply(kind: string, object: JsonObject, pointer: string, problems: PolicyDiff['problems']): string | undefined {
     if (kind === 'NetworkPolicy') {
       const parsed = parseNetworkPolicy(object);
       if (!parsed.ok) return parsed.error;
@@ -78,22 +80,24 @@ class World {
       }
       return undefined;
     }
+    const { object: named, removed } = withoutNulls(object);
     if (kind === 'Namespace') {
-      const parsed = parsePolicyNamespace(object);
+      const parsed = parsePolicyNamespace(named);
       if (!parsed.ok) return parsed.error;
       const { name, labels } = parsed.value;
+      const merged = mergedLabels(this.#namespaces.get(name)?.labels, labels, removed);
       // The API server sets it on each.
-      this.#namespaces.set(name, { name, labels: { ...labels, 'kubernetes.io/metadata.name': name } });
+      this.#namespaces.set(name, { name, labels: { ...merged, 'kubernetes.io/metadata.name': name } });
       return undefined;
     }
-    const parsed = parsePolicyPod(object);
+    const parsed = parsePolicyPod(named);
     if (!parsed.ok) return parsed.error;
     const { namespace, name, labels } = parsed.value;
     const path = `${namespace}/${name}`;
     const known = this.#pods.get(path);
     if (known === undefined)
       return `pod ${path} is not in the cluster: only labels of pods that are there are compared`;
-    this.#pods.set(path, { ...known, labels });
+    this.#pods.set(path, { ...known, labels: mergedLabels(known.labels, labels, removed) });
     return undefined;
   }
 
@@ -114,4 +118,25 @@ class World {
     }
     return undefined;
   }
+}
+
+/** Labels that are null, as in a merge patch (RFC 7386), are taken out of the object and told. */
+function withoutNulls(object: JsonObject): { readonly object: JsonObject; readonly removed: readonly string[] } {
+  const { metadata } = object;
+  if (!isRecord(metadata) || !isRecord(metadata['labels'])) return { object, removed: [] };
+  const labels = Object.entries(metadata['labels']);
+  const kept = Object.fromEntries(labels.filter(([, value]) => value !== null));
+  return {
+    object: { ...object, metadata: { ...metadata, labels: kept } },
+    removed: labels.filter(([, value]) => value === null).map(([key]) => key),
+  };
+}
+
+/** What is not named stays: others, such as controllers, have set it. */
+function mergedLabels(live: Labels | undefined, given: Labels, removed: readonly string[]): Labels {
+  return Object.fromEntries(Object.entries({ ...live, ...given }).filter(([key]) => !removed.includes(key)));
+}
+
+function isRecord(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -65,6 +65,16 @@ test('what is removed, and labels of pods and namespaces', async () => {
   expect(relabelled.opens).toEqual([]);
   expect(relabelled.closes[0]?.causes).toEqual([{ type: 'pods', workload: 'shop/web' }]);
 
+  // What is not named stays, what is null goes.
+  for (const [labels, changes] of [
+    [{ other: 'x' }, false],
+    [{ app: null }, true],
+  ] as const) {
+    const patched = { ...pod, metadata: { ...pod.metadata, labels } };
+    const { body } = await world.call('diff', { body: { objects: [patched] } });
+    expect(body.closes.length > 0, JSON.stringify(labels)).toBe(changes);
+  }
+
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop', labels: {} } };
   const same = (await world.call('diff', { body: { objects: [namespace] } })).body;
   expect(same.words[0]).toBe('no flow opens or closes');

@@ -75,8 +75,9 @@ async function nodeOf(store: Store, nodes: ClusterNodes, end: string): Promise<s
   const [namespace, name, ...rest] = end.split('/');
   const isName = (text: string | undefined): text is string => objectName.safeParse(text).success;
   if (rest.length > 0 || !isName(namespace) || !isName(name)) return undefined;
+  const options = { namespace, fieldSelector: `metadata.name=${name}`, fields: { spec: { nodeName: true } } } as const;
   // Only whom to ask first depends on it.
-  const pod = await store.get(PODS, name, namespace).catch(() => undefined);
+  const [pod] = await store.list(PODS, options).catch(() => []);
   const spec: unknown = pod?.['spec'];
   const node: unknown = typeof spec === 'object' && spec !== null ? Reflect.get(spec, 'nodeName') : undefined;
   return typeof node === 'string' ? boundedText(node, 253) : undefined;

@@ -103,7 +103,7 @@ test('without the API server there is no list', async () => {
   world.isDown = true;
   await expect(world.call('listPolicies')).rejects.toMatchObject({
     problem: 'unavailable',
-    message: 'networkpolicies cannot be listed: connection refused; try again',
+    message: 'networkpolicies cannot be listed: the Kubernetes API server says connection refused',
   });
   world.isDown = false;
   expect((await world.call('listPolicies')).body.items).toHaveLength(3);

@@ -7,7 +7,7 @@ import { FakeNodes } from '@canal/node-api/testing';
 // eslint-disable-next-line @nx/enforce-module-boundaries -- of tests alone
 import { createEmbeddedServer } from '@canal/store-embedded';
 import { createKubeStore, fixedCredentials, Secret } from '@canal/store-kube';
-import { type KubeObject, NAMESPACES, NODES, type Store, StoreError } from '@canal/store-port';
+import { CONFIG_MAPS, type KubeObject, NAMESPACES, NODES, type Store, StoreError } from '@canal/store-port';
 import { createSystemClock } from '@canal/telemetry';
 // eslint-disable-next-line @nx/enforce-module-boundaries -- of tests alone
 import { createCapturedLogger, createFakeClock, type FakeClock, waitFor } from '@canal/testing';
@@ -186,19 +186,32 @@ export class AdminWorld implements AsyncDisposable {
       return await work();
     };
     const distort = (object: KubeObject): KubeObject => this.distort(object);
+    const only = (may: boolean, what: string): void => {
+      if (!may) throw new Error(`the ClusterRole of the admin API (deploy/kustomize/admin-rbac.yaml) has no ${what}`);
+    };
+    const refuse = (what: string) => (): never => {
+      throw new Error(`the admin API does not ${what}`);
+    };
     return {
-      watch: (type, parse, options, signal) =>
-        this.isDown ? disconnected() : store.watch(type, (object) => parse(distort(object)), options, signal),
+      watch(type, parse, options, signal) {
+        only(type === NODES, `watch of ${type.plural}`);
+        return store.watch(type, (object) => parse(distort(object)), options, signal);
+      },
       get: (type, name, namespace) =>
         whenUp(async () => {
+          only(type === CONFIG_MAPS, `get of ${type.plural}`);
           const found = await store.get(type, name, namespace);
           return found && distort(found);
         }),
-      list: (type, options) => whenUp(() => store.list(type, options)),
-      create: (type, object) => whenUp(() => store.create(type, object)),
-      update: (type, object) => whenUp(() => store.update(type, object)),
-      mergePatch: (type, name, patch, options) => whenUp(() => store.mergePatch(type, name, patch, options)),
-      delete: (type, name, namespace) => whenUp(() => store.delete(type, name, namespace)),
+      list: (type, options) => whenUp(async () => (await store.list(type, options)).map(distort)),
+      mergePatch: (type, name, patch, options) =>
+        whenUp(async () => {
+          only(type === CONFIG_MAPS, `patch of ${type.plural}`);
+          return await store.mergePatch(type, name, patch, options);
+        }),
+      create: refuse('create'),
+      update: refuse('update'),
+      delete: refuse('delete'),
     };
   }
 
@@ -250,9 +263,4 @@ export class AdminWorld implements AsyncDisposable {
       }
     });
   }
-}
-
-async function* disconnected(): AsyncGenerator<{ type: 'connection'; connected: false; error: string }> {
-  await Promise.resolve();
-  yield { type: 'connection', connected: false, error: 'connection refused' };
 }
