@@ -20,6 +20,8 @@ export interface AdminApiOptions {
   readonly authorityFile: string | undefined;
   /** Where it is written besides; undefined: nowhere. */
   readonly authorityConfigMap: ConfigMapName | undefined;
+  /** Where the URL is written once it serves there. */
+  readonly addressFile: string | undefined;
   /** Undefined: Kubernetes says who a token is. */
   readonly tokenFile: string | undefined;
   readonly audiences: readonly string[];
@@ -52,7 +54,8 @@ const FLAGS = [
     help: 'prefix of the Node annotations, as the node agent has it',
   },
   { name: 'listen-ip', initial: '0.0.0.0', help: 'address to serve on; 0.0.0.0 is every address of both families' },
-  { name: 'listen-port', initial: '9443', help: 'port to serve on' },
+  { name: 'listen-port', initial: '9443', help: 'port to serve on; 0 is any that is free' },
+  { name: 'address-file', initial: '', help: 'where to write the URL as soon as it is served' },
   {
     name: 'tls-cert-file',
     initial: '',
@@ -153,6 +156,7 @@ function readOptions(flags: Reader): AdminApiOptions {
     authorityFile: flags.path('tls-authority-file'),
     authorityConfigMap:
       flags.text('tls-authority-config-map') === '' ? undefined : readConfigMap(flags, 'tls-authority-config-map'),
+    addressFile: flags.path('address-file'),
     tokenFile: flags.path('token-file'),
     audiences: flags.list('audiences'),
     agentSockets: readSockets(flags),

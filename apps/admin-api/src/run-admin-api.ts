@@ -1,4 +1,5 @@
 /** Puts the real world together and serves until the signal aborts. */
+import { renameSync, writeFileSync } from 'node:fs';
 import { type AnnotationKeys, NODE_API_AUTHORITY } from '@canal/api-schema';
 import { createNodeApi } from '@canal/node-api';
 import type { KubeConnection } from '@canal/store-kube';
@@ -80,10 +81,18 @@ export async function runAdminApi(
     },
     signal,
   );
+  if (options.addressFile !== undefined) writeAddress(options.addressFile, options.host, server.port);
   const publishing =
     authorityConfigMap !== undefined && certificate.authority !== undefined
       ? publishAuthority({ store, clock, log }, authorityConfigMap, certificate.authority, signal)
       : undefined;
   const work = Promise.all([nodes.run(signal), keepMemorySmall(upkeep, signal), publishing, server.done]);
   return { port: server.port, readyz, done: work.then(() => undefined) };
+}
+
+/** Whoever waits for the file finds all of it. */
+function writeAddress(path: string, host: string, port: number): void {
+  const name = host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+  writeFileSync(`${path}.new`, `https://${name}:${port}\n`);
+  renameSync(`${path}.new`, path);
 }

@@ -20,6 +20,19 @@ export interface LabPaths {
     readonly socket: string;
     readonly log: string;
   };
+  readonly adminApi: {
+    readonly root: string;
+    /** URL, written by the admin API when it serves. */
+    readonly address: string;
+    /** What its clients show. */
+    readonly token: string;
+    /** The same, with whom it stands for: what the admin API reads. */
+    readonly tokens: string;
+    /** PEM of whom clients trust, written by the admin API when it starts. */
+    readonly authority: string;
+    readonly kubeconfig: string;
+    readonly log: string;
+  };
   /** For canalctl and kubectl on this machine. */
   readonly kubeconfig: string;
 }
@@ -31,6 +44,7 @@ export function labPaths(stateRoot: string, lab: string): LabPaths {
   }
   const root = join(stateRoot, lab);
   const api = join(root, 'api');
+  const adminApi = join(root, 'admin-api');
   return {
     root,
     lock: join(root, 'lock'),
@@ -43,6 +57,15 @@ export function labPaths(stateRoot: string, lab: string): LabPaths {
       ready: join(api, 'ready.json'),
       socket: join(api, 'socket'),
       log: join(api, 'api-server.log'),
+    },
+    adminApi: {
+      root: adminApi,
+      address: join(adminApi, 'address'),
+      token: join(adminApi, 'token'),
+      tokens: join(adminApi, 'tokens'),
+      authority: join(adminApi, 'ca.pem'),
+      kubeconfig: join(adminApi, 'kubeconfig'),
+      log: join(adminApi, 'admin-api.log'),
     },
     kubeconfig: join(root, 'kubeconfig'),
   };

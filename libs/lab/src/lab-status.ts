@@ -3,6 +3,7 @@ import { type Cidr, cidrContains, type Ip, type InterfaceAddress } from 'net-typ
 import { getNexthop, getLink, listRoutes, type NetlinkConnection, type Route, routeDestination, RTN } from 'netlink-ts';
 import { NODES, type Store } from '@canal/store-port';
 import { agentRole, policyAgentRole } from './agent.ts';
+import { ADMIN_API_ROLE, readAdminApiAddress } from './admin-api-process.ts';
 import { API_ROLE } from './api-process.ts';
 import { networkIsAvailable } from './kube-objects.ts';
 import { type LabContext } from './lab-context.ts';
@@ -19,6 +20,8 @@ export interface LabStatus {
   readonly apiServer: ProcessStatus;
   /** Why the API server could not be asked; the rest is then what the kernel and the files say. */
   readonly apiError: string | undefined;
+  /** URL at which it serves; undefined when it does not. */
+  readonly adminApi: ProcessStatus & { readonly address: string | undefined };
   readonly nodes: readonly NodeStatus[];
 }
 
@@ -69,8 +72,14 @@ export async function readStatus(context: LabContext): Promise<LabStatus> {
     pods: pods.filter((pod) => pod.node === node.name),
   }));
   const apiServer = processStatus(processes, API_ROLE);
-  const healthy = error === undefined && apiServer.running && nodes.every(isHealthy);
-  return { spec: state.spec, healthy, apiServer, apiError: error, nodes };
+  const adminApi = adminApiStatus(context, processes);
+  const healthy = error === undefined && apiServer.running && adminApi.address !== undefined && nodes.every(isHealthy);
+  return { spec: state.spec, healthy, apiServer, apiError: error, adminApi, nodes };
+}
+
+function adminApiStatus({ paths }: LabContext, processes: readonly LabProcess[]): LabStatus['adminApi'] {
+  const found = processStatus(processes, ADMIN_API_ROLE);
+  return { ...found, address: found.running ? readAdminApiAddress(paths) : undefined };
 }
 
 function isHealthy({ agent, policyAgent, networkAvailable, peers }: NodeStatus): boolean {

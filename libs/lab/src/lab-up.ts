@@ -1,5 +1,6 @@
 /** Brings a lab up. Every step makes what is missing, so that the same function heals a lab whose processes died. */
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { awaitAdminApi, ensureAdminApi } from './admin-api-process.ts';
 import { ensureApi } from './api-process.ts';
 import { createApiSecrets, writeApiSecrets } from './api-server.ts';
 import { createContext, type LabContext, type LabOptions, openContext } from './lab-context.ts';
@@ -16,6 +17,7 @@ import { readBootId } from '@canal/node-state';
 import { awaitNodes, ensureNode, reportReady } from './nodes.ts';
 import { addPod } from './pods.ts';
 import { checkMachine } from './preflight.ts';
+import { type ProcessIdentity } from './proc-stat.ts';
 import { findProcesses, isOfSomeLab } from './processes.ts';
 import { initialNodes, planTopology } from './topology.ts';
 import { ensureUnderlay } from './underlay.ts';
@@ -48,7 +50,7 @@ export async function bringUp(wanted: Partial<LabSpec>, options: LabOptions): Pr
   const existing = await findExisting(spec, paths, options);
   try {
     if (existing === undefined) return { context: await build(spec, paths, options), created: true };
-    await makeWhole(existing);
+    await awaitAdminApi(existing, await makeWhole(existing));
     return { context: existing, created: false };
   } catch (error) {
     const cause = options.signal?.aborted === true ? error : orFullDisk(error, paths.root);
@@ -97,15 +99,16 @@ async function build(spec: LabSpec, paths: LabPaths, options: LabOptions): Promi
   const secrets = createApiSecrets(planTopology(spec));
   writeApiSecrets(paths, secrets);
   const context = createContext(options, paths, state, secrets);
-  await makeWhole(context);
+  const adminApi = await makeWhole(context);
   await addInitialPods(context);
+  await awaitAdminApi(context, adminApi);
   const ready = { ...state, phase: 'ready' } as const;
   writeLabState(paths, ready);
   return { ...context, state: ready };
 }
 
-/** Underlay, API server, nodes and agents: what is missing is made or started. */
-async function makeWhole(context: LabContext): Promise<void> {
+/** Underlay, API server, nodes and agents: what is missing is made or started. Gives the admin API, which has just started. */
+async function makeWhole(context: LabContext): Promise<ProcessIdentity> {
   const { options, state, topology } = context;
   options.signal?.throwIfAborted();
   const running = findProcesses(state.id);
@@ -116,8 +119,11 @@ async function makeWhole(context: LabContext): Promise<void> {
   options.onProgress?.(`starting the agents of ${state.nodes.length} nodes`);
   const agents = await eachLimited(state.nodes, PARALLEL_NODES, (node) => ensureNode(context, node, running));
   await awaitNodes(context, agents);
+  // Not sooner: the agents would have to wait for it.
+  const adminApi = await ensureAdminApi(context, running);
   await eachLimited(state.nodes, PARALLEL_NODES, (node) => reportReady(context, node));
   await awaitPeers(context);
+  return adminApi;
 }
 
 /** The agents tell of themselves before they have heard of each other: that takes another moment. */

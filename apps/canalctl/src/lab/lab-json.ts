@@ -9,6 +9,7 @@ export function statusJson(status: LabStatus, topology: LabTopology): unknown {
     spec: status.spec,
     outside: topology.outside.map(formatIp),
     apiServer: { ...status.apiServer, error: status.apiError },
+    adminApi: status.adminApi,
     nodes: status.nodes.map((node) => ({
       name: node.name,
       namespace: node.namespace,

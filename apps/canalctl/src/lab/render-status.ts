@@ -25,10 +25,14 @@ export function renderStatus(status: LabStatus, topology: LabTopology): string {
   ].join('');
 }
 
-function renderHead({ spec, nodes, apiServer }: LabStatus): string {
+function renderHead({ spec, nodes, apiServer, adminApi }: LabStatus): string {
   const backend = spec.directRouting ? `${spec.backend} with DirectRouting` : spec.backend;
   const parts = [`${nodes.length} nodes`, backend, spec.ipFamily, `${spec.podMode} pods`];
-  return `lab ${spec.name}: ${parts.join(', ')}; API server ${renderProcess(apiServer)}\n`;
+  const address = adminApi.address === undefined ? '' : `${printableLine(adminApi.address)}  `;
+  return [
+    `lab ${spec.name}: ${parts.join(', ')}; API server ${renderProcess(apiServer)}\n`,
+    `admin API ${address}${renderProcess(adminApi)}\n`,
+  ].join('');
 }
 
 function renderTree(status: LabStatus, topology: LabTopology): string {
@@ -101,12 +105,17 @@ function renderPeerSums(nodes: readonly NodeStatus[]): string {
 
 /** Each fault of a lab as a line with the next step. */
 export function renderTroubles(status: LabStatus): readonly string[] {
-  const { apiServer, apiError, nodes, spec } = status;
+  const { apiServer, apiError, adminApi, nodes, spec } = status;
   const heal = `"canalctl lab up" with the same options heals it`;
   return [
     ...(apiServer.running ? [] : [`the API server is not running; ${heal}`]),
     ...(apiServer.running && apiError !== undefined
       ? [`the API server does not answer: ${printableLine(apiError)}`]
+      : []),
+    ...(adminApi.address === undefined
+      ? [
+          `the admin API ${adminApi.running ? 'does not serve yet' : 'is not running'} (log: ${adminApiLog(spec.name)}); ${heal}`,
+        ]
       : []),
     ...nodes.flatMap((node) => {
       const directory = `/run/canal-lab/${spec.name}/nodes/${node.name}`;
@@ -127,4 +136,8 @@ export function renderTroubles(status: LabStatus): readonly string[] {
       ];
     }),
   ];
+}
+
+function adminApiLog(lab: string): string {
+  return `/run/canal-lab/${lab}/admin-api/admin-api.log`;
 }

@@ -22,6 +22,7 @@ const spec = (() => {
 })();
 const topology: LabTopology = planTopology(spec);
 const running = { running: true, pid: 42, residentBytes: 50 * 2 ** 20 };
+const adminApi = { running: true, pid: 41, residentBytes: 60 * 2 ** 20, address: 'https://127.0.0.1:40001' };
 const dead = { running: false, pid: undefined, residentBytes: undefined };
 
 const pod = (name: string, node: string, address: string): PodRecord => ({
@@ -51,7 +52,7 @@ function node(number: number, segment: number, tweak: Partial<NodeStatus> = {}):
 }
 
 function status(nodes: readonly NodeStatus[], tweak: Partial<LabStatus> = {}): LabStatus {
-  return { spec, healthy: true, apiServer: running, apiError: undefined, nodes, ...tweak };
+  return { spec, healthy: true, apiServer: running, apiError: undefined, adminApi, nodes, ...tweak };
 }
 
 test('the picture shows segments, nodes, pods and how each peer is reached', () => {
@@ -63,6 +64,7 @@ test('the picture shows segments, nodes, pods and how each peer is reached', () 
   const policed = { policyAgent: { ...running, pid: 43 } };
   expect(renderStatus(status([node(1, 1, { peers, pods }), node(2, 1, policed), node(3, 2)]), topology)).toBe(
     `lab lab: 3 nodes, vxlan with DirectRouting, ipv4, routed pods; API server pid 42, 50 MB
+admin API https://127.0.0.1:40001  pid 41, 60 MB
 
   outside the cluster  198.51.100.1
   ╞══ br1  192.168.77.1/24   segment 1
@@ -107,6 +109,16 @@ describe('each fault is a line with the next step', () => {
       'API server silent',
       status([node(1, 1)], { apiError: 'time\u001b[2Jout' }),
       [/does not answer: time\\u\{1b\}\[2Jout$/],
+    ],
+    [
+      'admin API dead',
+      status([node(1, 1)], { adminApi: { ...dead, address: undefined } }),
+      [/admin API is not running .*admin-api.log.*lab up/],
+    ],
+    [
+      'admin API not there yet',
+      status([node(1, 1)], { adminApi: { ...adminApi, address: undefined } }),
+      [/admin API does not serve yet/],
     ],
     [
       'agent dead',

@@ -152,6 +152,7 @@ const VARYING: readonly (readonly [RegExp, string])[] = [
   [/^\d+: /gm, 'N: '],
   [/\b(?:REACHABLE|DELAY|STALE|PROBE)\b/g, 'REACHABLE'],
   [/\bpid \d+, \d+ MB/g, 'PROCESS'],
+  [/https:\/\/127\.0\.0\.1:\d+/g, 'URL'],
   [/(?<![\d.])\d+\.\d{1,2}(?![\d.])/g, 'TIME'],
   [/counter packets \d+ bytes \d+/g, 'COUNTER'],
   [/\d{4}-\d\d-\d\dT[\d:]+Z/g, 'WHEN'],
