@@ -41,6 +41,8 @@ export async function buildCanal(options: BuildOptions): Promise<Bun.BuildMetafi
       // 2 MB for stack traces that name files and lines; read only when one is printed.
       sourcemap: 'inline',
       metafile: true,
+      // 3 MB of the binary: fastify requires them for schemas that are not zod's, and for requests of tests.
+      external: ['@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler', 'light-my-request'],
       define: { CANAL_VERSION: JSON.stringify(manifest.version) },
       compile: {
         outfile: join(temporary, 'canal'),
