@@ -33,14 +33,15 @@ export async function openPortForward(
   signal: AbortSignal,
 ): Promise<PortForward> {
   const path = `/api/v1/namespaces/${target.namespace}/pods/${target.pod}/portforward?ports=${target.port}`;
+  const url = connection.baseUrl.replace(/^http/, 'ws') + path;
   const open = new Set<Socket>();
   let failed: string | undefined;
   const server = createServer((socket) => {
     open.add(socket);
     socket.on('close', () => open.delete(socket));
     socket.on('error', () => socket.destroy());
-    dial(connection, path, signal)
-      .then((webSocket) => join(socket, webSocket, (reason) => (failed ??= reason)))
+    webSocketOptions(connection, signal)
+      .then((options) => tunnel(socket, new WebSocket(url, options), (reason) => (failed ??= reason)))
       .catch((error: unknown) => {
         failed ??= error instanceof Error ? error.message : String(error);
         socket.destroy();
@@ -62,14 +63,14 @@ export async function openPortForward(
   };
 }
 
-async function dial(connection: KubeConnection, path: string, signal: AbortSignal): Promise<WebSocket> {
+async function webSocketOptions(connection: KubeConnection, signal: AbortSignal): Promise<Bun.WebSocketOptions> {
   const { token, basic, clientCertificate } = await connection.credentials.current(signal);
   const { ca, insecure, serverName } = connection.tls ?? {};
   const authorization =
     token !== undefined
       ? `Bearer ${token.reveal()}`
       : basic && `Basic ${Buffer.from(`${basic.username}:${basic.password.reveal()}`).toString('base64')}`;
-  const webSocket = new WebSocket(connection.baseUrl.replace(/^http/, 'ws') + path, {
+  return {
     protocols: [PROTOCOL],
     headers: { ...(authorization !== undefined && { authorization }), 'user-agent': 'canal' },
     tls: {
@@ -78,40 +79,47 @@ async function dial(connection: KubeConnection, path: string, signal: AbortSigna
       ...(serverName !== undefined && { serverName }),
       ...(clientCertificate && { cert: clientCertificate.cert, key: clientCertificate.key.reveal() }),
     },
-  });
-  webSocket.binaryType = 'arraybuffer';
-  const { promise, resolve, reject } = Promise.withResolvers<WebSocket>();
-  webSocket.onopen = () => resolve(webSocket);
-  webSocket.onerror = (event) => reject(new Error('message' in event ? event.message : 'the connection failed'));
-  webSocket.onclose = ({ reason }) => reject(new Error(reason === '' ? 'the connection was closed' : reason));
-  const onAbort = (): void => webSocket.close();
-  signal.addEventListener('abort', onAbort, { once: true });
-  return await promise.finally(() => signal.removeEventListener('abort', onAbort));
+  };
 }
 
-function join(socket: Socket, webSocket: WebSocket, onError: (reason: string) => void): void {
+/** The handlers are there before the first message can be: it counts which bytes are the port. */
+function tunnel(socket: Socket, webSocket: WebSocket, onFailure: (reason: string) => void): void {
+  webSocket.binaryType = 'arraybuffer';
   const skip = [PORT_BYTES, PORT_BYTES];
+  let isOpen = false;
   webSocket.onmessage = ({ data }) => {
     const message = new Uint8Array(data as ArrayBuffer);
     const channel = message[0];
     if (channel !== DATA && channel !== ERROR) return;
-    const bytes = message.subarray(1 + Math.min(skip[channel] ?? 0, message.length - 1));
-    skip[channel] = Math.max(0, (skip[channel] ?? 0) - (message.length - 1));
+    const skipped = Math.min(skip[channel] ?? 0, message.length - 1);
+    skip[channel] = (skip[channel] ?? 0) - skipped;
+    const bytes = message.subarray(1 + skipped);
     if (bytes.length === 0) return;
     if (channel === DATA) socket.write(bytes);
     else {
-      onError(Buffer.from(bytes).toString('utf8'));
+      onFailure(Buffer.from(bytes).toString('utf8'));
       webSocket.close();
     }
   };
-  webSocket.onclose = () => socket.end();
-  webSocket.onerror = () => socket.destroy();
-  socket.on('data', (bytes: Buffer) => {
-    const message = new Uint8Array(1 + bytes.length);
-    message.set(bytes, 1);
-    webSocket.send(message);
-  });
+  webSocket.onopen = () => {
+    isOpen = true;
+    socket.on('data', (bytes: Buffer) => {
+      const message = new Uint8Array(1 + bytes.length);
+      message[0] = DATA;
+      message.set(bytes, 1);
+      webSocket.send(message);
+    });
+  };
+  webSocket.onerror = (event) => {
+    if (!isOpen) onFailure('message' in event ? event.message : 'the connection failed');
+    socket.destroy();
+  };
+  webSocket.onclose = ({ reason }) => {
+    if (!isOpen) onFailure(reason === '' ? 'the connection was closed' : reason);
+    socket.end();
+  };
   socket.on('close', () => webSocket.close());
+  if (socket.destroyed) webSocket.close();
 }
 
 /** A WebSocket client hears no more than that it failed; the same request without one is told why. */
