@@ -76,7 +76,10 @@ export const GROUPS: readonly Group[] = [
       'scenarios/uninstall',
     ],
   }),
-  network('host-gw-dual-nftables', { kubeProxy: 'nftables', ipFamily: 'dual' }, HOST_GW, { long: false }),
+  network('host-gw-dual-nftables', { kubeProxy: 'nftables', ipFamily: 'dual' }, HOST_GW, {
+    long: false,
+    files: [...NETWORK_FILES, 'scenarios/admin-api'],
+  }),
   network('faults', {}, VXLAN, {
     long: false,
     files: ['scenarios/install', 'scenarios/disruption', 'scenarios/node-life', 'scenarios/load'],
