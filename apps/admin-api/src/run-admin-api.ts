@@ -1,5 +1,6 @@
 /** Puts the real world together and serves until the signal aborts. */
 import { renameSync, writeFileSync } from 'node:fs';
+import { API_VERSION } from '@canal/admin-schema';
 import { type AnnotationKeys, NODE_API_AUTHORITY } from '@canal/api-schema';
 import { createNodeApi } from '@canal/node-api';
 import type { KubeConnection } from '@canal/store-kube';
@@ -77,7 +78,7 @@ export async function runAdminApi(
       timeMs: () => Date.now(),
       metrics: createApiMetrics(metrics, VERSION),
       readyz,
-      version: VERSION,
+      version: API_VERSION,
     },
     signal,
   );

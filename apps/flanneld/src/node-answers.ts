@@ -103,8 +103,7 @@ async function addresses({ agent, garbage }: NodeAnswersDeps): Promise<Addresses
     addresses: held.map(({ ip, owner, leaked, pod }): AddressMessage => ({
       address: formatIp(ip),
       state: leaked ? 'leaked' : 'in-use',
-      containerId: owner?.containerId ?? '',
-      interface: owner?.containerInterface ?? '',
+      ...(owner && { containerId: owner.containerId, interface: owner.containerInterface }),
       ...(pod && { pod: { namespace: pod.namespace, name: pod.name } }),
     })),
   };

@@ -16,7 +16,7 @@ import type { RouteContract } from './route.ts';
  * Of the document (Semantic Versioning): a change that breaks clients raises the first number that is not 0, and needs a
  * reason; `bun libs/admin-client/generate.ts --write` renders the document anew.
  */
-export const API_VERSION = '0.1.0';
+export const API_VERSION = '0.2.0';
 
 const namedNode = z.strictObject({ name: objectName });
 const inNamespace = pageQuery.extend({ namespace: objectName.optional() });

@@ -69,8 +69,9 @@ export interface AddressPoolMessage {
 export interface AddressMessage {
   readonly address: string;
   readonly state: 'in-use' | 'leaked';
-  readonly containerId: string;
-  readonly interface: string;
+  /** Absent, as the interface is, where the file of the address names nobody. */
+  readonly containerId?: string;
+  readonly interface?: string;
   readonly pod?: { readonly namespace: string; readonly name: string };
   /** ISO 8601 with milliseconds. */
   readonly since?: string;

@@ -119,8 +119,8 @@ const pool = z.object({ subnet: ipPrefix, capacity: z.string().regex(/^\d{1,39}$
 const address = z.object({
   address: ipAddress,
   state: z.enum(['in-use', 'leaked']),
-  containerId: z.string().min(1).max(128),
-  interface: interfaceName,
+  containerId: z.string().min(1).max(128).optional(),
+  interface: interfaceName.optional(),
   pod: reference.optional(),
   since: time.optional(),
 });

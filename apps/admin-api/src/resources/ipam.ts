@@ -42,8 +42,8 @@ export function ipamHandlers(
       const keyOf = (address: AddressAssignment): string[] => [
         address.node,
         address.address,
-        address.containerId,
-        address.interface,
+        address.containerId ?? '',
+        address.interface ?? '',
       ];
       return { body: await pageOverNodes(questions, items, query, { cursors, keyOf, parts: 4 }, signal) };
     },

@@ -113,5 +113,6 @@ function overlaps(leases: readonly Lease[]): readonly AddressFinding[] {
 }
 
 function holder({ pod, containerId }: AddressAssignment): string {
-  return pod === undefined ? `container ${containerId.slice(0, 12)}` : `pod ${pod.namespace}/${pod.name}`;
+  if (pod !== undefined) return `pod ${pod.namespace}/${pod.name}`;
+  return containerId === undefined ? 'nobody' : `container ${containerId.slice(0, 12)}`;
 }

@@ -4,8 +4,9 @@ export interface AddressAssignment {
   readonly address: string;
   readonly node: string;
   readonly state: 'in-use' | 'leaked';
-  readonly containerId: string;
-  readonly interface: string;
+  /** Absent, as the interface is, where the file of the address names nobody */
+  readonly containerId?: string;
+  readonly interface?: string;
   /** Absent when the runtime did not say */
   readonly pod?: Reference;
   readonly since?: string;

@@ -20,8 +20,13 @@ export const addressAssignment = z
     address: ipAddress,
     node: objectName,
     state: z.enum(['in-use', 'leaked']),
-    containerId: z.string().min(1).max(128),
-    interface: z.string().min(1).max(15),
+    containerId: z
+      .string()
+      .min(1)
+      .max(128)
+      .optional()
+      .meta({ description: 'Absent, as the interface is, where the file of the address names nobody' }),
+    interface: z.string().min(1).max(15).optional(),
     pod: reference.optional().meta({ description: 'Absent when the runtime did not say' }),
     since: time.optional(),
   })
