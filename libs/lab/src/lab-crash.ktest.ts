@@ -1,5 +1,5 @@
 /** Whatever moment a command is killed at: "down" leaves nothing behind, and the next "up" is not disturbed. */
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -43,6 +43,13 @@ describe('a killed "up"', () => {
     up.kill('SIGKILL');
     await up.exited;
     phases.add(listLabs(TEST_STATE_ROOT)[0]?.phase ?? 'nothing');
+    await removeLab(name, { stateRoot: TEST_STATE_ROOT }).catch(notFoundIsFine);
+    expect(takeInventory(name, TEST_STATE_ROOT)).toEqual(before);
+  });
+
+  test('before it made more than the directory of all labs: "down" removes that, too', async () => {
+    const before = takeInventory(name, TEST_STATE_ROOT);
+    mkdirSync(TEST_STATE_ROOT, { recursive: true });
     await removeLab(name, { stateRoot: TEST_STATE_ROOT }).catch(notFoundIsFine);
     expect(takeInventory(name, TEST_STATE_ROOT)).toEqual(before);
   });

@@ -25,6 +25,7 @@ export async function bringDown(name: string, options: Omit<LabOptions, 'binary'
   // Those of an "up" that was killed before it had made anything else, too.
   removeDeadProbes();
   if (!existsSync(paths.root) && listNamespaces(name).length === 0) {
+    removeEmptyStateRoot(paths);
     throw new LabError('not-found', `there is no lab ${JSON.stringify(name)} on this machine`, {
       hint: '"canalctl lab list" shows those there are',
     });
@@ -71,6 +72,11 @@ function removeFiles(paths: LabPaths): void {
 /** The lab's directory with the lock that the caller holds; the directory of all labs goes with the last one. */
 export function removeLabDirectory(paths: LabPaths): void {
   rmSync(paths.root, { recursive: true, force: true });
+  removeEmptyStateRoot(paths);
+}
+
+/** Also where there is no lab: an "up" that was killed may have made this directory and nothing else. */
+function removeEmptyStateRoot(paths: LabPaths): void {
   try {
     rmdirSync(dirname(paths.root));
   } catch {

@@ -1,5 +1,5 @@
 /** What of a lab is on the machine, asked of the machine rather than of the lab: for comparing before and after. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface Inventory {
@@ -20,8 +20,7 @@ export function takeInventory(lab: string, stateRoot: string): Inventory {
       .split('\n')
       .filter((line) => line.includes(prefix) || line.includes(stateRoot)),
     processes: list('/proc').flatMap((pid) => processOf(pid, stateRoot)),
-    // The directory of all labs may stay, empty, where nobody was told of a lab to remove.
-    files: list(stateRoot).map((name) => join(stateRoot, name)),
+    files: existsSync(stateRoot) ? [stateRoot, ...list(stateRoot).map((name) => join(stateRoot, name))] : [],
     hostLinks: list('/sys/class/net'),
   };
 }
