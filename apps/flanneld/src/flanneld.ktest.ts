@@ -225,22 +225,18 @@ test('whatever others remove is back within a second, also when nothing else hap
   await waitFor('both announcements', async () => (await annotationsOf('b'))[`${PREFIX}public-ip`]);
   const times: string[] = [];
   for (const { what, command } of TAMPERING) {
-    const tries: number[] = [];
-    // On a machine that does other things as well the quickest of three tells what the agent needs.
-    while (tries.length < 3 && !tries.some((tookMs) => tookMs < 1_000)) {
-      const before = comparable(kernelState(a));
-      const repairs = repairsOf(a);
-      a.netns.run(command.map((word) => word.replace('SUBNET_FILE', subnetFile(a))));
-      const startMs = performance.now();
-      await waitFor(`the repair of ${what}`, () => {
-        expect(repairsOf(a)).toBeGreaterThan(repairs);
-        expect(comparable(kernelState(a))).toEqual(before);
-        return true;
-      });
-      tries.push(performance.now() - startMs);
-    }
-    times.push(`${what} ${tries.map((tookMs) => tookMs.toFixed(0)).join(', ')} ms`);
-    expect(tries.at(-1), what).toBeLessThan(1_000);
+    const before = comparable(kernelState(a));
+    const repairs = repairsOf(a);
+    a.netns.run(command.map((word) => word.replace('SUBNET_FILE', subnetFile(a))));
+    const startMs = performance.now();
+    await waitFor(`the repair of ${what}`, () => {
+      expect(repairsOf(a)).toBeGreaterThan(repairs);
+      expect(comparable(kernelState(a))).toEqual(before);
+      return true;
+    });
+    const tookMs = performance.now() - startMs;
+    times.push(`${what} ${tookMs.toFixed(0)} ms`);
+    expect(tookMs, what).toBeLessThan(1_000);
   }
   writeSync(1, `repaired (with the time that looking takes): ${times.join(', ')}\n`);
   a.netns.run(['ping', '-c', '1', '-W', '2', '10.244.2.0']);
@@ -385,7 +381,7 @@ test('SIGTERM ends at once with 0 and leaves the network; cleanup leaves nothing
   a.netns.run(foreign);
   const startMs = performance.now();
   expect(await kill(a, 'SIGTERM')).toBe(0);
-  expect(performance.now() - startMs).toBeLessThan(5_000);
+  expect(performance.now() - startMs).toBeLessThan(1_000);
   a.netns.run(['ping', '-c', '1', '-W', '2', '10.244.2.0']);
   const left = kernelState(a);
 

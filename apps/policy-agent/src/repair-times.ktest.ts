@@ -132,15 +132,10 @@ async function repairOf(commands: readonly string[], limitMs = 10_000): Promise<
 }
 
 test.each(TAMPERINGS)('each kind of tampering is repaired within a second: %s', async (name, commands) => {
-  const tries: (number | undefined)[] = [];
-  // On a machine that does other things as well the quickest of three tells what the agent needs.
-  while (tries.length < 3 && !tries.some((ms) => ms !== undefined && ms < LIMIT_MS)) {
-    await Bun.sleep(CALM_MS);
-    tries.push(await repairOf(commands()));
-    expect(tries.at(-1)).toBeDefined();
-  }
-  times.push(`${name.padEnd(28)} ${tries.map((ms) => ms?.toFixed(0)).join(', ')} ms`);
-  expect(tries.at(-1)).toBeLessThan(LIMIT_MS);
+  await Bun.sleep(CALM_MS);
+  const ms = await repairOf(commands());
+  times.push(`${name.padEnd(28)} ${ms === undefined ? 'not repaired' : `${ms.toFixed(0)} ms`}`);
+  expect(ms).toBeLessThan(LIMIT_MS);
 });
 
 test('a program that does it again as soon as it is repaired has it repaired again', async () => {
@@ -148,11 +143,9 @@ test('a program that does it again as soon as it is repaired has it repaired aga
   for (let round = 0; round < 6; round++) {
     const ms = await repairOf(['flush ruleset']);
     fight.push(ms?.toFixed(0) ?? 'not repaired');
-    expect(ms).toBeDefined();
+    // Comparisons become rarer then, up to 500 ms apart.
+    expect(ms).toBeLessThan(LIMIT_MS);
   }
-  // Comparisons become rarer then, up to 500 ms apart.
-  const median = fight.map(Number).toSorted((a, b) => a - b)[3];
-  expect(median).toBeLessThan(LIMIT_MS);
   times.push(`again and again              ${fight.join(', ')} ms`);
 });
 

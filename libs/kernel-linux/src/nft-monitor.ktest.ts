@@ -191,12 +191,12 @@ describe('a loop that applies on every event', () => {
       const before = mendedMs.length;
       nft(...lines);
       const changedMs = performance.now();
-      await waitFor('the repair', () => mendedMs.length > before, 10_000);
+      await waitFor('the repair', () => mendedMs.length > before, 1_000);
       times.push((mendedMs.at(-1) ?? 0) - changedMs);
       expect(netns.run(['nft', 'list', 'ruleset'])).toBe(good);
     }
     times.sort((a, b) => a - b);
     process.stderr.write(`repair after ${name}: median ${times[2]?.toFixed(1)} ms, worst ${times[4]?.toFixed(1)} ms\n`);
-    expect(times[2]).toBeLessThan(1_000);
+    expect(times[4]).toBeLessThan(1_000);
   });
 });
