@@ -9,7 +9,8 @@ const USAGE = `npm run e2e -- [options]
   --group NAME           only this group (several: give it again)
   --file NAME            only this file of the groups (install always runs)
   --keep                 leave the cluster up when something failed
-  --name NAME            name of the cluster (default e2e)
+  --name NAME            name of the cluster (default e2e; those beside it have -2, -3 …)
+  --parallel N           groups at a time, each on a cluster of its own (default 2)
   --kubeconfig FILE      run on this cluster instead of one of tools/cluster
   --backend JSON         with --kubeconfig: Backend of net-conf.json (default {"Type":"vxlan"})
   --pod-mode MODE        with --kubeconfig: routed (default) or bridge
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     file: { type: 'string', multiple: true, default: [] },
     keep: { type: 'boolean', default: false },
     name: { type: 'string', default: 'e2e' },
+    parallel: { type: 'string', default: '2' },
     kubeconfig: { type: 'string' },
     backend: { type: 'string', default: '{"Type":"vxlan"}' },
     'pod-mode': { type: 'string', default: 'routed' },
@@ -48,7 +50,12 @@ async function main(): Promise<number> {
   const startMs = performance.now();
   const results =
     values.kubeconfig === undefined
-      ? await runGroups(chooseGroups(values.group, values.all), values.name, options)
+      ? await runGroups(
+          chooseGroups(values.group, values.all),
+          values.name,
+          countOf('parallel', values.parallel),
+          options,
+        )
       : await runOnCluster(foreignCluster(values.kubeconfig), options);
   process.stdout.write(`${formatTable(results)}\n\n`);
   process.stdout.write(`${formatSummary(results)}, in ${((performance.now() - startMs) / 1000).toFixed(0)} s\n`);
@@ -66,6 +73,11 @@ function foreignCluster(kubeconfig: string): ForeignCluster {
     nodeExec: values['node-exec'],
     outsideExec: values['outside-exec'],
   };
+}
+
+function countOf(option: string, value: string): number {
+  if (!/^[1-9]\d?$/.test(value)) throw new Error(`--${option} is "${value}": give a number from 1 to 99`);
+  return Number(value);
 }
 
 function oneOf<T extends string>(option: string, value: string, allowed: readonly T[]): T {

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { kill } from 'node:process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { interrupted } from './interrupt.ts';
 import { type WorldConfig, WORLD_VARIABLE } from './open-world.ts';
 import { parseResults, RESULTS_VARIABLE, type ScenarioResult } from './results.ts';
 import { resultsOfFile, type VitestReport } from './vitest-report.ts';
@@ -21,8 +22,6 @@ const SOURCES = join(ROOT, 'apps', 'canal-e2e', 'src');
 /** Scenarios end themselves long before; this is for what hangs outside of them. */
 const FILE_LIMIT_MS = 30 * 60_000;
 const INSTALL = 'scenarios/install';
-/** Whoever calls `runFiles` ends the process on these. */
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** Nothing else is tried on a cluster where the installation failed. */
 export async function runFiles(
@@ -36,6 +35,7 @@ export async function runFiles(
   );
   const results: ScenarioResult[] = [];
   for (const file of wanted) {
+    if (interrupted.aborted) break;
     const ofFile = await runFile(group, file, world, options);
     results.push(...ofFile);
     if (file === INSTALL && ofFile.some(({ outcome }) => outcome === 'failed')) break;
@@ -88,7 +88,7 @@ async function runVitest(args: readonly string[], env: Readonly<Record<string, s
     if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) kill(-child.pid, 'SIGKILL');
   };
   const limit = setTimeout(end, FILE_LIMIT_MS);
-  for (const signal of SIGNALS) process.prependListener(signal, end);
+  interrupted.addEventListener('abort', end);
   try {
     return await new Promise<number | null>((resolve, reject) => {
       child.once('error', reject);
@@ -96,6 +96,6 @@ async function runVitest(args: readonly string[], env: Readonly<Record<string, s
     });
   } finally {
     clearTimeout(limit);
-    for (const signal of SIGNALS) process.off(signal, end);
+    interrupted.removeEventListener('abort', end);
   }
 }

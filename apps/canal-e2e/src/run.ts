@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { type ClusterStatus, createCluster, openCluster } from '@canal/cluster';
 import { runCommand } from './command.ts';
 import { ANY_CLUSTER_FILES, type ClusterShape, familiesOf, type Group } from './groups.ts';
+import { interrupted, onInterrupt } from './interrupt.ts';
 import { writeManifest } from './manifest.ts';
 import { parseNodes, type WorldConfig } from './open-world.ts';
 import { familyOf } from './pods.ts';
@@ -37,23 +38,38 @@ export interface ForeignCluster {
 const IMAGE_TAR = join(ROOT, 'dist', 'canal-image.tar');
 export const DEFAULT_MANIFEST = join(ROOT, 'deploy', 'canal.yaml');
 
+/**
+ * Several groups at a time, each on a cluster of its own: they mostly wait. Results are in the order of `groups`, and end
+ * where a cluster was kept.
+ */
 export async function runGroups(
   groups: readonly Group[],
   name: string,
+  parallel: number,
   options: RunOptions,
 ): Promise<readonly GroupResult[]> {
-  const done: GroupResult[] = [];
-  for (const group of groups) {
-    say(`group ${group.name}`);
-    const startMs = performance.now();
-    const results = await runGroup(group, name, options);
-    done.push({ group: group.name, seconds: (performance.now() - startMs) / 1000, results });
-    if (options.keep && hasFailed(results)) {
-      say(`cluster ${name} stays up, see it with: npm run cluster -- status --name ${name}`);
-      break;
+  const done = new Map<Group, GroupResult>();
+  const waiting = [...groups];
+  let isKept = false;
+  const runLane = async (cluster: string): Promise<void> => {
+    for (let group = waiting.shift(); group !== undefined; group = waiting.shift()) {
+      if (isKept || interrupted.aborted) return;
+      say(`group ${group.name} begins`);
+      const startMs = performance.now();
+      const results = await runGroup(group, cluster, options);
+      done.set(group, { group: group.name, seconds: (performance.now() - startMs) / 1000, results });
+      if (options.keep && hasFailed(results)) {
+        isKept = true;
+        say(`cluster ${cluster} stays up, see it with: npm run cluster -- status --name ${cluster}`);
+      }
     }
-  }
-  return done;
+  };
+  await Promise.all(
+    Array.from({ length: Math.min(parallel, groups.length) }, (_, lane) =>
+      runLane(lane === 0 ? name : `${name}-${lane + 1}`),
+    ),
+  );
+  return groups.flatMap((group) => done.get(group) ?? []);
 }
 
 async function runGroup(group: Group, name: string, options: RunOptions): Promise<readonly ScenarioResult[]> {
@@ -94,6 +110,7 @@ async function step(scenario: string, work: () => Promise<void>): Promise<Scenar
 
 async function bringUp(name: string, shape: ClusterShape): Promise<void> {
   const { kubernetes, ...rest } = shape;
+  const progress = (line: string): void => say(`cluster ${name}: ${line}`);
   const cluster = await createCluster({ name, ...rest, ...(kubernetes === undefined ? {} : { kubernetes }), progress });
   await cluster.loadImage(IMAGE_TAR);
 }
@@ -177,22 +194,6 @@ async function interruptible<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** On an interrupt: clean up, then end. Gives what takes the handler back. */
-function onInterrupt(action: () => Promise<void>): () => void {
-  const handler = (): void => {
-    void action().finally(() => process.exit(130));
-  };
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  for (const signal of signals) process.once(signal, handler);
-  return () => {
-    for (const signal of signals) process.off(signal, handler);
-  };
-}
-
 function say(text: string): void {
   process.stderr.write(`canal-e2e: ${text}\n`);
-}
-
-function progress(line: string): void {
-  say(`cluster: ${line}`);
 }
