@@ -1,16 +1,18 @@
 /**
  * `npm test`: installs what is missing and passes every test. Pure tests come from Nx's cache when nothing changed;
  * real-kernel tests always run. `--pure` leaves the kernel out; other arguments narrow the kernel tests to paths.
- * Ends with one line "N passed, N failed, N skipped".
+ * Ends with what failed, a block each, and one line "N passed, N failed, N skipped".
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { buildBinary, bun, fail, installPackages, installTestTools, isRoot, root, run, step } from './setup.mjs';
 
 const pureOnly = process.argv.includes('--pure');
 const paths = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const results = join(root, 'dist', 'test-results');
 const counts = { passed: 0, failed: 0, skipped: 0 };
+/** Told again at the end: a run prints thousands of lines after the one that says it. */
+const failures = [];
 
 if (!pureOnly && !isRoot())
   fail('real-kernel tests need root: run "sudo npm test", or "npm test -- --pure" for the rest');
@@ -42,6 +44,7 @@ if (!pureOnly) {
     status |= 1;
   }
 }
+for (const failure of failures) process.stdout.write(`\nFAILED ${failure}\n`);
 process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
 process.exit(status === 0 && counts.failed === 0 ? 0 : 1);
 
@@ -53,5 +56,11 @@ function count(file) {
     (result) => result.status === 'failed' && result.assertionResults.every(({ status }) => status !== 'failed'),
   );
   counts.failed += report.numFailedTests + unloaded.length;
+  for (const result of report.testResults) {
+    const name = relative(root, result.name);
+    for (const { status, fullName, failureMessages } of result.assertionResults)
+      if (status === 'failed') failures.push(`${name}: ${fullName}\n${failureMessages.join('\n')}`);
+  }
+  for (const result of unloaded) failures.push(`${relative(root, result.name)}\n${result.message}`);
   counts.skipped += report.numPendingTests + report.numTodoTests;
 }
