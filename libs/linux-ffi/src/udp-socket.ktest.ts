@@ -67,3 +67,27 @@ test('a port that is taken is refused', () => {
   using _first = openUdpSocket({ ip: ip('127.0.0.1'), port: 7003, netns: netns.path });
   expect(() => openUdpSocket({ ip: ip('127.0.0.1'), port: 7003, netns: netns.path })).toThrow('EADDRINUSE');
 });
+
+test.each([['10.0.0.1', '10.0.0.2', 1400 - 28] as const, ['fd00::1', 'fd00::2', 1400 - 48] as const])(
+  'no fragments: what fills the MTU arrives, a byte more is refused (%s)',
+  async (from, to, fits) => {
+    using left = createTestNetns('left');
+    using right = createTestNetns('right');
+    const bits = from.includes(':') ? 112 : 24;
+    connectNetns(
+      { netns: left, name: 'a', addresses: [`${from}/${bits}`] },
+      { netns: right, name: 'b', addresses: [`${to}/${bits}`] },
+      { mtu: 1400 },
+    );
+    using whole = openUdpSocket({ ip: ip(from), port: 0, netns: left.path, dontFragment: true });
+    using usual = openUdpSocket({ ip: ip(from), port: 0, netns: left.path });
+    using receiver = openUdpSocket({ ip: ip(to), port: 7004, netns: right.path });
+    const buffer = new Uint8Array(2000);
+    const target = udpTarget(ip(to), 7004);
+    expect(whole.send(new Uint8Array(fits), target)).toBeUndefined();
+    expect(await waitFor('the datagram', () => receiver.receive(buffer))).toBe(fits);
+    expect(whole.send(new Uint8Array(fits + 1), target)).toBe('EMSGSIZE');
+    expect(usual.send(new Uint8Array(fits + 1), target)).toBeUndefined();
+    expect(await waitFor('its fragments', () => receiver.receive(buffer))).toBe(fits + 1);
+  },
+);

@@ -2,7 +2,7 @@
  * UDP sockets for measuring: synchronous, non-blocking, in any namespace, with a receive buffer of any size and the
  * kernel's own count of what it had to drop for want of room. `Bun.udpSocket` has neither.
  */
-import { type Ip, ipFamily } from 'net-types';
+import { type Ip, type IpFamily, ipFamily } from 'net-types';
 import { check, lastErrno, libc } from './libc.ts';
 import { LinuxError } from './linux-error.ts';
 import { type NetnsRef, withNetns } from './netns.ts';
@@ -18,6 +18,11 @@ export interface UdpSocketOptions {
   readonly netns?: NetnsRef;
   /** Default: the kernel's. Beyond net.core.rmem_max it needs CAP_NET_ADMIN. */
   readonly receiveBufferBytes?: number;
+  /**
+   * Each datagram goes out whole, whatever the kernel has learnt of the path (ip(7), IP_PMTUDISC_PROBE): what is too long
+   * for a link on the way is lost there, what is too long for the own link is refused as EMSGSIZE.
+   */
+  readonly dontFragment?: true;
 }
 
 export interface UdpSocket extends Disposable {
@@ -38,6 +43,10 @@ const SOL_SOCKET = 1;
 /** asm-generic/socket.h; an array of u32 by enum SK_MEMINFO_* (linux/sock_diag.h), the ninth are the drops. */
 const SO_MEMINFO = 55;
 const SK_MEMINFO_DROPS = 8;
+/** linux/in.h and linux/in6.h; PROBE is the same in both. */
+const [IPPROTO_IP, IP_MTU_DISCOVER] = [0, 10];
+const [IPPROTO_IPV6, IPV6_MTU_DISCOVER] = [41, 23];
+const PMTUDISC_PROBE = 3;
 const MSG_DONTWAIT = 0x40;
 const EAGAIN = 11;
 
@@ -74,10 +83,11 @@ export function openUdpSocket(options: UdpSocketOptions): UdpSocket {
   };
 }
 
-function openBound({ ip, port, receiveBufferBytes }: UdpSocketOptions): number {
+function openBound({ ip, port, receiveBufferBytes, dontFragment }: UdpSocketOptions): number {
   const fd = openSocket(ipFamily(ip) === 4 ? AF_INET : AF_INET6, SOCK.DGRAM, 0);
   try {
     if (receiveBufferBytes !== undefined) setBufferBytes(fd, 'receive', receiveBufferBytes);
+    if (dontFragment === true) forbidFragments(fd, ipFamily(ip));
     const address = encodeSocketAddress(ip, port);
     check('bind', libc().bind(fd, address, address.length), `UDP port ${port}`);
     return fd;
@@ -85,4 +95,10 @@ function openBound({ ip, port, receiveBufferBytes }: UdpSocketOptions): number {
     closeFd(fd);
     throw error;
   }
+}
+
+function forbidFragments(fd: number, family: IpFamily): void {
+  const [level, option] = family === 4 ? [IPPROTO_IP, IP_MTU_DISCOVER] : [IPPROTO_IPV6, IPV6_MTU_DISCOVER];
+  const value = Int32Array.of(PMTUDISC_PROBE);
+  check('setsockopt', libc().setsockopt(fd, level, option, value, value.byteLength), 'MTU_DISCOVER');
 }
