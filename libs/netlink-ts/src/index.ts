@@ -140,7 +140,13 @@ export { NFT_FIELD, type NftField } from './nftables/field.ts';
 export type { NftGeneration } from './nftables/generation.ts';
 export { cidrRange, intervalElements, type NftKeyRange, portRange } from './nftables/interval.ts';
 export { elementKey, interfaceNameBytes, portBytes, verdictData } from './nftables/key.ts';
-export { matchEtherDestination, PACKET_TYPE, setEtherDestination, setPacketType } from './nftables/link-statements.ts';
+export {
+  matchEtherDestination,
+  matchPacketType,
+  PACKET_TYPE,
+  setEtherDestination,
+  setPacketType,
+} from './nftables/link-statements.ts';
 export { NFT_MSG } from './nftables/message-types.ts';
 export {
   appendNftRule,
@@ -199,11 +205,13 @@ export {
   matchIcmpType,
   matchInterface,
   matchInterfaceIndex,
+  matchInterfaceKind,
   matchMark,
   matchPort,
   matchProtocol,
   matchReversePath,
   matchTcpFlags,
+  notrack,
   verdict,
 } from './nftables/statements.ts';
 export { NFT_TABLE_F, type NftTable, type NftTableInput } from './nftables/table.ts';

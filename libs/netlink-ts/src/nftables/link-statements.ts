@@ -25,6 +25,11 @@ export function setEtherDestination(mac: Mac): KnownNftExpression[] {
   ];
 }
 
+/** `meta pkttype other` and the like (PACKET_TYPE). */
+export function matchPacketType(type: number): KnownNftExpression[] {
+  return [{ type: 'meta', key: NFT_META.PKTTYPE, dreg: REG_1 }, equals(Uint8Array.of(type))];
+}
+
 /** `meta pkttype set host` and the like (PACKET_TYPE); of the bridge family at prerouting alone. */
 export function setPacketType(type: number): KnownNftExpression[] {
   return [

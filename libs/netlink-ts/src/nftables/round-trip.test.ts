@@ -63,6 +63,7 @@ const EXPRESSIONS: Record<string, Model> = {
   masq: { flags: u32, portMinReg: u32, portMaxReg: u32 },
   match: { extension: name, revision: u32, info: bytes },
   meta: { dreg: u32, key: u32, sreg: u32 },
+  notrack: {},
   numgen: { dreg: u32, modulus: u32, generator: u32, offset: u32 },
   payload: {
     dreg: u32,

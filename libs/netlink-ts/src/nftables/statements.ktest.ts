@@ -6,10 +6,17 @@ import { openTransport } from '../../examples/bun-transport.ts';
 import { createNetlinkConnection, type NetlinkConnection } from '../connection/connection.ts';
 import { NFPROTO } from '../nfnetlink/header.ts';
 import { RTN } from '../route/constants.ts';
+import { CT_STATE } from './expression/ct.ts';
 import { NFT_VERDICT } from './expression/data.ts';
 import type { NftExpression } from './expression/expression.ts';
 import { NFT_FIELD as F } from './field.ts';
-import { matchEtherDestination, PACKET_TYPE, setEtherDestination, setPacketType } from './link-statements.ts';
+import {
+  matchEtherDestination,
+  matchPacketType,
+  PACKET_TYPE,
+  setEtherDestination,
+  setPacketType,
+} from './link-statements.ts';
 import { appendNftRule, changeNftables, flushNftRules, listNftRules } from './requests.ts';
 import { matchSet, updateSet, verdictMap } from './set-statements.ts';
 import {
@@ -19,16 +26,19 @@ import {
   matchCtDirection,
   matchCtMark,
   matchCtProtocol,
+  matchCtState,
   matchEtherType,
   matchExtensionHeader,
   matchFamily,
   matchIcmpType,
   matchInterface,
   matchInterfaceIndex,
+  matchInterfaceKind,
   matchPort,
   matchProtocol,
   matchReversePath,
   matchTcpFlags,
+  notrack,
   verdict,
 } from './statements.ts';
 import { limitRate, logToGroup, sample, setCtMark, setMark } from './traffic-statements.ts';
@@ -204,6 +214,14 @@ const CASES: readonly Case[] = [
   },
   { family: NFPROTO.BRIDGE, text: 'meta protocol ip6 drop', expressions: [...matchEtherType(0x86dd), drop] },
   {
+    text: 'meta iifkind "bridge" ct state untracked accept',
+    expressions: [...matchInterfaceKind('iifkind', 'bridge'), ...matchCtState(CT_STATE.UNTRACKED), accept],
+  },
+  {
+    text: 'meta oifkind "bridge" accept',
+    expressions: [...matchInterfaceKind('oifkind', 'bridge'), accept],
+  },
+  {
     family: NFPROTO.BRIDGE,
     text: 'ether daddr 02:00:00:00:00:01 accept',
     expressions: [...matchEtherDestination(MAC), accept],
@@ -212,6 +230,11 @@ const CASES: readonly Case[] = [
     family: NFPROTO.BRIDGE,
     text: 'ether daddr != 02:00:00:00:00:01 ether daddr set 02:00:00:00:00:01 meta pkttype set host',
     expressions: [...matchEtherDestination(MAC, true), ...setEtherDestination(MAC), ...setPacketType(PACKET_TYPE.HOST)],
+  },
+  {
+    family: NFPROTO.BRIDGE,
+    text: 'meta pkttype other meta protocol ip6 notrack',
+    expressions: [...matchPacketType(PACKET_TYPE.OTHERHOST), ...matchEtherType(0x86dd), notrack()],
   },
   {
     family: NFPROTO.ARP,

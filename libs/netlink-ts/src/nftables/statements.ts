@@ -122,6 +122,12 @@ export function matchInterface(side: 'iifname' | 'oifname', name: string, negate
   return [NFT_FIELD[side].load(REG_1), equals(value, negated)];
 }
 
+/** `meta iifkind|oifkind KIND`: what rtnetlink calls the kind of link, as `bridge`. */
+export function matchInterfaceKind(side: 'iifkind' | 'oifkind', kind: string): KnownNftExpression[] {
+  const key = side === 'iifkind' ? NFT_META.IIFKIND : NFT_META.OIFKIND;
+  return [{ type: 'meta', key, dreg: REG_1 }, equals(interfaceNameBytes(kind))];
+}
+
 /** `meta oif|iif [!=] INDEX`: nft says the name of the interface that has the index when it lists. */
 export function matchInterfaceIndex(side: 'iif' | 'oif', index: number, negated = false): KnownNftExpression[] {
   return [NFT_FIELD[side].load(REG_1), equals(hostU32(index), negated)];
@@ -162,6 +168,11 @@ export function goto(chain: string): KnownNftExpression {
 /** `jump CHAIN`. */
 export function jump(chain: string): KnownNftExpression {
   return { type: 'immediate', dreg: NFT_REG.VERDICT, data: { verdict: { code: NFT_VERDICT.JUMP, chain } } };
+}
+
+/** `notrack`. */
+export function notrack(): KnownNftExpression {
+  return { type: 'notrack' };
 }
 
 /** `masquerade [fully-random]`. */

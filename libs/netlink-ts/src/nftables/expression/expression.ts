@@ -24,6 +24,7 @@ import { logTable } from './log.ts';
 import { lookupTable } from './lookup.ts';
 import { masqueradeTable } from './masquerade.ts';
 import { metaTable } from './meta.ts';
+import { notrackTable } from './notrack.ts';
 import { numgenTable } from './numgen.ts';
 import { payloadTable } from './payload.ts';
 import { rangeTable } from './range.ts';
@@ -49,6 +50,7 @@ const TABLES = {
   masq: masqueradeTable,
   match: matchTable,
   meta: metaTable,
+  notrack: notrackTable,
   numgen: numgenTable,
   payload: payloadTable,
   range: rangeTable,

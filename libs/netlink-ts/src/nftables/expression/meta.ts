@@ -24,6 +24,7 @@ export const NFT_META = {
   CGROUP: 23,
   /** Name of the kind of link, as rtnetlink has it; none for hardware. */
   IIFKIND: 26,
+  OIFKIND: 27,
 } as const;
 
 /** A property of the packet: into register `dreg`, or set from register `sreg`. */
