@@ -14,6 +14,7 @@ import {
   matchEtherType,
   matchIcmpType,
   matchInterface,
+  matchPacketType,
   matchProtocol,
   matchSet,
   NFPROTO,
@@ -23,12 +24,13 @@ import {
   NFT_REG,
   NFT_VERDICT,
   type NftExpression,
+  notrack,
   PACKET_TYPE,
   setEtherDestination,
   setPacketType,
   verdict,
 } from 'netlink-ts';
-import type { Mac } from 'net-types';
+import type { IpFamily, Mac } from 'net-types';
 import { arpSenderUnspecified } from './arp-table.ts';
 import { CHAIN } from './chain-names.ts';
 import {
@@ -43,8 +45,8 @@ import {
 import { reasonRules } from './reason-rules.ts';
 import type { RuleImage, StaticTable } from './table-image.ts';
 
-/** Hooks of linux/netfilter_bridge.h. */
-const NF_BR = { PRE_ROUTING: 0, FORWARD: 2, POST_ROUTING: 4 } as const;
+/** Hooks of linux/netfilter_bridge.h. LOCAL_IN: what a bridge hands up to the node, of which `iifname` is the port yet. */
+const NF_BR = { PRE_ROUTING: 0, LOCAL_IN: 1, FORWARD: 2, POST_ROUTING: 4 } as const;
 /** Before br_netfilter (0) and before others' filters (-200). */
 const PRIORITY = -310;
 
@@ -109,14 +111,32 @@ function toNodeRules(gateway: Mac | undefined): readonly RuleImage[] {
 }
 
 /**
- * No other port brings the address of a pod of ours, to whom ever: the node takes frames to the bridge, to the port that
- * they come by, and to groups.
+ * By ports that are no pods' comes what crosses other bridges of this node too, which have address spaces of their own (no
+ * rule can tell which bridge: CONFIG_NFT_BRIDGE_META is not to be had on every kernel). What bears an address of a pod of
+ * ours there is nothing to us until the node gets it (FROM_OTHER_PORT) or a pod's port (BETWEEN_PORTS), so it is not
+ * dropped. But with bridge-nf-call-iptables conntrack is asked before: a forged RST would end a pod's connection, a
+ * forged request would let its answer in. So conntrack gets nothing from such an address, nor, of what is for others than
+ * the node, to one: both ways of a flow across another bridge are untracked, and judge knows them by it.
+ */
+const PASSING: readonly RuleImage[] = [
+  ...fromLocalPods(notrack(), matchIpType),
+  ...([4, 6] as const).map((family) => [
+    ...matchPacketType(PACKET_TYPE.OTHERHOST),
+    ...matchIpType(family),
+    ...matchSet(`local${family}`, [family === 4 ? NFT_FIELD.ipDaddr : NFT_FIELD.ip6Daddr]),
+    notrack(),
+  ]),
+];
+
+/**
+ * No other port brings the node the address of a pod of ours, by whatever bridge: the node takes frames to the bridge, to
+ * the port that they come by, and to groups.
  */
 const FROM_OTHER_PORT: readonly RuleImage[] = [
   // What has two tags or more shows nobody here what it is; the node takes off all that have number 0. Those with other
-  // numbers are nothing to it, and other bridges of this node may carry them.
+  // numbers are nothing to it.
   ...TAGGED.map((type) => [...secondTagIsZero(), ...matchEtherType(type), goto('spoofed')]),
-  ...fromLocalPods(goto('spoofed'), (family) => matchEtherType(family === 4 ? ETHERTYPE.IPV4 : ETHERTYPE.IPV6)),
+  ...fromLocalPods(goto('spoofed'), matchIpType),
 ];
 
 /** ARP and neighbour discovery go to every port; what is asked there is no secret. */
@@ -138,6 +158,10 @@ const BETWEEN_PORTS: readonly RuleImage[] = [
   [...toPods, ...matchInterface('iifname', POD_INTERFACES, true), DROP],
   [...fromPods, ...matchInterface('oifname', POD_INTERFACES, true), DROP],
 ];
+
+function matchIpType(family: IpFamily): NftExpression[] {
+  return matchEtherType(family === 4 ? ETHERTYPE.IPV4 : ETHERTYPE.IPV6);
+}
 
 /**
  * The same question as matchEtherType, asked of the frame: what nft makes of a rule without addresses of IP when a
@@ -203,13 +227,19 @@ export function bridgeTable(gateway: Mac | undefined): StaticTable {
       })),
       { name: CHAIN.stranger, rules: STRANGER_RULES },
       { name: CHAIN.toNode, rules: toNodeRules(gateway) },
+      { name: CHAIN.passing, rules: PASSING },
       { name: CHAIN.otherPort, rules: FROM_OTHER_PORT },
       { name: CHAIN.pod, rules: FROM_POD },
       { name: CHAIN.toPod, rules: TO_POD },
       {
         name: CHAIN.guard,
         hook: { number: NF_BR.PRE_ROUTING, priority: PRIORITY },
-        rules: [[...fromPods, goto(CHAIN.pod)], [jump(CHAIN.otherPort)]],
+        rules: [[...fromPods, goto(CHAIN.pod)], [jump(CHAIN.passing)]],
+      },
+      {
+        name: CHAIN.handedUp,
+        hook: { number: NF_BR.LOCAL_IN, priority: PRIORITY },
+        rules: [[...matchInterface('iifname', POD_INTERFACES, true), jump(CHAIN.otherPort)]],
       },
       {
         name: CHAIN.forward,

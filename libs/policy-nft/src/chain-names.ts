@@ -48,6 +48,8 @@ export const CHAIN = {
   tunnelInput: 'tunnel-input',
   sample: 'sample',
   /** Of the bridge family. */
+  handedUp: 'handed-up',
+  passing: 'passing',
   forward: 'forward',
   output: 'output',
   otherPort: 'other-port',

@@ -4,7 +4,6 @@ import type { Direction } from '@canal/rules-ast';
 import {
   CT_STATE,
   goto,
-  interfaceNameBytes,
   jump,
   limitRate,
   matchAddress,
@@ -14,13 +13,11 @@ import {
   matchFamily,
   matchInterface,
   matchInterfaceIndex,
+  matchInterfaceKind,
   matchProtocol,
   matchSet,
   matchTcpFlags,
-  NFT_CMP,
   NFT_FIELD,
-  NFT_META,
-  NFT_REG,
   NFT_VERDICT,
   type NftExpression,
   type NftField,
@@ -29,10 +26,11 @@ import {
   verdict,
   verdictMap,
 } from 'netlink-ts';
+import { BRIDGE_NAME } from '@canal/model';
 import type { IpFamily } from 'net-types';
 import { CHAIN, DENIED_CHAIN, DIRECTIONS, isolatedSet, POLICY_CHAIN } from './chain-names.ts';
 import { CUT_MARK } from './cut-mark.ts';
-import { LINK_LOCAL, MULTICAST, POD_INTERFACES } from './pod-guard.ts';
+import { acrossBridge, LINK_LOCAL, MULTICAST, POD_INTERFACES } from './pod-guard.ts';
 import { tell } from './reason-rules.ts';
 import { FAMILIES } from './rule-set.ts';
 import type { RuleImage } from './table-image.ts';
@@ -114,18 +112,10 @@ export const POLICY_RULES: Readonly<Record<Direction, readonly RuleImage[]>> = {
 /** A pod to itself, by a Service: if it came from a pod, or by the bridge. From elsewhere the source is forged. */
 export const SELF_RULES: readonly RuleImage[] = [
   [...matchInterface('iifname', POD_INTERFACES), ACCEPT],
-  [...isFromBridge(), ACCEPT],
+  [...matchInterfaceKind('iifkind', 'bridge'), ACCEPT],
   // Kernels before 5.5 do not say here where a packet came from.
   [...matchInterfaceIndex('iif', 0), ACCEPT],
 ];
-
-function isFromBridge(): NftExpression[] {
-  const sreg = NFT_REG.REG_1;
-  return [
-    { type: 'meta', key: NFT_META.IIFKIND, dreg: sreg },
-    { type: 'cmp', sreg, op: NFT_CMP.EQ, data: { value: interfaceNameBytes('bridge') } },
-  ];
-}
 
 export const JUDGE_RULES: readonly RuleImage[] = [
   [...matchInterface('oifname', 'lo'), ACCEPT],
@@ -133,6 +123,14 @@ export const JUDGE_RULES: readonly RuleImage[] = [
   ...ND_OF_LINK,
   // The node to its pods. What came in by an interface is not its own, whatever its source says.
   [...matchInterfaceIndex('iif', 0), ...matchAddressType('saddr', RTN.LOCAL), ACCEPT],
+  // Frames that br_netfilter shows, of another bridge than that of pods; what the node routes or sends is tracked, or has
+  // an input interface.
+  [
+    ...matchInterfaceIndex('iif', 0),
+    ...matchInterface('oifname', BRIDGE_NAME, true),
+    ...acrossBridge('oifkind'),
+    ACCEPT,
+  ],
   ...MIDSTREAM,
   ...FAMILIES.map((family) => [
     ...matchFamily(family),

@@ -4,11 +4,14 @@
  * other.
  */
 import {
+  CT_STATE,
   goto,
   matchAddress,
+  matchCtState,
   matchFamily,
   matchIcmpType,
   matchInterface,
+  matchInterfaceKind,
   matchProtocol,
   matchReversePath,
   matchSet,
@@ -52,8 +55,15 @@ export function guardRules(isBridgeGuarded: boolean): readonly RuleImage[] {
     [...matchInterface('iifname', 'lo'), verdict(NFT_VERDICT.ACCEPT)],
     // Where the ports cannot be guarded nobody knows who speaks.
     [...matchInterface('iifname', BRIDGE_NAME), goto(isBridgeGuarded ? CHAIN.fromBridge : 'unknown-endpoint')],
+    // What br_netfilter shows of a frame that another bridge carries (PASSING of the bridge family). The node gets none.
+    ...(isBridgeGuarded ? [[...acrossBridge('iifkind'), verdict(NFT_VERDICT.ACCEPT)]] : []),
     ...fromLocalPods(goto('spoofed')),
   ];
+}
+
+/** By a bridge, and conntrack was told to leave it alone. */
+export function acrossBridge(side: 'iifkind' | 'oifkind'): NftExpression[] {
+  return [...matchInterfaceKind(side, 'bridge'), ...matchCtState(CT_STATE.UNTRACKED)];
 }
 
 /**

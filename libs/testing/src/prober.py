@@ -201,6 +201,18 @@ def talk(name, waitMs):
     return token in b"".join(answers)
 
 
+def sequence(name):
+    """Where the next byte of a kept TCP connection will be: TCP_REPAIR 19, TCP_REPAIR_QUEUE 20, TCP_QUEUE_SEQ 21."""
+    s = kept[name]
+    s.setsockopt(socket.IPPROTO_TCP, 19, 1)
+    s.setsockopt(socket.IPPROTO_TCP, 20, 2)
+    number = s.getsockopt(socket.IPPROTO_TCP, 21)
+    s.setsockopt(socket.IPPROTO_TCP, 20, 0)
+    # Off, and no window probe.
+    s.setsockopt(socket.IPPROTO_TCP, 19, -1)
+    return number & 0xFFFFFFFF
+
+
 def checksum(data):
     if len(data) % 2:
         data += b"\0"
@@ -223,7 +235,9 @@ def packed(address):
     return socket.inet_pton(family(address), address)
 
 
-def packet(source, destination, protocol, sourcePort=4444, port=0, flags="S", type=None, code=0, body="", quote=None):
+def packet(
+    source, destination, protocol, sourcePort=4444, port=0, flags="S", sequence=1000, type=None, code=0, body="", quote=None
+):
     """An IP packet. protocol: tcp, udp, sctp (INIT), icmp (type, code, body in hex), or a number with the body in hex.
     An ICMP error goes on with the packet that it quotes."""
     v6 = family(source) == socket.AF_INET6
@@ -234,7 +248,7 @@ def packet(source, destination, protocol, sourcePort=4444, port=0, flags="S", ty
     at = None
     if protocol == "tcp":
         bits = sum({"F": 1, "S": 2, "R": 4, "P": 8, "A": 16}[f] for f in flags)
-        data, at = ports + struct.pack("!IIBBHHH", 1000, 2000 if "A" in flags else 0, 0x50, bits, 8192, 0, 0) + data, 16
+        data, at = ports + struct.pack("!IIBBHHH", sequence, 2000 if "A" in flags else 0, 0x50, bits, 8192, 0, 0) + data, 16
     elif protocol == "udp":
         data, at = ports + struct.pack("!HH", 8 + len(data), 0) + data, 6
     elif protocol == "sctp":
@@ -327,7 +341,7 @@ def inject_one(item):
             s.sendto(packet(**content), (content["destination"], 0))
 
 
-OPERATIONS = {"listen": listen, "probe": probe, "talk": talk, "inject": inject}
+OPERATIONS = {"listen": listen, "probe": probe, "talk": talk, "sequence": sequence, "inject": inject}
 
 stop = False
 buffered = b""

@@ -31,6 +31,8 @@ export interface CraftedPacket {
   readonly sourcePort?: number;
   readonly port?: number;
   readonly flags?: string;
+  /** Of TCP. */
+  readonly sequence?: number;
   readonly type?: number;
   readonly code?: number;
   readonly body?: string;
@@ -88,6 +90,8 @@ export interface Prober extends AsyncDisposable {
   open(name: string, question: ProbeQuestion): Promise<ProbeResult>;
   /** Whether what is sent on it comes back. */
   talk(name: string, waitMs?: number): Promise<boolean>;
+  /** Number of the next byte that an open TCP connection sends. */
+  sequence(name: string): Promise<number>;
   /** Sends, and gives what came in at each of the namespaces meanwhile. */
   inject(packets: readonly Injection[], watch: readonly ProbePlace[], waitMs?: number): Promise<SeenPacket[][]>;
 }
@@ -131,6 +135,7 @@ export function createProber(): Prober {
       return result ?? 'closed';
     },
     talk: (name, waitMs = 50) => ask({ op: 'talk', name, waitMs }) as Promise<boolean>,
+    sequence: (name) => ask({ op: 'sequence', name }) as Promise<number>,
     inject: (packets, watch, waitMs = 30) =>
       ask({
         op: 'inject',
