@@ -54,6 +54,8 @@ export interface AppDeps {
 /** The least that every answer says of itself. */
 const HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
 const HANDLER_TIMEOUT_MS = 20_000;
+/** What becomes of a request that nobody waits for. */
+const GONE = new ProblemError('unavailable', 'the client is gone');
 const STALL_MS = 8_000;
 /** Longer ones are in no route: names have at most 253 characters. */
 const MAX_PARAM_CHARS = 300;
@@ -85,8 +87,18 @@ export function createApp(deps: AppDeps): FastifyInstance {
 
   app.decorateRequest('exchange');
   app.addHook('onRequest', async (request, reply) => {
-    request.exchange = { startedMs: clock.nowMs(), operation: 'none', subject: undefined, body: NO_BODY, releases: [] };
+    const over = new AbortController();
+    request.exchange = {
+      startedMs: clock.nowMs(),
+      operation: 'none',
+      subject: undefined,
+      body: NO_BODY,
+      gone: over.signal,
+      releases: [],
+      isRecorded: false,
+    };
     reply.raw.once('close', () => {
+      over.abort(GONE);
       for (const release of request.exchange.releases.splice(0)) release();
     });
     reply.headers({ ...HEADERS, 'x-request-id': request.id });

@@ -8,7 +8,17 @@ export interface Exchange {
   subject: Subject | undefined;
   /** Bytes of the body, where there is one. */
   body: Uint8Array;
+  /** Aborts when the answer is out, or the client is gone. */
+  readonly gone: AbortSignal;
   readonly releases: Release[];
+  /** Of a write: its record is made. */
+  isRecorded: boolean;
+}
+
+/** Until the exchange is over; at once when it is over already: a client may leave while its token is looked at. */
+export function holdUntilOver({ gone, releases }: Exchange, release: Release): void {
+  if (gone.aborted) release();
+  else releases.push(release);
 }
 
 export const NO_BODY = new Uint8Array();

@@ -1,5 +1,5 @@
 /** One route of the contract as fastify has it: checks in their order, then the handler, then its answer. */
-import type { ProblemName, RouteContract } from '@canal/admin-schema';
+import { type ProblemName, PROBLEMS, type RouteContract } from '@canal/admin-schema';
 import type { Clock, Logger } from '@canal/runtime-port';
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import * as z from 'zod';
@@ -10,6 +10,7 @@ import { type Answer, ProblemError, type StreamEvent } from '../handler.ts';
 import type { Limits } from '../limits/limits.ts';
 import { formatEntityTag, matchesNone, parseEntityTags } from './entity-tag.ts';
 import { writeEventStream } from './event-stream.ts';
+import { holdUntilOver } from './exchange.ts';
 import { type IdempotencyKeys, isIdempotencyKey, type KeptAnswer } from './idempotency.ts';
 import { describeFault } from './log-safety.ts';
 import { accepts, isJsonContentType } from './media-type.ts';
@@ -79,12 +80,14 @@ export function operationRoute(route: RouteContract, handler: AnyHandler, deps: 
       if (route.ifMatch === true && request.headers['if-match'] === undefined) {
         throw new ProblemError('precondition-required', 'send If-Match with the ETag that a GET has given');
       }
-      exchange.releases.push(deps.limits.enter(body !== undefined));
+      exchange.gone.throwIfAborted();
+      holdUntilOver(exchange, deps.limits.enter(body !== undefined));
     },
     handler: answer.stream === true ? streamHandler(route, handler, deps) : plainHandler(route, handler, deps),
-    // After the answer, whatever it was; what the handler has not said of itself the request says.
-    onResponse: (request, reply, done) => {
-      if (isWrite(route) && request.exchange.subject !== undefined) recordWrite(route, request, reply, deps);
+    // What was refused before it came to the handler. Not when the answer is out: a client may not wait for it.
+    onError: (request, _reply, error, done) => {
+      const { subject, isRecorded } = request.exchange;
+      if (isWrite(route) && subject !== undefined && !isRecorded) recordWrite(route, request, deps, statusOf(error));
       done();
     },
   };
@@ -130,7 +133,7 @@ function lastEventId(header: string | readonly string[] | undefined): string | u
 
 function plainHandler(route: RouteContract, handler: AnyHandler, deps: OperationDeps): RouteOptions['handler'] {
   return async (request, reply) => {
-    const made = await keptOrMade(request, deps, () => madeAnswer(route, handler, request, reply, deps));
+    const made = await keptOrMade(request, deps, () => madeAnswer(route, handler, request, deps));
     return await reply.code(made.status).headers(made.headers).send(made.text);
   };
 }
@@ -168,16 +171,12 @@ async function madeAnswer(
   route: RouteContract,
   handler: AnyHandler,
   request: FastifyRequest,
-  reply: FastifyReply,
   deps: OperationDeps,
 ): Promise<KeptAnswer> {
-  const { body, etag, audit } = await inTime(
-    request,
-    reply,
-    deps,
-    (signal) => handler(callOf(route, request, signal)) as Promise<Answer<unknown>>,
+  const work = (signal: AbortSignal) => handler(callOf(route, request, signal)) as Promise<Answer<unknown>>;
+  const { body, etag } = await inTime(route, request, deps, (signal) =>
+    isWrite(route) ? recorded(route, request, deps, () => work(signal)) : work(signal),
   );
-  if (audit !== undefined) AUDITS.set(request, audit);
   const next = typeof body === 'object' && body !== null && 'next' in body ? body.next : undefined;
   const headers = {
     ...(etag !== undefined && { etag: formatEntityTag(etag) }),
@@ -192,19 +191,36 @@ async function madeAnswer(
   return { status, headers: { ...headers, 'content-type': 'application/json' }, text: JSON.stringify(body) };
 }
 
-/** What handlers have said of their writes. */
-const AUDITS = new WeakMap<FastifyRequest, NonNullable<Answer<unknown>['audit']>>();
+/** A write is recorded when it has ended, whether somebody still waits for the answer or not. */
+async function recorded(
+  route: RouteContract,
+  request: FastifyRequest,
+  deps: OperationDeps,
+  work: () => Promise<Answer<unknown>>,
+): Promise<Answer<unknown>> {
+  try {
+    const answer = await work();
+    recordWrite(route, request, deps, route.answer.status, answer.audit);
+    return answer;
+  } catch (error) {
+    recordWrite(route, request, deps, statusOf(error));
+    throw error;
+  }
+}
 
 /** Throws `unavailable` when the time is over, whether the handler hears its signal or not. */
 async function inTime<T>(
+  route: RouteContract,
   request: FastifyRequest,
-  reply: FastifyReply,
   deps: OperationDeps,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
+  const { gone } = request.exchange;
+  gone.throwIfAborted();
   const stop = new AbortController();
-  const onClose = (): void => stop.abort(new Error('the client is gone'));
-  reply.raw.once('close', onClose);
+  const onGone = (): void => stop.abort(gone.reason);
+  // Half a write would be worse than one that nobody waits for.
+  if (!isWrite(route)) gone.addEventListener('abort', onGone, { once: true });
   const late = deps.clock.sleep(deps.handlerTimeoutMs, stop.signal).then(
     () => true,
     () => false,
@@ -219,7 +235,7 @@ async function inTime<T>(
     deps.log.warn({ request: request.id, operation: request.exchange.operation }, why);
     throw new ProblemError('unavailable', why, { retryAfterSeconds: 5 });
   } finally {
-    reply.raw.off('close', onClose);
+    gone.removeEventListener('abort', onGone);
     stop.abort(new Error('over'));
   }
 }
@@ -238,9 +254,10 @@ function streamHandler(route: RouteContract, handler: AnyHandler, deps: Operatio
     const { exchange } = request;
     // A stream is not a request under way for its whole life: it has a limit of its own.
     for (const release of exchange.releases.splice(0)) release();
-    exchange.releases.push(limits.openStream(exchange.subject?.user ?? ''));
+    exchange.gone.throwIfAborted();
+    holdUntilOver(exchange, limits.openStream(exchange.subject?.user ?? ''));
     const stop = new AbortController();
-    reply.raw.once('close', () => stop.abort(new Error('the client is gone')));
+    exchange.gone.addEventListener('abort', () => stop.abort(exchange.gone.reason), { once: true });
     const call = callOf(route, request, stop.signal);
     const events = checked(handler(call) as AsyncIterable<StreamEvent<unknown>>, checkAnswers ? schema : undefined);
     const first = events.next();
@@ -299,8 +316,20 @@ function isWrite({ method, role }: RouteContract): boolean {
   return method !== 'GET' && role !== 'view' && role !== undefined;
 }
 
-function recordWrite(route: RouteContract, request: FastifyRequest, reply: FastifyReply, deps: OperationDeps): void {
-  const { object, changes } = AUDITS.get(request) ?? { object: request.url.split('?', 1)[0] ?? '', changes: [] };
+function statusOf(error: unknown): number {
+  return PROBLEMS[asProblem(error).problem].status;
+}
+
+/** What the handler has not said of the write the request says. */
+function recordWrite(
+  route: RouteContract,
+  request: FastifyRequest,
+  deps: OperationDeps,
+  status: number,
+  audit: Answer<unknown>['audit'] = { object: request.url.split('?', 1)[0] ?? '', changes: [] },
+): void {
+  request.exchange.isRecorded = true;
+  const { object, changes } = audit;
   deps.audit.add({
     time: new Date(deps.timeMs()).toISOString(),
     requestId: request.id,
@@ -308,7 +337,7 @@ function recordWrite(route: RouteContract, request: FastifyRequest, reply: Fasti
     operation: route.id,
     object,
     dryRun: /[?&]dryRun=true(?:&|$)/.test(request.url),
-    status: reply.statusCode,
+    status,
     changes: [...changes],
   });
 }
