@@ -26,6 +26,8 @@ const MAX_GOOD = 1024;
 export class Gate {
   readonly #deps: GateDeps;
   readonly #good: ExpiringCache<true>;
+  /** Tokens that are looked up for the first time: many requests with one of them are one guess. */
+  readonly #asked = new Set<string>();
 
   constructor(deps: GateDeps) {
     this.#deps = deps;
@@ -41,20 +43,31 @@ export class Gate {
       throw new ProblemError('unauthenticated', 'send a token in the header Authorization: Bearer TOKEN');
     }
     const key = tokenHash(token);
-    if (!this.#good.has(key)) limits.checkAnonymous(address);
-    const subject = await authority.authenticate(token).catch((error: unknown) => {
-      // A question that fails costs as much as one whose answer is no.
-      if (!this.#good.has(key)) limits.admitAnonymous(address);
-      throw error;
-    });
+    const subject = await (this.#good.has(key) || this.#asked.has(key)
+      ? authority.authenticate(token)
+      : this.#authenticateStranger(token, key, address));
     if (subject === undefined) {
+      if (this.#good.has(key)) limits.admitAnonymous(address);
       this.#good.delete(key);
-      limits.admitAnonymous(address);
       throw new ProblemError('unauthenticated', 'the token is not known, is over, or was made for another audience');
     }
     await this.#good.get(key, () => Promise.resolve(true));
     limits.admitClient(subject.user);
     return subject;
+  }
+
+  /** A question counts before it is asked, so that many at a time are not more; one that fails costs as much as a no. */
+  async #authenticateStranger(token: string, key: string, address: string): Promise<Subject | undefined> {
+    const { authority, limits } = this.#deps;
+    const release = limits.admitAnonymous(address);
+    this.#asked.add(key);
+    try {
+      const subject = await authority.authenticate(token);
+      if (subject !== undefined) release();
+      return subject;
+    } finally {
+      this.#asked.delete(key);
+    }
   }
 
   /** Throws `forbidden` or `unavailable`. */

@@ -1,5 +1,5 @@
 /** The application with handlers, tokens and a clock of the tests' own. */
-import { ROUTES, openApiDocument, type Json, type JsonObject, type Role } from '@canal/admin-schema';
+import { ROUTES, openApiDocument, type JsonObject, type Role } from '@canal/admin-schema';
 import { createPrometheusMetrics } from '@canal/telemetry';
 // eslint-disable-next-line @nx/enforce-module-boundaries -- of tests alone
 import { createCapturedLogger, createFakeClock, type CapturedLogger, type FakeClock } from '@canal/testing';
@@ -34,6 +34,7 @@ export const WIDE_LIMITS: LimitOptions = {
   anonymous: { perSecond: 1e6, burst: 1e6 },
 };
 
+  strangers: { perSecond: 1e6, burst: 1e6 },
 export const VIEW = bearer('view');
 export const ADMIN = bearer('admin');
 

@@ -379,6 +379,61 @@ describe('limits', () => {
     expect((await app.inject('/livez')).statusCode).toBe(200);
   });
 
+  test('many who have no token use up nothing of those who have one', async () => {
+    const { app } = await start({
+      limits: { anonymous: { perSecond: 0.1, burst: 3 }, total: { perSecond: 0.1, burst: 10 } },
+    });
+    const statuses = [];
+    for (let turn = 0; turn < 20; turn++) statuses.push((await app.inject({ url: '/v1/nodes' })).statusCode);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(17);
+    expect((await app.inject({ url: '/nix' })).statusCode).toBe(429);
+    // From another address: of this one tokens that are not known yet are not looked up for a while.
+    const known = { url: '/v1/nodes', headers: VIEW, remoteAddress: '192.0.2.7' };
+    for (let turn = 0; turn < 10; turn++) expect((await app.inject(known)).statusCode).toBe(200);
+    expect((await app.inject(known)).statusCode).toBe(429);
+  });
+
+  test('many tokens at one time are no more guesses than one after the other', async () => {
+    let lookedUp = 0;
+    const authority = {
+      authenticate: async () => {
+        lookedUp++;
+        await new Promise((resolve) => setImmediate(resolve));
+        return undefined;
+      },
+      isAllowed: () => Promise.resolve(false),
+    };
+    const { app } = await start({ authority, limits: { anonymous: { perSecond: 0.1, burst: 5 } } });
+    const guess = (number: number) =>
+      app.inject({ url: '/v1/nodes', headers: { authorization: `Bearer guess-${number}` } });
+    const statuses = (await Promise.all(Array.from({ length: 100 }, (_, number) => guess(number)))).map(
+      ({ statusCode }) => statusCode,
+    );
+    expect(lookedUp).toBe(5);
+    expect(statuses.filter((status) => status === 401)).toHaveLength(5);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(95);
+  });
+
+  test('many requests at one time with a token that is new are no guesses', async () => {
+    const { app } = await start({ limits: { anonymous: { perSecond: 0.1, burst: 3 } } });
+    const asked = Array.from({ length: 50 }, () => app.inject({ url: '/v1/nodes', headers: VIEW }));
+    expect(new Set((await Promise.all(asked)).map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
+  });
+
+  test('addresses of one IPv6 network are one, and many networks together have a limit, too', async () => {
+    const { app } = await start({
+      limits: { anonymous: { perSecond: 0.1, burst: 2 }, strangers: { perSecond: 0.1, burst: 5 } },
+    });
+    const statusFrom = async (remoteAddress: string) =>
+      (await app.inject({ url: '/v1/nodes', remoteAddress })).statusCode;
+    const addresses = ['2001:db8::1', '2001:db8::2', '2001:db8::3', '2001:db8:0:1::1'];
+    expect(await Promise.all(addresses.map(statusFrom))).toEqual([401, 401, 429, 401]);
+    const mapped = ['::ffff:192.0.2.1', '::ffff:192.0.2.2', '::ffff:192.0.2.3'];
+    expect(await Promise.all(mapped.map(statusFrom))).toEqual([401, 401, 429]);
+    const known = { url: '/v1/nodes', headers: VIEW, remoteAddress: '192.0.2.9' };
+    expect((await app.inject(known)).statusCode).toBe(429);
+  });
+
   test('tokens that cannot be looked up count as wrong ones', async () => {
     const { app } = await start({ limits: { anonymous: { perSecond: 0.1, burst: 2 } } });
     const statuses = [];

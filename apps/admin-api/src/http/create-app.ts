@@ -107,7 +107,6 @@ export function createApp(deps: AppDeps): FastifyInstance {
       throw new ProblemError('bad-request', 'a request of HTTP/1.1 has a header Host');
     }
     if (PROBES.has(request.url)) return;
-    limits.admit();
     if (request.is404) answerUnknown(request);
   });
   app.addHook('onResponse', (request, reply, done) => {

@@ -1,5 +1,6 @@
 /** How much one client, and all together, may ask: beyond it 429 with Retry-After. */
 import type { Clock } from '@canal/runtime-port';
+import { cidrOf, formatCidr, ipFamily, parseIp } from 'net-types';
 import { ProblemError } from '../handler.ts';
 import { type Rate, TokenBucket } from './token-bucket.ts';
 
@@ -10,6 +11,8 @@ export interface LimitOptions {
   readonly total: Rate;
   /** Of one address: what comes without a token that anybody knows. Each costs a question to Kubernetes. */
   readonly anonymous: Rate;
+  /** The same of all addresses: who has many keeps out others that are not known yet, and nobody else. */
+  readonly strangers: Rate;
   /** Requests under way at a time. */
   readonly maxInFlight: number;
   /** Of them, those with a body: each may hold 1 MiB. */
@@ -22,6 +25,7 @@ export const DEFAULT_LIMITS: LimitOptions = {
   client: { perSecond: 200, burst: 400 },
   total: { perSecond: 1000, burst: 2000 },
   anonymous: { perSecond: 5, burst: 50 },
+  strangers: { perSecond: 100, burst: 400 },
   maxInFlight: 256,
   maxBodies: 16,
   maxStreams: 100,
@@ -37,6 +41,7 @@ export class Limits {
   readonly #clock: Clock;
   readonly #options: LimitOptions;
   readonly #total: TokenBucket;
+  readonly #strangers: TokenBucket;
   readonly #clients = new Map<string, TokenBucket>();
   readonly #anonymous = new Map<string, TokenBucket>();
   readonly #streams = new Map<string, number>();
@@ -47,31 +52,29 @@ export class Limits {
     this.#clock = clock;
     this.#options = options;
     this.#total = new TokenBucket(options.total, clock.nowMs());
+    this.#strangers = new TokenBucket(options.strangers, clock.nowMs());
   }
 
-  /** One request of whomever. Throws `too-many-requests`. */
-  admit(): void {
-    takeOf(this.#total, this.#clock.nowMs(), 'all clients together ask too often');
+  /**
+   * A request that needs no token, has none, or one that is still to be looked up: it counts as a wrong one until the
+   * release says that it is good. Throws `too-many-requests`.
+   */
+  admitAnonymous(address: string): Release {
+    const now = this.#clock.nowMs();
+    const own = bucketOf(this.#anonymous, sourceOf(address), this.#options.anonymous, now);
+    takeOf(own, now, 'too many requests without a known token');
+    takeOf(this.#strangers, now, 'too many requests without a known token from everywhere');
+    return once(() => {
+      own.giveBack();
+      this.#strangers.giveBack();
+    });
   }
 
-  /** A request that needs no token, or has none. */
-  admitAnonymous(address: string): void {
-    takeOf(this.#anonymousBucket(address), this.#clock.nowMs(), 'too many requests without a known token');
-  }
-
-  /** Before a token is looked up: whoever has shown too many wrong ones waits. */
-  checkAnonymous(address: string): void {
-    const bucket = this.#anonymous.get(address);
-    if (bucket?.isEmpty(this.#clock.nowMs()) !== true) return;
-    throw tooMany('too many requests without a known token', bucket.secondsToNext());
-  }
-
+  /** Of somebody who is known: nobody else can use up what all of them may ask together. Throws `too-many-requests`. */
   admitClient(user: string): void {
-    takeOf(
-      bucketOf(this.#clients, user, this.#options.client, this.#clock.nowMs()),
-      this.#clock.nowMs(),
-      'you ask too often',
-    );
+    const now = this.#clock.nowMs();
+    takeOf(bucketOf(this.#clients, user, this.#options.client, now), now, 'you ask too often');
+    takeOf(this.#total, now, 'all clients together ask too often');
   }
 
   /** For as long as a request is worked on. */
@@ -107,13 +110,15 @@ export class Limits {
   get inFlight(): number {
     return this.#inFlight;
   }
-
-  #anonymousBucket(address: string): TokenBucket {
-    return bucketOf(this.#anonymous, address, this.#options.anonymous, this.#clock.nowMs());
-  }
 }
 
 const STREAM_RETRY_SECONDS = 10;
+
+/** Of IPv6 the network: whoever has one address of it has them all (RFC 4291 §2.5.1). */
+function sourceOf(address: string): string {
+  const ip = parseIp(address.replace(/^::ffff:(?=\d+\.)/i, ''));
+  return ip.ok && ipFamily(ip.value) === 6 ? formatCidr(cidrOf(ip.value, 64)) : address;
+}
 
 function bucketOf(buckets: Map<string, TokenBucket>, key: string, rate: Rate, nowMs: number): TokenBucket {
   const bucket = buckets.get(key) ?? new TokenBucket(rate, nowMs);

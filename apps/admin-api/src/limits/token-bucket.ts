@@ -15,17 +15,16 @@ export class TokenBucket {
   /** Takes one; when there is none, gives the seconds until there is, rounded up. */
   take(nowMs: number): { readonly ok: true } | { readonly ok: false; readonly retryAfterSeconds: number } {
     this.#fill(nowMs);
-    if (this.#tokens < 1) return { ok: false, retryAfterSeconds: this.secondsToNext() };
+    if (this.#tokens < 1) return { ok: false, retryAfterSeconds: this.#secondsToNext() };
     this.#tokens -= 1;
     return { ok: true };
   }
 
-  isEmpty(nowMs: number): boolean {
-    this.#fill(nowMs);
-    return this.#tokens < 1;
+  giveBack(): void {
+    this.#tokens = Math.min(this.#burst, this.#tokens + 1);
   }
 
-  secondsToNext(): number {
+  #secondsToNext(): number {
     return Math.max(1, Math.ceil((1 - this.#tokens) / this.#perSecond));
   }
 
