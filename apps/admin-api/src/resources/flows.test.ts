@@ -95,6 +95,25 @@ test('pages of any length tell the same', async () => {
   );
 });
 
+test('the same verdict several times in a moment is told as often, and the pages come to an end', async () => {
+  world.state('a').flows = [record(1), record(1), record(1), record(1), record(2), record(2)];
+  world.state('b').flows = [record(1), record(1)];
+  const expected = await readAll({});
+  expect(expected).toHaveLength(8);
+  for (const limit of [1, 2, 3, 5]) {
+    let pages = 0;
+    const told: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const { body } = await world.call('listFlows', { query: { limit, ...(cursor && { cursor }) } });
+      told.push(...body.items.map(({ node, time, source }) => `${time.slice(17, 23)} ${node} ${source.port ?? ''}`));
+      cursor = body.next;
+      pages++;
+    } while (cursor !== undefined && pages <= 8);
+    expect(told).toEqual(expected);
+  }
+});
+
 test('filters', async () => {
   const pod = { namespace: 'bank', name: 'vault' };
   world.state('a').flows = [

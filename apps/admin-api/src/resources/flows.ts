@@ -23,8 +23,8 @@ export interface FlowsDeps {
 const ALL_RECORDS = 1_000_000;
 /** Longest that a read goes on for readers who may have left. */
 const READ_LIMIT_MS = 15_000;
-/** Time, node, and which of those of one moment. */
-const KEY_PARTS = 3;
+/** Time, node, which of those of one moment, and which of those that are the same in all: the newest is 1. */
+const KEY_PARTS = 4;
 
 export function flowHandlers(deps: FlowsDeps): Pick<Handlers, 'listFlows' | 'streamFlows'> {
   const shared = new SharedAnswers<Page<Flow>>(deps.clock);
@@ -59,6 +59,8 @@ interface FlowsPageQuestion {
 interface Placed {
   readonly flow: Flow;
   readonly place: number;
+  /** Of those of its node that are the same in all: 1 is the newest. */
+  readonly repeat: number;
 }
 
 async function readFlows(
@@ -90,7 +92,7 @@ async function readFlows(
   const end = page.at(-1);
   return {
     items: page.map(({ flow }) => flow),
-    ...(newest.length > limit && end !== undefined && { next: cursors.encode(keyOf(end.flow)) }),
+    ...(newest.length > limit && end !== undefined && { next: cursors.encode(keyOf(end)) }),
     partial: missing.length > 0,
     missing,
   };
@@ -135,9 +137,9 @@ class NodeFlows {
   }
 
   finish(): { readonly flows: readonly Placed[]; readonly unread: number } {
-    const last = this.#after?.[2];
+    const [, , last, repeat] = this.#after ?? [];
     const sameMoment = this.#read(this.#sameMoment);
-    const told = sameMoment.findLastIndex(({ flow }) => digestOf(flow) === last);
+    const told = sameMoment.findIndex((one) => String(one.repeat) === repeat && digestOf(one.flow) === last);
     const kept = this.#read(this.#kept);
     const unread = this.#kept.length + this.#sameMoment.length - kept.length - sameMoment.length;
     // Older than the one that was told; when that is gone, those of its moment are, too.
@@ -145,10 +147,20 @@ class NodeFlows {
   }
 
   #read(lines: readonly Line[]): readonly Placed[] {
-    return lines.flatMap(({ value, place }) => {
-      const line = readFlowLine(value);
-      return line.ok ? [{ flow: { node: this.#node, ...line.record }, place }] : [];
-    });
+    const repeats = new Map<string, number>();
+    return lines
+      .toReversed()
+      .flatMap(({ value, place }) => {
+        const line = readFlowLine(value);
+        if (!line.ok) return [];
+        const flow = { node: this.#node, ...line.record };
+        // Packets of one flow may be told several times in a millisecond.
+        const text = JSON.stringify(flow);
+        const repeat = (repeats.get(text) ?? 0) + 1;
+        repeats.set(text, repeat);
+        return [{ flow, place, repeat }];
+      })
+      .toReversed();
   }
 }
 
@@ -176,8 +188,8 @@ function newestFirst(a: Placed, b: Placed): number {
   return b.place - a.place;
 }
 
-function keyOf(flow: Flow): Key {
-  return [flow.time, flow.node, digestOf(flow)];
+function keyOf({ flow, repeat }: Placed): Key {
+  return [flow.time, flow.node, digestOf(flow), String(repeat)];
 }
 
 function digestOf(flow: Flow): string {
