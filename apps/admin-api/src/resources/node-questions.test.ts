@@ -96,13 +96,28 @@ test('a node that says nothing costs two seconds once, and is not waited for aga
 
 test('when many nodes say nothing, a call ends in time and names those that were not asked', async () => {
   const { nodes, clock, questions } = setUp();
-  for (const name of NAMES) nodes.silence(name, 'flanneld');
-  const asking = questions.askAll(NAMES, NETWORK_STATUS, NEVER);
+  const names = Array.from({ length: 2_000 }, (_, index) => `n${String(index).padStart(4, '0')}`);
+  for (const name of names) nodes.silence(name, 'flanneld');
+  const asking = questions.askAll(names, NETWORK_STATUS, NEVER);
   await clock.advance(8_000);
   const answers = await asking;
-  expect(answers).toHaveLength(NAMES.length);
+  expect(answers).toHaveLength(names.length);
+  expect(nodes.mostAtOnce).toBeLessThanOrEqual(16 * (2_000 / 125));
   expect(answers.at(-1)).toMatchObject({ ok: false, reason: expect.stringContaining('not asked in time') as unknown });
   expect(answers[0]).toMatchObject({ ok: false, reason: expect.stringContaining('no answer within 2 s') as unknown });
+});
+
+test('many nodes that say nothing do not hide those that are well', async () => {
+  const { nodes, clock, questions, serve } = setUp();
+  for (const name of NAMES.slice(0, 80)) nodes.silence(name, 'flanneld');
+  for (const name of NAMES.slice(80)) serve(name);
+  const asking = questions.askAll(NAMES, NETWORK_STATUS, NEVER);
+  for (let waited = 0; waited < 80; waited++) await clock.advance(100);
+  const answers = await asking;
+  expect(answers.filter(({ ok }) => ok).map(({ node }) => node)).toEqual(NAMES.slice(80));
+  expect(new Set(answers.slice(0, 80).map((answer) => !answer.ok && answer.reason))).toEqual(
+    new Set(['no answer within 2 s; not heard of yet']),
+  );
 });
 
 test('when a node was last heard of is told', async () => {

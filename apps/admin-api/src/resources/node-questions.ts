@@ -29,6 +29,10 @@ export type NodeAnswer<T> =
     };
 
 const AT_ONCE = 16;
+/** Who says nothing for longer holds up no other question: a rack of nodes that are down would else hide those that are well. */
+const PLACE_MS = 125;
+/** Questions of one call that are asked or wait for an answer. */
+const MAX_WAITING = 128;
 /** Of one node. */
 const NODE_LIMIT_MS = 2_000;
 /** Of all that one call asks. */
@@ -53,12 +57,8 @@ export class NodeQuestions {
 
   /** Rejects only when the signal aborts. */
   async ask<T>(node: string, question: AgentQuestion<T>, signal: AbortSignal): Promise<NodeAnswer<T>> {
-    const { agent, request, isAlone = false } = question;
-    if (isAlone) return await untilAborted(this.#askOnce(node, question), signal);
-    const key = `${node} ${agent} ${JSON.stringify(request)}`;
-    const answer = this.#shared.get(key, () => this.#askOnce(node, question), signal);
-    // The key names the question, and so what its answer is.
-    return (await answer) as NodeAnswer<T>;
+    signal.throwIfAborted();
+    return await untilAborted(this.#shareOf(node, question), signal);
   }
 
   /** In the order of the nodes; those that are not asked in time are answers, too. */
@@ -67,7 +67,7 @@ export class NodeQuestions {
     question: AgentQuestion<T>,
     signal: AbortSignal,
   ): Promise<readonly NodeAnswer<T>[]> {
-    return await this.forAll(nodes, (node) => this.ask(node, question, signal), signal);
+    return await this.forAll(nodes, (node) => this.#shareOf(node, question), signal);
   }
 
   /** As askAll, with work of the caller's own. */
@@ -83,26 +83,27 @@ export class NodeQuestions {
       () => late.abort(),
       () => undefined,
     );
-    const answers: NodeAnswer<T>[] = [];
-    let next = 0;
+    const limited = AbortSignal.any([signal, late.signal]);
+    const answers = new Map<string, NodeAnswer<T>>();
+    const left = nodes.values();
     const askNext = async (): Promise<void> => {
-      for (let index = next++; index < nodes.length; index = next++) {
-        const node = nodes[index] as string;
-        const limited = AbortSignal.any([signal, late.signal]);
-        answers[index] = await untilAborted(work(node), limited).catch((error: unknown) => {
-          signal.throwIfAborted();
-          if (!late.signal.aborted) throw error;
-          return this.#failed(node, 'unreachable', 'it was not asked in time: too many others are slow');
-        });
+      for (const node of left) {
+        if (limited.aborted) break;
+        answers.set(node, await work(node));
       }
     };
+    // Work that is left when one fails, or the time is over, ends by itself.
+    const all = Promise.all(Array.from({ length: Math.min(MAX_WAITING, nodes.length) }, askNext));
     try {
-      // Work that is left when one fails ends by itself.
-      await Promise.all(Array.from({ length: Math.min(AT_ONCE, nodes.length) }, askNext));
+      await untilAborted(all, limited);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!late.signal.aborted) throw error;
     } finally {
       done.abort();
     }
-    return answers;
+    const why = 'it was not asked in time: too many others are slow';
+    return nodes.map((node) => answers.get(node) ?? this.#failed(node, 'unreachable', why));
   }
 
   /** Each line as it comes, until the agent ends. The signal ends waiting; the time-out is that of a question. */
@@ -113,11 +114,22 @@ export class NodeQuestions {
     signal: AbortSignal,
   ): Promise<NodeAnswer<undefined>> {
     const { agent, request, read } = question;
-    return await this.#limited(node, agent, signal, async (limited) => {
-      for await (const line of this.#deps.nodeApi.follow(node, agent, request, limited)) onLine(read(line));
+    return await this.#limited(node, agent, signal, async (limited, onHeard) => {
+      for await (const line of this.#deps.nodeApi.follow(node, agent, request, limited)) {
+        onHeard();
+        onLine(read(line));
+      }
       if (limited.aborted) throw new NodeApiError('unreachable', 'aborted');
       return undefined;
     });
+  }
+
+  #shareOf<T>(node: string, question: AgentQuestion<T>): Promise<NodeAnswer<T>> {
+    const { agent, request, isAlone = false } = question;
+    if (isAlone) return this.#askOnce(node, question);
+    const key = `${node} ${agent} ${JSON.stringify(request)}`;
+    // The key names the question, and so what its answer is.
+    return this.#shared.join(key, () => this.#askOnce(node, question)) as Promise<NodeAnswer<T>>;
   }
 
   async #askOnce<T>(node: string, { agent, request, read }: AgentQuestion<T>): Promise<NodeAnswer<T>> {
@@ -130,20 +142,25 @@ export class NodeQuestions {
     node: string,
     agent: AgentName,
     signal: AbortSignal | undefined,
-    work: (limited: AbortSignal) => Promise<T>,
+    work: (limited: AbortSignal, onHeard: () => void) => Promise<T>,
   ): Promise<NodeAnswer<T>> {
     const { clock, timeMs } = this.#deps;
-    await this.#places.take();
+    const give = await this.#places.take();
     const over = new AbortController();
     const done = new AbortController();
+    const heard = new AbortController();
     try {
       if (this.#isSilent(node, agent)) return this.#silence(node);
+      clock.sleep(PLACE_MS, heard.signal).then(give, () => undefined);
       clock.sleep(NODE_LIMIT_MS, done.signal).then(
         () => over.abort(),
         () => undefined,
       );
       const limited = signal === undefined ? over.signal : AbortSignal.any([over.signal, signal]);
-      const value = await untilAborted(work(limited), limited);
+      const value = await untilAborted(
+        work(limited, () => heard.abort()),
+        limited,
+      );
       this.#heard(node, timeMs());
       return { node, ok: true, value };
     } catch (error) {
@@ -167,7 +184,8 @@ export class NodeQuestions {
       throw error;
     } finally {
       done.abort();
-      this.#places.give();
+      heard.abort();
+      give();
     }
   }
 
@@ -211,17 +229,22 @@ class Places {
     this.#free = count;
   }
 
-  async take(): Promise<void> {
-    if (this.#free > 0) {
-      this.#free--;
-      return;
+  /** With what gives it back; called again that does nothing. */
+  async take(): Promise<() => void> {
+    if (this.#free > 0) this.#free--;
+    else {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+      });
     }
-    await new Promise<void>((resolve) => {
-      this.#waiting.push(resolve);
-    });
+    let isHeld = true;
+    return () => {
+      if (isHeld) this.#give();
+      isHeld = false;
+    };
   }
 
-  give(): void {
+  #give(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#free++;
     else next();

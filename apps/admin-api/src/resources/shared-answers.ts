@@ -16,13 +16,17 @@ export class SharedAnswers<T> {
   /** `work` ends by itself; a reader whose signal aborts leaves it to the others. What fails is tried again at once. */
   async get(key: string, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     signal.throwIfAborted();
-    let answer = this.#answers.get(key);
-    if (answer === undefined) {
-      answer = work();
-      this.#answers.set(key, answer);
-      this.#forgetLater(key, answer);
-    }
-    return await untilAborted(answer, signal);
+    return await untilAborted(this.join(key, work), signal);
+  }
+
+  /** As get, for who waits to the end. */
+  join(key: string, work: () => Promise<T>): Promise<T> {
+    const known = this.#answers.get(key);
+    if (known !== undefined) return known;
+    const answer = work();
+    this.#answers.set(key, answer);
+    this.#forgetLater(key, answer);
+    return answer;
   }
 
   #forgetLater(key: string, answer: Promise<T>): void {
