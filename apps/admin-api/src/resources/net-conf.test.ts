@@ -101,6 +101,10 @@ test('who has read an older version changes nothing', async () => {
       problem: 'precondition-failed',
     });
   }
+  // An entity tag like any other: If-Match: "*", with quotes.
+  await expect(world.call('putNetConf', { body: other, ifMatch: ['*'] })).rejects.toMatchObject({
+    problem: 'precondition-failed',
+  });
   await expect(world.call('putNetConf', { body: other })).rejects.toMatchObject({ problem: 'precondition-required' });
   expect(await stored()).toEqual(before);
 });

@@ -58,7 +58,7 @@ export function netConfHandlers(deps: NetConfDeps): Pick<Handlers, 'getNetConf' 
         throw new ProblemError('precondition-required', `give the ETag of GET /v1/config/net-conf in If-Match`);
       }
       const { text: former, resourceVersion } = await readStored(deps);
-      if (!ifMatch.includes(resourceVersion) && !ifMatch.includes('*')) throw changed(object);
+      if (!ifMatch.includes(resourceVersion)) throw changed(object);
       const text = formatted(netConf);
       const verdict = verdictOf(deps, former, text);
       if (verdict.problems.length > 0) {
