@@ -2,8 +2,11 @@
 import { readFile } from 'node:fs/promises';
 import { NODE_API_AUTHORITY } from '@canal/api-schema';
 import { NodeApiError, type NodeTransport, tlsTransport, unixTransport } from '@canal/node-api';
+import { parseIp } from 'net-types';
 import type { AdminApiOptions } from './options.ts';
 import type { ClusterNodes } from './resources/cluster-nodes.ts';
+
+const MAX_SHOWN = 64;
 
 export function nodeTransport(
   options: Pick<AdminApiOptions, 'agentSockets' | 'nodeTokenFile'>,
@@ -20,10 +23,17 @@ export function nodeTransport(
   }
   return tlsTransport({
     addressOf: (name) => {
-      const record = nodes.get(name)?.record;
-      const address = record?.internalIps[0];
-      const authority = record?.annotations[NODE_API_AUTHORITY];
-      return address === undefined || authority === undefined ? undefined : { address, authority };
+      const { record, problem = 'it is gone' } = nodes.get(name) ?? {};
+      if (record === undefined) throw new NodeApiError('unreachable', `its Node object cannot be read: ${problem}`);
+      const authority = record.annotations[NODE_API_AUTHORITY];
+      // Nobody looks at what a kubelet puts there, and part of a URL could be anything.
+      const address = record.internalIps.find((text) => parseIp(text).ok);
+      if (address === undefined) {
+        const found = record.internalIps.map((text) => JSON.stringify(text.slice(0, MAX_SHOWN))).join(', ') || 'none';
+        const message = `InternalIP of its Node object is ${found}: expected an IP address; the kubelet's --node-ip sets it`;
+        throw new NodeApiError('unreachable', message);
+      }
+      return authority === undefined ? undefined : { address, authority };
     },
     token: async () => {
       try {

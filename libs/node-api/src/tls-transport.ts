@@ -30,7 +30,8 @@ export function tlsTransport({ addressOf, token, ports = NODE_API_PORTS }: TlsTr
     async ask(node, agent, line, signal) {
       const known = addressOf(node);
       if (known === undefined) {
-        throw new NodeApiError('unreachable', `node ${node}: it has not published the authority of its certificates`);
+        const message = `node ${node}: it has not published the authority of its certificates; does flanneld run there, with --node-api-port?`;
+        throw new NodeApiError('unreachable', message);
       }
       // The runtime would take its own authorities in place of none.
       const authority = readAuthorities(known.authority);
