@@ -5,11 +5,15 @@ export interface NodeCertificate extends KeyPair {
   readonly authority: string;
 }
 
-/** Longer than any agent runs; its key dies with the process, and the Node object forgets it with the next one's start. */
-const VALID_DAYS = 3_650;
+/**
+ * From 1970 to 9999: the key dies with the process, and the Node object forgets it with the next one's start, so dates tell
+ * nothing. A node whose clock is wrong at first, as without a battery, would else not be reached until the agent starts anew.
+ */
+const VALID = { now: new Date(3_600_000), validDays: 2_932_896 };
 
 /** What an agent shows, made anew at each start: no key is ever written anywhere. */
 export function createNodeCertificate(node: string): NodeCertificate {
-  const authority = createCertificateAuthority({ commonName: 'canal node', validDays: VALID_DAYS });
-  return { ...authority.issueServer({ hosts: [node], validDays: VALID_DAYS }), authority: authority.certPem };
+  const authority = createCertificateAuthority({ commonName: 'canal node', ...VALID });
+  const { certPem, keyPem } = authority.issueServer({ hosts: [node], validDays: VALID.validDays });
+  return { certPem, keyPem, authority: authority.certPem };
 }
