@@ -236,7 +236,7 @@ class Client {
 
   async #take({ token, body }: HttpRequest): Promise<void> {
     const { authenticate, answer, onRequest } = this.#deps;
-    const isLetIn = token === undefined ? false : await authenticate(token).catch(() => 'unavailable');
+    const isLetIn = token === undefined ? false : await authenticate(token, this.#address).catch(() => 'unavailable');
     if (this.#signal.aborted) return;
     if (isLetIn !== true) {
       onRequest('none', 'unauthorized');

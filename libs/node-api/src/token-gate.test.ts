@@ -12,7 +12,7 @@ function gate(review: (token: string, signal: AbortSignal) => Promise<boolean>) 
       return review(token, signal);
     },
   });
-  return { clock, asked, authenticate };
+  return { clock, asked, authenticate: (token: string, address = '10.0.0.1') => authenticate(token, address) };
 }
 
 test.each([true, false])('an answer (%s) holds for ten seconds and no longer', async (answer) => {
@@ -79,13 +79,13 @@ test('tokens of strangers keep neither the API server busy nor others out', asyn
     token === 'good' ? Promise.resolve(true) : new Promise((resolve) => held.push(resolve)),
   );
   expect(await authenticate('good')).toBe(true);
-  const strangers = Array.from({ length: 20 }, (_, index) => authenticate(`bad ${index}`));
+  const strangers = Array.from({ length: 20 }, (_, index) => authenticate(`bad ${index}`, `10.1.0.${index}`));
   expect(asked).toHaveLength(1 + 4);
   await clock.advance(0);
   for (const refuse of held) refuse(false);
   const answers = await Promise.all(strangers);
   expect(answers.filter((answer) => answer === 'unavailable')).toHaveLength(16);
-  void Array.from({ length: 4 }, (_, index) => authenticate(`worse ${index}`));
+  void Array.from({ length: 4 }, (_, index) => authenticate(`worse ${index}`, `10.1.0.${index}`));
   await clock.advance(10_000);
   // Its answer holds no more, and all places of strangers are taken.
   expect(await authenticate('good')).toBe(true);
@@ -93,9 +93,28 @@ test('tokens of strangers keep neither the API server busy nor others out', asyn
 
 test('what is remembered is bounded, and never the token itself', async () => {
   const { asked, authenticate } = gate(() => Promise.resolve(false));
-  for (let count = 0; count < 300; count++) await authenticate(`token ${count}`);
+  for (let count = 0; count < 300; count++) await authenticate(`token ${count}`, `10.1.${count}.1`);
   await authenticate('token 299');
   expect(asked).toHaveLength(300);
   await authenticate('token 0');
   expect(asked).toHaveLength(301);
+});
+
+test('who tries tokens without end keeps a new one of somebody else out at no time', async () => {
+  const { clock, asked, authenticate } = gate(async (token) => {
+    await Promise.resolve();
+    return token.startsWith('good');
+  });
+  for (let second = 0; second < 60; second++) {
+    // As many as it can at every moment, the one before the other's included.
+    const flood = () => Array.from({ length: 50 }, (_, index) => authenticate(`bad ${second} ${index}`, '10.1.0.1'));
+    const [before, good, after] = [flood(), authenticate(`good ${second}`, '10.2.0.1'), flood()];
+    expect(await good).toBe(true);
+    expect((await Promise.all([...before, ...after])).filter((answer) => answer === true)).toEqual([]);
+    await clock.advance(1_000);
+  }
+  const bad = asked.filter((token) => token.startsWith('bad')).length;
+  // Eight at first, and then one a second.
+  expect(bad).toBeGreaterThanOrEqual(60);
+  expect(bad).toBeLessThanOrEqual(8 + 60);
 });

@@ -8,7 +8,8 @@ export interface TokenGateDeps {
   readonly clock: Clock;
 }
 
-export type Authenticate = (token: string) => Promise<boolean | 'unavailable'>;
+/** `address`: of who shows the token. */
+export type Authenticate = (token: string, address: string) => Promise<boolean | 'unavailable'>;
 
 /** A token that is taken away is refused this much later. */
 const ANSWER_HOLDS_MS = 10_000;
@@ -16,10 +17,22 @@ const REVIEW_LIMIT_MS = 5_000;
 const MAX_KNOWN = 256;
 /** Of tokens that were not accepted before: who has none cannot make the API server busy, nor keep others waiting. */
 const MAX_STRANGE_REVIEWS = 4;
+/** Of these, from one address: who tries many does not keep others waiting. */
+const MAX_STRANGE_OF_ONE = 2;
+/** From one address, too: so many one after the other, and then one in so long. */
+const STRANGE_BURST = 8;
+const STRANGE_EVERY_MS = 1_000;
 
 interface Known {
   readonly answer: Promise<boolean | 'unavailable'>;
   readonly untilMs: number;
+}
+
+/** What an address has tried with tokens that were not accepted before. */
+interface Tries {
+  reviews: number;
+  /** Until when they count: each so long. */
+  untilMs: number;
 }
 
 /** Fails closed. Holds hashes of tokens alone. */
@@ -28,16 +41,19 @@ export function createTokenGate({ review, clock }: TokenGateDeps): Authenticate 
   /** Accepted when they were last reviewed, the latest last. */
   const accepted = new Set<string>();
   let strange = 0;
+  const triesOf = new Map<string, Tries>();
 
-  return async (token) => {
+  return async (token, address) => {
     const key = createHash('sha256').update(token).digest('base64');
     const found = known.get(key);
     if (found !== undefined && clock.nowMs() < found.untilMs) return await found.answer;
     const isStrange = !accepted.has(key);
-    if (isStrange && strange >= MAX_STRANGE_REVIEWS) return 'unavailable';
-    if (isStrange) strange++;
+    const tries = isStrange ? tryFrom(address) : undefined;
+    if (isStrange && tries === undefined) return 'unavailable';
     const answer = ask(token).finally(() => {
-      if (isStrange) strange--;
+      if (tries === undefined) return;
+      strange--;
+      tries.reviews--;
     });
     known.delete(key);
     known.set(key, { answer, untilMs: clock.nowMs() + ANSWER_HOLDS_MS });
@@ -53,6 +69,22 @@ export function createTokenGate({ review, clock }: TokenGateDeps): Authenticate 
     forgetOldest(accepted);
     return isAccepted;
   };
+
+  /** Undefined: not now. */
+  function tryFrom(address: string): Tries | undefined {
+    const nowMs = clock.nowMs();
+    const tries = triesOf.get(address) ?? { reviews: 0, untilMs: nowMs };
+    const untilMs = Math.max(nowMs, tries.untilMs) + STRANGE_EVERY_MS;
+    const isTooOften = untilMs > nowMs + STRANGE_BURST * STRANGE_EVERY_MS;
+    if (isTooOften || tries.reviews >= MAX_STRANGE_OF_ONE || strange >= MAX_STRANGE_REVIEWS) return undefined;
+    strange++;
+    tries.reviews++;
+    tries.untilMs = untilMs;
+    triesOf.delete(address);
+    triesOf.set(address, tries);
+    forgetOldest(triesOf);
+    return tries;
+  }
 
   async function ask(token: string): Promise<boolean | 'unavailable'> {
     const late = new AbortController();
