@@ -33,7 +33,7 @@ function create(answer: (to: string) => PingResult | Promise<PingResult>) {
       metrics: createAgentMetrics(metrics, 'test'),
       problems: new ProblemLog(log, { emit: () => undefined }),
     },
-    { everyMs: 1_000, spacingMs: 10 },
+    { everyMs: 1_000, spacingMs: 10, againMs: 100 },
   );
   return { probe, clock, log, metrics, asked, stop, done: probe.run(stop.signal) };
 }
@@ -69,6 +69,33 @@ test('a peer that is silent three times is told once with the usual cause, and i
   dead = false;
   await clock.advance(1_000);
   expect(log.messages()).toEqual(['problem', 'problem ended']);
+  stop.abort();
+  await done;
+});
+
+test('who does not answer is asked again at once: a loss is told long before the next round, and a lost packet is none', async () => {
+  const lost = new Set<string>();
+  let packets = Infinity;
+  const { probe, clock, log, asked, stop, done } = create((to) => {
+    if (!lost.has(to) || packets-- <= 0) return OK;
+    return { ok: false, reason: 'timeout' };
+  });
+  await clock.advance(500);
+  expect(asked).toHaveLength(2);
+  lost.add('10.244.2.0');
+  packets = 2;
+  await clock.advance(1_000);
+  expect(asked.slice(2).sort()).toEqual(['10.0.0.3', '10.244.2.0', '10.244.2.0', '10.244.2.0']);
+  expect(probe.reachOf('b', 4)).toMatchObject({ reachable: true });
+  packets = Infinity;
+  await clock.advance(1_000);
+  expect(probe.reachOf('b', 4)).toEqual({ reachable: false });
+  expect(probe.reachOf('c', 4)).toMatchObject({ reachable: true });
+  expect(log.messages()).toEqual(['problem']);
+  const before = asked.length;
+  await clock.advance(1_000);
+  // Both once: the loss is known.
+  expect(asked.slice(before).sort()).toEqual(['10.0.0.3', '10.244.2.0']);
   stop.abort();
   await done;
 });
