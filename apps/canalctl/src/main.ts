@@ -6,6 +6,7 @@ import { EXIT } from './exit-code.ts';
 import { INTERRUPTED } from './next-step.ts';
 import { reportError } from './report-error.ts';
 import { processTerminal } from './terminal.ts';
+import { SERVE_TEST } from './test/serve-word.ts';
 
 /** What completion scripts ask with. */
 const COMPLETE = '__complete';
@@ -26,6 +27,10 @@ export async function main(args: readonly string[]): Promise<number> {
       const { complete, formatCompletion } = await import('./completion/complete.ts');
       terminal.out(formatCompletion(complete(program, words)));
       return EXIT.ok;
+    }
+    if (first === SERVE_TEST) {
+      const { serveTest } = await import('./test/serve-test.ts');
+      return await serveTest(process.env, stop.signal);
     }
     await program.parseAsync([...args], { from: 'user' });
     return outcome.exitCode;
