@@ -10,6 +10,7 @@ import { flowsCommand } from './policy/flows-command.ts';
 import { policyCommand } from './policy/policy-command.ts';
 import { printable } from './printable.ts';
 import { statusCommand } from './status/status-command.ts';
+import { testCommand } from './test/test-command.ts';
 import { validateCommand } from './validate/validate-command.ts';
 import { uninstallCommand } from './uninstall/uninstall-command.ts';
 
@@ -31,6 +32,7 @@ export function createProgram(context: CommandContext): Command {
   program.addCommand(policyCommand(context));
   program.addCommand(flowsCommand(context));
   program.addCommand(checkCommand(context));
+  program.addCommand(testCommand(context));
   program.addCommand(validateCommand(context));
   program.addCommand(labCommand(context));
   program.addCommand(uninstallCommand(context));
