@@ -57,6 +57,18 @@ test('an answer beyond the bound is not kept', async () => {
   expect(sent).toBeLessThan(15);
 });
 
+test('an answer that would take many times its size is not read, and what is large is bounded by the question', async () => {
+  const bomb = `{"ok":true,"value":[${'[],'.repeat(100_000)}[]]}\n`;
+  const error = await failure(ask(() => Promise.resolve(chunks(bomb)), {}));
+  expect([error.code, error.message]).toEqual(['unreadable', expect.stringContaining('more objects') as unknown]);
+  const long = `{"ok":true,"value":"${'x'.repeat(5 << 20)}"}\n`;
+  const tooLong = await failure(ask(() => Promise.resolve(chunks(long)), {}));
+  expect([tooLong.code, tooLong.message]).toEqual([
+    'unreadable',
+    expect.stringContaining('longer than 4194304') as unknown,
+  ]);
+});
+
 test('who follows is told when nothing is heard any more, and heartbeats are no values', async () => {
   const transport = { hasHeartbeats: true, ask: () => Promise.resolve(silent('\n{"ok":true,"value":1}\n\n')) };
   const values: unknown[] = [];

@@ -1,5 +1,6 @@
 /** Questions to agents over whatever leads to them, with a limit for each step. */
 import { decodeAnswer, encodeRequest, LineBuffer, MAX_REQUEST_BYTES, type NodeRequest } from '@canal/agent-protocol';
+import { excessOf, maxAnswerBytes } from './answer-bounds.ts';
 import { type AgentName, type NodeApi, NodeApiError } from './node-api.ts';
 
 /** One way to agents. */
@@ -22,7 +23,7 @@ export interface NodeApiLimits {
   readonly wholeMs: number;
   /** Between two lines of a stream, heartbeats included, where there are any. */
   readonly silentMs: number;
-  /** Of a line. */
+  /** Of a line; of most questions there is less. */
   readonly maxBytes: number;
   /** Questions to one agent at once; others wait for their turn, within wholeMs. */
   readonly atOnce: number;
@@ -94,13 +95,14 @@ async function* answerOf(
   step.set(limits.connectMs, 'cannot be reached in time');
   const bytes = await deadline.orOver(transport.ask(node, agent, line, deadline.signal));
   step.set(limits.firstMs, 'says nothing');
-  const lines = new LineBuffer(limits.maxBytes);
+  const maxBytes = Math.min(limits.maxBytes, maxAnswerBytes(request.op));
+  const lines = new LineBuffer(maxBytes);
   for await (const chunk of untilOver(bytes, deadline)) {
     for (const text of lines.push(chunk)) {
       step.set(limits.silentMs, 'says nothing any more');
       if (text !== '') yield valueOf(text, deadline.who);
     }
-    if (lines.overflowed) throw unreadable(deadline.who, `its answer is longer than ${limits.maxBytes} bytes`);
+    if (lines.overflowed) throw unreadable(deadline.who, `its answer is longer than ${maxBytes} bytes`);
   }
 }
 
@@ -120,6 +122,8 @@ async function* untilOver(bytes: AsyncIterable<Uint8Array>, deadline: Deadline):
 }
 
 function valueOf(line: string, who: string): unknown {
+  const excess = excessOf(line);
+  if (excess !== undefined) throw unreadable(who, excess);
   const answer = decodeAnswer(line);
   if (!answer.ok) throw unreadable(who, answer.error);
   if (answer.value.ok) return answer.value.value;
