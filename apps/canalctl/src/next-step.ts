@@ -53,9 +53,8 @@ export const AFTER_AGENT_ERROR: Readonly<Record<PolicyAgentErrorCode, string>> =
   kernel: AGENT_LOG,
   internal: AGENT_LOG,
   unreachable:
-    'run it on a node where the policy agent runs, or in its container: "kubectl -n canal-system exec POD ' +
-    '-c policy-agent -- canal canalctl …"; in a lab give --lab, for another path --socket; "policy explain" also works ' +
-    'without an agent, from files: -f',
+    'leave out --socket to ask the admin API of the cluster in the kubeconfig, or give --lab; run it with --socket on a node where ' +
+    'the policy agent runs; "policy explain" also works without any of them, from files: -f',
   forbidden: 'run it as root',
   timeout: AGENT_LOG,
   broken: `agent and canalctl may be of different versions; ${AGENT_LOG}`,

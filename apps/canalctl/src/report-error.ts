@@ -36,14 +36,25 @@ const BY_AGENT_ERROR: Readonly<Record<PolicyAgentErrorCode, ExitCode>> = {
   broken: EXIT.unhealthy,
 };
 
-/** An argument that commander cannot judge. `hint` is what to give instead. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
+/** A command did not do what it was asked for. `hint` is the next step. */
+export class CommandError extends Error {
+  override readonly name: string = 'CommandError';
   readonly hint: string;
+  readonly exitCode: ExitCode;
 
-  constructor(message: string, hint: string) {
+  constructor(message: string, hint: string, exitCode: ExitCode) {
     super(message);
     this.hint = hint;
+    this.exitCode = exitCode;
+  }
+}
+
+/** An argument that commander cannot judge. `hint` is what to give instead. */
+export class UsageError extends CommandError {
+  override readonly name = 'UsageError';
+
+  constructor(message: string, hint: string) {
+    super(message, hint, EXIT.usage);
   }
 }
 
@@ -73,7 +84,7 @@ interface Description {
 
 /** The classes are loaded here: whoever threw has loaded them already, and a wrong command line need not. */
 async function describe(error: unknown): Promise<Description> {
-  if (error instanceof UsageError) return { message: error.message, hint: error.hint, exitCode: EXIT.usage };
+  if (error instanceof CommandError) return { message: error.message, hint: error.hint, exitCode: error.exitCode };
   if (error instanceof AgentsStay) {
     return { message: error.message, hint: 'run the same command again when they have', exitCode: EXIT.timeout };
   }

@@ -13,8 +13,15 @@ export interface Terminal {
   readonly live: boolean;
   /** Whether `out` is a terminal that shows colours. */
   readonly colours?: boolean;
+  /** Of `out` now, when it is a terminal that can be drawn on. */
+  readonly size?: () => TerminalSize;
   /** Whether nobody reads what `out` is given: what would go on for ever ends then. */
   readonly readerGone?: () => boolean;
+}
+
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
 }
 
 /** The process's own streams, written at once: nothing is left in a buffer when the process exits. */
@@ -27,9 +34,16 @@ export function processTerminal(env: Readonly<Record<string, string | undefined>
     err: (text) => void writeAll(STDERR, text),
     readerGone: () => gone,
     live: isatty(STDERR) && env['TERM'] !== 'dumb' && env['CI'] === undefined,
+    ...(isatty(STDOUT) && env['TERM'] !== 'dumb' && { size: sizeOfOut }),
     // https://no-color.org: set, and not empty.
     colours: isatty(STDOUT) && env['TERM'] !== 'dumb' && (env['NO_COLOR'] ?? '') === '',
   };
+}
+
+/** As VT100 when the terminal does not say. */
+function sizeOfOut(): TerminalSize {
+  const { columns, rows } = process.stdout;
+  return { columns: columns || 80, rows: rows || 24 };
 }
 
 /** False when the reader has gone (`| head`): there is nobody to tell. */

@@ -1,5 +1,5 @@
 /** Whatever others call their objects, or answer: it changes neither the lines nor what the terminal does. */
-import type { EndpointStatusMessage, FlowRecord } from '@canal/agent-protocol';
+import type { Flow } from '@canal/admin-client';
 import type { UninstallReport } from '@canal/api-schema';
 import type { PingMatrix, PodRecord } from '@canal/lab';
 import type { Explanation } from '@canal/policy-compile';
@@ -7,6 +7,10 @@ import type { FlowGroup, PolicyDiff } from '@canal/policy-diff';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { renderCheck } from './check/render-check.ts';
+import { renderContents } from './diag/run.ts';
+import { frameOf, LiveFlows } from './flows/live-flows.ts';
+import { flowColumns, flowRow, GrowingTable } from './flows/render-flow.ts';
+import { KINDS } from './get/kinds.ts';
 import { renderFindings as renderAddressFindings } from './ipam/check.ts';
 import { checkAddresses } from './ipam/check-addresses.ts';
 import { renderAddresses, renderPools } from './ipam/show.ts';
@@ -15,8 +19,8 @@ import { renderAgents, renderNode } from './node/node-status.ts';
 import { renderDiff } from './policy/diff.ts';
 import { renderEndpoints } from './policy/endpoints.ts';
 import { renderPods } from './policy/pods.ts';
+import type { ShownEndpoint } from './policy/read-endpoints.ts';
 import { renderExplanation } from './policy/render-explanation.ts';
-import { flowColumns, flowRow, GrowingTable } from './policy/render-flow.ts';
 import { parseListFormat } from './output/list-format.ts';
 import { type ListView, renderList, renderTable } from './output/render-list.ts';
 import { printable } from './printable.ts';
@@ -72,9 +76,10 @@ const HOSTILE_VIEW: ListView<unknown> = { columns: [], name: String, value: (ite
 
 const pod = (text: string) => ({ namespace: text, name: text, uid: text });
 
-function flow(text: string): FlowRecord {
+function flow(text: string): Flow {
   const end = { address: text, pod: pod(text), port: 80 };
   return {
+    node: text,
     time: text,
     verdict: 'deny',
     reason: text,
@@ -86,11 +91,10 @@ function flow(text: string): FlowRecord {
   };
 }
 
-function endpoint(text: string): EndpointStatusMessage {
+function endpoint(text: string): ShownEndpoint {
   return {
-    key: text,
-    hostInterface: text,
-    mode: 'routed',
+    node: text,
+    interface: text,
     addresses: [text, text],
     pod: pod(text),
     state: 'policed',
@@ -171,6 +175,47 @@ function plan(text: string): string {
   return renderPlan({ nodes, daemonSetExists: true, image: text } as unknown as Parameters<typeof renderPlan>[0]);
 }
 
+/** Without what it draws with. */
+function liveFrame(text: string): string {
+  const flows = new LiveFlows();
+  flows.add(flow(text));
+  return frameOf(flows, { columns: 10_000, rows: 10 }, true)
+    .replaceAll(/\u001b\[[0-9]*[HJKm]/g, '')
+    .replaceAll('\r', '');
+}
+
+/** What no kind has is passed over by the others. */
+async function everyKind(text: string): Promise<string> {
+  const item = {
+    ...nodeReport(text),
+    ...endpoint(text),
+    namespace: text,
+    name: text,
+    directions: [text],
+    selects: 1,
+    problems: [{ message: text }],
+    faults: [{ message: text }],
+    subnet: text,
+    capacity: '1',
+    address: text,
+    time: text,
+    type: text,
+    reason: text,
+    object: text,
+    message: text,
+    user: text,
+    operation: text,
+    status: 200,
+    changes: [text],
+    requestId: text,
+    Network: text,
+    Backend: { Type: text },
+  };
+  const shown = Object.values(KINDS).map(({ view }) => renderList([item], view, { type: 'wide' }));
+  const names = Object.values(KINDS).map(({ view }) => renderList([item], view, { type: 'name' }));
+  return (await Promise.all([...shown, ...names])).join('');
+}
+
 async function told(tell: (terminal: Parameters<typeof reportError>[0]) => unknown): Promise<string> {
   let written = '';
   await tell({ live: false, out: () => undefined, err: (text) => void (written += text) });
@@ -180,7 +225,7 @@ async function told(tell: (terminal: Parameters<typeof reportError>[0]) => unkno
 test.each<[string, (text: string) => string | Promise<string>]>([
   ...LIST_FORMATS.map((format): [string, (text: string) => Promise<string>] => [
     `policy endpoints -o ${format}`,
-    (text) => renderEndpoints([{ node: text, endpoint: endpoint(text) }], parseListFormat(format)),
+    (text) => renderEndpoints([endpoint(text)], parseListFormat(format)),
   ]),
   ['any custom columns', (text) => renderList([{ a: { [text]: text, b: [text] } }], HOSTILE_VIEW, EVERY_FIELD)],
   ['what others call columns', (text) => Promise.resolve(renderTable([[text, text], [text]]))],
@@ -195,8 +240,14 @@ test.each<[string, (text: string) => string | Promise<string>]>([
     (text) => renderFindings([{ severity: 'error', file: text, object: text, pointer: text, message: text }], 1),
   ],
   ['policy diff', (text) => renderDiff(policyDiff(text))],
-  ['flows', (text) => table([flowColumns(true), flowRow({ node: text, record: flow(text) }, true)])],
-  ['flows --follow', (text) => new GrowingTable(false).line(flowRow({ record: flow(text) }, false))],
+  ['flows', (text) => table([flowColumns(true), flowRow(flow(text), true)])],
+  ['flows --follow', (text) => new GrowingTable(false).line(flowRow(flow(text), false))],
+  ['flows --live', liveFrame],
+  [
+    'what is in a bundle',
+    (text) => renderContents({ time: text, entries: [{ path: text, content: text }], missing: [] }),
+  ],
+  ['get', everyKind],
   ['lab ping', (text) => renderMatrix(losses(text))],
   ['the plan of uninstall', plan],
   ['the result of uninstall', uninstalled],

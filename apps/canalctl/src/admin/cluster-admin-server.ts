@@ -5,7 +5,7 @@ import { CONFIG_MAPS, PODS, StoreError } from '@canal/store-port';
 import { connectCluster, systemClock } from '../cluster/connect-cluster.ts';
 import { textAt, valueAt } from '../objects/json-object.ts';
 import { AdminAccessError } from './admin-access-error.ts';
-import type { AdminFlags } from './admin-flags.ts';
+import type { AdminFlags, AdminRole } from './admin-flags.ts';
 import { openPortForward } from './port-forward.ts';
 import { readAuthorityFile, readTokenFile } from './read-credential-file.ts';
 
@@ -22,14 +22,17 @@ const AUTHORITY = 'canal-admin-api-authority';
 /** A name of its certificate: what is connected to is this machine. */
 const SERVER_NAME = 'canal-admin-api.canal-system.svc';
 const AUDIENCE = 'canal-admin-api';
-const SERVICE_ACCOUNT = 'canal-view';
 /** The least that Kubernetes gives. */
 const TOKEN_SECONDS = 600;
 const DEFAULT_PORT = 9443;
 const REQUEST_TIMEOUT_MS = 10_000;
 
-/** Throws KubeConfigError, StoreError, UsageError and AdminAccessError. */
-export async function openClusterAdminApi(flags: AdminFlags, signal: AbortSignal): Promise<ClusterAdminApi> {
+/** `role`: of the token, unless the flags say another. Throws KubeConfigError, StoreError, UsageError and AdminAccessError. */
+export async function openClusterAdminApi(
+  flags: AdminFlags,
+  role: AdminRole,
+  signal: AbortSignal,
+): Promise<ClusterAdminApi> {
   const connection = await connectCluster(flags, systemClock());
   const ask = async (request: KubeRequest): Promise<unknown> => {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
@@ -38,7 +41,7 @@ export async function openClusterAdminApi(flags: AdminFlags, signal: AbortSignal
   const [pod, ca, token] = await Promise.all([
     findPod(ask),
     flags.adminCaFile === undefined ? readAuthority(ask) : readAuthorityFile(flags.adminCaFile, '--admin-ca-file'),
-    obtainToken(connection, flags, ask, signal),
+    obtainToken(connection, flags, role, ask, signal),
   ]);
   const forward = await openPortForward(connection, { namespace: NAMESPACE, ...pod }, signal);
   return {
@@ -122,18 +125,20 @@ interface ShownToken {
 
 /**
  * A token for the admin API alone. The kubeconfig's own is shown to it only when it is made for it, or when there is no
- * other: it would open the API server, too.
+ * other: it would open the API server, too. It has the user's role: who asks for one by its name gets that, or an error.
  */
 async function obtainToken(
   connection: KubeConnection,
-  { adminTokenFile }: AdminFlags,
+  { adminTokenFile, asRole }: AdminFlags,
+  role: AdminRole,
   ask: Ask,
   signal: AbortSignal,
 ): Promise<ShownToken> {
   if (adminTokenFile !== undefined) return { text: readTokenFile(adminTokenFile, '--admin-token-file') };
   const own = (await connection.credentials.current(signal)).token?.reveal();
-  if (own !== undefined && isMadeFor(own, AUDIENCE)) return { text: own };
-  const path = `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/${SERVICE_ACCOUNT}/token`;
+  if (own !== undefined && asRole === undefined && isMadeFor(own, AUDIENCE)) return { text: own };
+  const account = `canal-${asRole ?? role}`;
+  const path = `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/${account}/token`;
   const spec = { audiences: [AUDIENCE], expirationSeconds: TOKEN_SECONDS };
   const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec };
   try {
@@ -143,10 +148,11 @@ async function obtainToken(
   } catch (error) {
     if (!(error instanceof StoreError) || !['forbidden', 'not-found'].includes(error.code)) throw error;
     const hint =
-      `let the user create serviceaccounts/token of ${SERVICE_ACCOUNT} in ${NAMESPACE}, or give a token with --admin-token-file ` +
-      `("kubectl -n ${NAMESPACE} create token ${SERVICE_ACCOUNT} --audience ${AUDIENCE}" makes one)`;
+      `let the user create serviceaccounts/token of ${account} in ${NAMESPACE}, or give a token with --admin-token-file ` +
+      `("kubectl -n ${NAMESPACE} create token ${account} --audience ${AUDIENCE}" makes one)`;
     const refused = new AdminAccessError(`no token for the admin API: ${error.message}`, hint, { cause: error });
-    if (error.code === 'forbidden' && own !== undefined) return { text: own, insteadOf: refused };
+    if (error.code === 'forbidden' && own !== undefined && asRole === undefined)
+      return { text: own, insteadOf: refused };
     throw refused;
   }
 }

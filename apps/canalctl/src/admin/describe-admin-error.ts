@@ -47,10 +47,14 @@ function describeProblem(problem: AdminApiError['problem'], requestId: string | 
       return failed('the token is not known there, or has run out: give another with --admin-token-file, or renew it');
     case 403:
       return failed(
-        'bind the ClusterRole canal-view to the user of the token (canal-admin for changes, diag and audit), or use another token',
+        'use a role that may (--as-role admin for diag, audit and changes), another token, or bind the ClusterRole canal-view (or ' +
+          'canal-admin) to the user of this one',
       );
     case 404:
       return noNode;
+    case 400:
+    case 422:
+      return { hint: 'the command with --help says what it takes', exitCode: EXIT.usage };
     case 412:
     case 410:
       return failed('run the same command again');

@@ -170,6 +170,20 @@ describe('in a cluster', () => {
     expect(err).not.toContain('token-of-another');
   });
 
+  test('the token of a role: that, or an error', async () => {
+    expect(await inCluster(undefined, '--as-role', 'operate')).toEqual(FOUND);
+    expect(kube.requests).toContain('POST /api/v1/namespaces/canal-system/serviceaccounts/canal-operate/token');
+    // One that is made for the admin API has another role, perhaps.
+    await inCluster(jwt({ aud: ['canal-admin-api'] }), '--as-role', 'admin');
+    expect(kube.requests).toContain('POST /api/v1/namespaces/canal-system/serviceaccounts/canal-admin/token');
+    kube.use({ token: 403 });
+    const { exitCode, err } = await inCluster(TOKEN, '--as-role', 'admin');
+    expect([exitCode, err]).toEqual([
+      EXIT.failed,
+      expect.stringContaining('create serviceaccounts/token of canal-admin in canal-system'),
+    ]);
+  });
+
   test('a token from a file', async () => {
     kube.use({ token: 500 });
     expect(await inCluster(undefined, '--admin-token-file', tokenFile)).toEqual(FOUND);

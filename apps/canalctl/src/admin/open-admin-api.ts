@@ -2,23 +2,30 @@
 import { AdminApiError, type AdminClient, type AdminServer, createAdminClient } from '@canal/admin-client';
 import type { CommandContext } from '../command-context.ts';
 import { UsageError } from '../report-error.ts';
-import type { AdminFlags } from './admin-flags.ts';
+import type { AdminFlags, AdminRole } from './admin-flags.ts';
 import { AdminAccessError } from './admin-access-error.ts';
 import { labAdminServer } from './lab-admin-server.ts';
 import { readAuthorityFile, readTokenFile } from './read-credential-file.ts';
 
-/** Throws AdminAccessError, AdminApiError, UsageError, and what the work throws. */
+/** `role`: what the work needs. Throws AdminAccessError, AdminApiError, UsageError, and what the work throws. */
 export async function withAdminApi<T>(
   context: CommandContext,
   flags: AdminFlags,
   work: (client: AdminClient, signal: AbortSignal) => Promise<T>,
+  role: AdminRole = 'view',
 ): Promise<T> {
   const { signal } = context;
+  if (flags.asRole !== undefined && (flags.lab !== undefined || flags.adminServer !== undefined)) {
+    throw new UsageError(
+      '--as-role is for the admin API of the cluster in the kubeconfig',
+      "leave it out: with --lab the token is the lab's, with --admin-server that of --admin-token-file",
+    );
+  }
   if (flags.lab !== undefined) return await work(createAdminClient(labAdminServer(flags.stateRoot, flags.lab)), signal);
   if (flags.adminServer !== undefined)
     return await work(createAdminClient(namedServer(flags, flags.adminServer)), signal);
   const { openClusterAdminApi } = await import('./cluster-admin-server.ts');
-  const opened = await openClusterAdminApi(flags, signal);
+  const opened = await openClusterAdminApi(flags, role, signal);
   try {
     return await work(createAdminClient(opened.server), signal);
   } catch (error) {

@@ -13,14 +13,32 @@ export interface Ran {
 
 export async function runCommand(
   words: readonly string[],
-  { colours = false, signal = new AbortController().signal }: { colours?: boolean; signal?: AbortSignal } = {},
+  {
+    colours = false,
+    signal = new AbortController().signal,
+    onOut,
+    onErr,
+  }: {
+    readonly colours?: boolean;
+    readonly signal?: AbortSignal;
+    /** Told while the command runs; on a terminal that can be drawn on. */
+    readonly onOut?: (text: string) => void;
+    readonly onErr?: (text: string) => void;
+  } = {},
 ): Promise<Ran> {
   let [out, err] = ['', ''];
   const terminal = {
     live: false,
     colours,
-    out: (text: string) => void (out += text),
-    err: (text: string) => void (err += text),
+    out: (text: string) => {
+      out += text;
+      onOut?.(text);
+    },
+    err: (text: string) => {
+      err += text;
+      onErr?.(text);
+    },
+    ...(onOut !== undefined && { size: () => ({ columns: 200, rows: 24 }) }),
   };
   const outcome: Outcome = { exitCode: EXIT.ok };
   try {

@@ -1,15 +1,10 @@
 import { type Lab } from '@canal/lab';
 import { type CommandContext } from '../command-context.ts';
-import { applyWish, checkWishes, inOrder, wishOf } from '../objects/apply.ts';
-import {
-  type ApiClient,
-  type ApiTable,
-  createApiClient,
-  findResource,
-  type ServedResource,
-} from '../objects/api-client.ts';
+import { type ApiClient, type ApiTable, createApiClient } from '../objects/api-client.ts';
+import { APPLY_DEFAULTS, applyTexts } from '../objects/apply-texts.ts';
 import { textAt, valueAt } from '../objects/json-object.ts';
-import { readManifests } from '../objects/read-manifests.ts';
+import { readTexts } from '../objects/read-manifests.ts';
+import { resource, wordOf } from '../objects/resource-word.ts';
 import type { ListFormat } from '../output/list-format.ts';
 import { renderCustomColumns, renderNames, renderTable, renderValue } from '../output/render-list.ts';
 import { printableLine } from '../printable.ts';
@@ -22,21 +17,14 @@ export interface GetFlags extends LabFlags {
   readonly output: ListFormat;
 }
 
+/** The lab's own, as `canalctl apply --lab` has it. */
 export async function runApply(
   context: CommandContext,
   flags: LabFlags & { readonly namespace: string; readonly filename: string },
 ): Promise<void> {
-  const manifests = await readManifests(flags.filename, context.signal);
+  const texts = await readTexts(flags.filename, context.signal);
   await onOpenLab(context, flags, async (lab) => {
-    const client = clientOf(lab, context);
-    const served = await client.discover();
-    const wishes = inOrder(manifests.map((manifest) => wishOf(served, manifest, flags.namespace)));
-    await checkWishes(lab.store, client, wishes);
-    for (const wish of wishes) {
-      context.signal.throwIfAborted();
-      const outcome = await applyWish(lab.store, wish);
-      context.terminal.out(`${nameOf(wish.type)}/${printableLine(wish.manifest.name)} ${outcome}\n`);
-    }
+    await applyTexts(context, clientOf(lab, context), texts, { ...APPLY_DEFAULTS, namespace: flags.namespace });
   });
 }
 
@@ -98,29 +86,14 @@ export async function runDelete(
   flags: LabFlags & { readonly namespace: string },
 ): Promise<void> {
   await onOpenLab(context, flags, async (lab) => {
-    const type = await resource(clientOf(lab, context), kind);
-    await lab.store.delete(type, name, type.namespaced ? flags.namespace : undefined);
-    context.terminal.out(`${nameOf(type)}/${printableLine(name)} deleted\n`);
+    const client = clientOf(lab, context);
+    const type = await resource(client, kind);
+    const namespace = type.namespaced ? flags.namespace : undefined;
+    await client.write({ action: 'delete', type, namespace, name }, { dryRun: false, validate: 'strict' });
+    context.terminal.out(`${printableLine(`${wordOf(type)}/${name} deleted`)}\n`);
   });
 }
 
 function clientOf(lab: Lab, context: CommandContext): ApiClient {
   return createApiClient(lab.connection, context.signal);
-}
-
-async function resource(client: ApiClient, word: string): Promise<ServedResource> {
-  const served = await client.discover();
-  const found = findResource(served, word);
-  if (found !== undefined) return found;
-  const known = served.map((one) => one.plural).join(', ');
-  throw new UsageError(`the API server knows no ${JSON.stringify(word)}`, `give one of ${known}`);
-}
-
-function nameOf(type: ServedResource): string {
-  return printableLine(wordOf(type));
-}
-
-function wordOf(type: ServedResource): string {
-  const singular = type.words[1] ?? type.plural;
-  return type.group === '' ? singular : `${singular}.${type.group}`;
 }

@@ -1,10 +1,11 @@
-/** `lab apply` against the embedded API server: nothing is half applied, and what others changed is set back. */
+/** `apply` against the embedded API server: nothing is half applied, and what others changed is set back. */
 import { createEmbeddedServer, type EmbeddedServer } from '@canal/store-embedded';
 import { createKubeStore, fixedCredentials, type KubeConnection, Secret } from '@canal/store-kube';
 import { CONFIG_MAPS, NETWORK_POLICIES, type Store, StoreError } from '@canal/store-port';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createApiClient } from './api-client.ts';
-import { applyWish, checkWishes, inOrder, wishOf } from './apply.ts';
+import { APPLY_DEFAULTS } from './apply-texts.ts';
+import { applyWish, inOrder, tryWishes, wishOf } from './apply.ts';
 import { parseManifests } from './manifest.ts';
 
 const CLOCK = { nowMs: () => performance.now(), sleep: (delayMs: number) => Bun.sleep(delayMs) };
@@ -27,9 +28,11 @@ async function apply(text: string): Promise<readonly string[]> {
   const client = createApiClient(connection, new AbortController().signal);
   const served = await client.discover();
   const wishes = inOrder(parseManifests(text, 'f.yaml').map((manifest) => wishOf(served, manifest, 'default')));
-  await checkWishes(store, client, wishes);
+  await tryWishes(client, wishes, APPLY_DEFAULTS);
   const outcomes: string[] = [];
-  for (const wish of wishes) outcomes.push(`${wish.manifest.name} ${await applyWish(store, wish)}`);
+  for (const wish of wishes) {
+    outcomes.push(`${wish.manifest.name} ${(await applyWish(client, wish, APPLY_DEFAULTS)).outcome}`);
+  }
   return outcomes;
 }
 

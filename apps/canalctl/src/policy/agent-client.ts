@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import { type AgentRequest, decodeAnswer, encodeRequest, LineBuffer } from '@canal/agent-protocol';
 import { PolicyAgentError, type PolicyAgentErrorCode } from './agent-error.ts';
-import type { AgentSocket } from './agent-sockets.ts';
 
 /** A list of endpoints is one line. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
@@ -11,17 +10,16 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const ANSWER_TIMEOUT_MS = 10_000;
 
 /** The one answer. Throws PolicyAgentError. */
-export async function askOnce(at: AgentSocket, request: AgentRequest, signal: AbortSignal): Promise<unknown> {
-  for await (const value of ask(at, request, signal)) return value;
+export async function askOnce(path: string, request: AgentRequest, signal: AbortSignal): Promise<unknown> {
+  for await (const value of ask(path, request, signal)) return value;
   signal.throwIfAborted();
-  throw new PolicyAgentError('broken', `${at.path}: the policy agent ended the connection without an answer`);
+  throw new PolicyAgentError('broken', `${path}: the policy agent ended the connection without an answer`);
 }
 
 /** Each answer's value, until the agent has said all or the signal aborts. Throws PolicyAgentError. */
-export async function* ask(at: AgentSocket, request: AgentRequest, signal: AbortSignal): AsyncGenerator {
+export async function* ask(path: string, request: AgentRequest, signal: AbortSignal): AsyncGenerator {
   const isAborted = (): boolean => signal.aborted;
   if (isAborted()) return;
-  const { path } = at;
   const follows = request.op === 'flows' && request.follow;
   const socket = createConnection({ path });
   const onAbort = (): void => void socket.destroy();
@@ -42,7 +40,7 @@ export async function* ask(at: AgentSocket, request: AgentRequest, signal: Abort
     }
   } catch (error) {
     if (isAborted()) return;
-    throw asAgentError(at, error);
+    throw asAgentError(path, error);
   } finally {
     clearTimeout(limit);
     signal.removeEventListener('abort', onAbort);
@@ -66,15 +64,12 @@ const BY_SYSTEM_ERROR: ReadonlyMap<string, PolicyAgentErrorCode> = new Map([
   ['EPERM', 'forbidden'],
 ]);
 
-const START_AGAIN = '"canalctl lab up" with the options that made the lab starts it again';
-
-function asAgentError({ node, path }: AgentSocket, error: unknown): PolicyAgentError {
+function asAgentError(path: string, error: unknown): PolicyAgentError {
   if (error instanceof PolicyAgentError) return error;
   const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
   const known = BY_SYSTEM_ERROR.get(String(code));
   if (known === 'unreachable') {
-    const hint = node === undefined ? {} : { hint: START_AGAIN };
-    return new PolicyAgentError(known, `no policy agent listens at ${path}`, { cause: error, ...hint });
+    return new PolicyAgentError(known, `no policy agent listens at ${path}`, { cause: error });
   }
   if (known === 'forbidden') return new PolicyAgentError(known, `${path} is for root alone`, { cause: error });
   const message = error instanceof Error ? error.message : String(error);

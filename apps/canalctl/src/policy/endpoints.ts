@@ -1,48 +1,29 @@
-import type { EndpointStatusMessage } from '@canal/agent-protocol';
+import { tellMissing } from '../admin/tell-missing.ts';
 import type { CommandContext } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
 import type { ListFormat } from '../output/list-format.ts';
 import { type ListView, renderList } from '../output/render-list.ts';
-import { askOnce } from './agent-client.ts';
-import { type AgentFlags, agentSockets } from './agent-sockets.ts';
-import { readEndpointStatuses } from './read-answers.ts';
+import { type EndpointFlags, endpointName, readEndpoints, type ShownEndpoint } from './read-endpoints.ts';
 
-export interface EndpointsFlags extends AgentFlags {
+export interface EndpointsFlags extends EndpointFlags {
+  readonly namespace?: string;
   readonly output: ListFormat;
 }
 
-interface NodeEndpoint {
-  readonly node?: string;
-  readonly endpoint: EndpointStatusMessage;
-}
-
 export async function runEndpoints(context: CommandContext, flags: EndpointsFlags): Promise<void> {
-  const { terminal, outcome, signal } = context;
-  const sockets = await agentSockets(context, flags);
-  const found = await Promise.all(
-    sockets.map(async (socket) => {
-      const { node } = socket;
-      const endpoints = readEndpointStatuses(await askOnce(socket, { op: 'endpoints' }, signal));
-      return endpoints.map((endpoint): NodeEndpoint => ({ ...(node !== undefined && { node }), endpoint }));
-    }),
-  );
-  const all = found.flat().sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
-  if (all.some(({ endpoint }) => endpoint.state !== 'policed')) outcome.exitCode = EXIT.unhealthy;
+  const { terminal, outcome } = context;
+  const { items, missing } = await readEndpoints(context, flags, flags.namespace);
+  if (items.some(({ state }) => state !== 'policed')) outcome.exitCode = EXIT.unhealthy;
   const { type } = flags.output;
-  if (all.length === 0 && (type === 'table' || type === 'wide')) {
+  if (items.length === 0 && (type === 'table' || type === 'wide')) {
     terminal.err('no endpoints: no pod of this network runs here\n');
-    return;
-  }
-  terminal.out(await renderEndpoints(all, flags.output));
+  } else terminal.out(await renderEndpoints(items, flags.output));
+  tellMissing(context, missing);
 }
 
-function sortKey({ node, endpoint }: NodeEndpoint): string {
-  return `${node ?? ''} ${nameOf(endpoint)} ${endpoint.key}`;
-}
-
-export async function renderEndpoints(endpoints: readonly NodeEndpoint[], format: ListFormat): Promise<string> {
+export async function renderEndpoints(endpoints: readonly ShownEndpoint[], format: ListFormat): Promise<string> {
   const withNode = endpoints.some(({ node }) => node !== undefined);
-  const nodeColumn = { title: 'NODE', cell: ({ node }: NodeEndpoint) => node ?? '-' };
+  const nodeColumn = { title: 'NODE', cell: ({ node }: ShownEndpoint) => node ?? '-' };
   return await renderList(
     endpoints,
     { ...VIEW, columns: [...(withNode ? [nodeColumn] : []), ...VIEW.columns] },
@@ -50,27 +31,20 @@ export async function renderEndpoints(endpoints: readonly NodeEndpoint[], format
   );
 }
 
-const VIEW: ListView<NodeEndpoint> = {
+const VIEW: ListView<ShownEndpoint> = {
   columns: [
-    { title: 'POD', cell: ({ endpoint }) => nameOf(endpoint) },
-    { title: 'ADDRESSES', cell: ({ endpoint }) => endpoint.addresses.join(', ') },
-    { title: 'INTERFACE', cell: ({ endpoint }) => endpoint.hostInterface },
-    { title: 'STATE', cell: ({ endpoint }) => endpoint.state },
-    { title: 'INGRESS ISOLATED BY', cell: ({ endpoint }) => isolating(endpoint, endpoint.ingress) },
-    { title: 'EGRESS ISOLATED BY', cell: ({ endpoint }) => isolating(endpoint, endpoint.egress) },
-    { title: 'MODE', wide: true, cell: ({ endpoint }) => endpoint.mode },
-    { title: 'ENDPOINT', wide: true, cell: ({ endpoint }) => endpoint.key },
-    { title: 'UID', wide: true, cell: ({ endpoint }) => endpoint.pod?.uid ?? '-' },
+    { title: 'POD', cell: endpointName },
+    { title: 'ADDRESSES', cell: ({ addresses }) => addresses.join(', ') },
+    { title: 'INTERFACE', cell: (endpoint) => endpoint.interface },
+    { title: 'STATE', cell: ({ state }) => state },
+    { title: 'INGRESS ISOLATED BY', cell: (endpoint) => isolating(endpoint, endpoint.ingress) },
+    { title: 'EGRESS ISOLATED BY', cell: (endpoint) => isolating(endpoint, endpoint.egress) },
   ],
-  name: ({ endpoint }) => nameOf(endpoint),
-  value: ({ node, endpoint }) => ({ ...(node !== undefined && { node }), ...endpoint }),
+  name: endpointName,
+  value: (endpoint) => endpoint,
 };
 
-function isolating({ state }: EndpointStatusMessage, policies: readonly string[]): string {
+function isolating({ state }: ShownEndpoint, policies: readonly string[]): string {
   if (state !== 'policed') return 'all';
   return policies.length === 0 ? '-' : policies.join(', ');
-}
-
-function nameOf({ pod, key }: EndpointStatusMessage): string {
-  return pod === undefined ? key : `${pod.namespace}/${pod.name}`;
 }

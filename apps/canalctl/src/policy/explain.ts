@@ -1,18 +1,22 @@
+import { AdminApiError } from '@canal/admin-client';
 import type { QuestionMessage } from '@canal/agent-protocol';
-import type { PodRecord } from '@canal/lab';
 import type { Explanation, FlowQuestion } from '@canal/policy-compile';
 import { parseIp, parsePort } from 'net-types';
+import { withAdminApi } from '../admin/open-admin-api.ts';
 import type { CommandContext } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
 import type { Manifest } from '../objects/manifest.ts';
 import { safeJson } from '../printable.ts';
 import { UsageError } from '../report-error.ts';
 import { askOnce } from './agent-client.ts';
-import { type AgentFlags, agentSocketNear } from './agent-sockets.ts';
+import { PolicyAgentError } from './agent-error.ts';
+import { localAgent } from './local-agent.ts';
+import type { PolicyFlags } from './policy-flags.ts';
 import { readExplanation } from './read-answers.ts';
+import { refuseSources } from './refuse-sources.ts';
 import { renderExplanation } from './render-explanation.ts';
 
-export interface ExplainFlags extends AgentFlags {
+export interface ExplainFlags extends PolicyFlags {
   readonly protocol: string;
   readonly port?: string;
   readonly namespace: string;
@@ -34,7 +38,7 @@ export async function runExplain(
   if (flags.exitCode === true) outcome.failure = EXIT.unhealthy;
   const question = readQuestion(source, destination, flags);
   const explanation =
-    flags.filename === undefined ? await askAgent(context, question, flags) : await askFiles(context, question, flags);
+    flags.filename === undefined ? await askAgents(context, question, flags) : await askFiles(context, question, flags);
   if (flags.exitCode === true && explanation.verdict === 'deny') outcome.exitCode = DENIED;
   terminal.out(flags.output === 'json' ? `${safeJson(explanation)}\n` : renderExplanation(explanation));
 }
@@ -63,21 +67,22 @@ function readPort(text: string): number | string {
   );
 }
 
-async function askAgent(context: CommandContext, question: QuestionMessage, flags: AgentFlags): Promise<Explanation> {
-  // Every agent knows all pods; that of the destination's node also knows which addresses are its node's.
-  const socket = await agentSocketNear(context, flags, [isEnd(question.destination), isEnd(question.source)]);
-  return readExplanation(await askOnce(socket, { op: 'explain', question }, context.signal));
-}
-
-function isEnd(text: string): (pod: PodRecord) => boolean {
-  const address = parseIp(text);
-  return ({ namespace, name, ips }) => (address.ok ? ips.includes(address.value) : text === `${namespace}/${name}`);
+async function askAgents(context: CommandContext, question: QuestionMessage, flags: PolicyFlags): Promise<Explanation> {
+  const socket = localAgent(context, flags);
+  if (socket !== undefined) return readExplanation(await askOnce(socket, { op: 'explain', question }, context.signal));
+  return await withAdminApi(context, flags, async (client, signal) => {
+    try {
+      return (await client.call('explain', signal, { body: question })).body;
+    } catch (error) {
+      // A pod, or the name of a port: no node.
+      if (!(error instanceof AdminApiError) || error.problem?.status !== 404) throw error;
+      throw new PolicyAgentError('not-found', error.message, { cause: error });
+    }
+  });
 }
 
 async function askFiles(context: CommandContext, question: FlowQuestion, flags: ExplainFlags): Promise<Explanation> {
-  if (flags.socket !== undefined || flags.lab !== undefined || flags.node !== undefined) {
-    throw new UsageError('-f asks no agent', 'leave out --socket, --lab and --node, or leave out -f');
-  }
+  refuseSources(flags);
   const [{ explainFromFiles }, { readManifests }] = await Promise.all([
     import('./explain-from-files.ts'),
     import('../objects/read-manifests.ts'),

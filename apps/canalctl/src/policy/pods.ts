@@ -1,20 +1,19 @@
 /** The pods that a policy isolates: as agents have put it into force, or as files say it. */
 import { selects } from '@canal/model';
 import { formatIp } from 'net-types';
+import { tellMissing } from '../admin/tell-missing.ts';
 import type { CommandContext } from '../command-context.ts';
 import { readManifests } from '../objects/read-manifests.ts';
 import type { Manifest } from '../objects/manifest.ts';
 import type { ListFormat } from '../output/list-format.ts';
 import { type ListView, renderList } from '../output/render-list.ts';
 import { printableLine } from '../printable.ts';
-import { UsageError } from '../report-error.ts';
-import { askOnce } from './agent-client.ts';
 import { PolicyAgentError } from './agent-error.ts';
-import { type AgentFlags, agentSockets } from './agent-sockets.ts';
 import { parsePolicyObjects, policyManifests } from './policy-objects.ts';
-import { readEndpointStatuses } from './read-answers.ts';
+import { type EndpointFlags, readEndpoints } from './read-endpoints.ts';
+import { refuseSources } from './refuse-sources.ts';
 
-export interface PodsFlags extends AgentFlags {
+export interface PodsFlags extends EndpointFlags {
   readonly namespace: string;
   readonly filename?: readonly string[];
   readonly output: ListFormat;
@@ -41,30 +40,22 @@ export async function runPods(context: CommandContext, policy: string, flags: Po
   terminal.out(await renderPods(pods, flags.output));
 }
 
-async function ofAgents(context: CommandContext, policy: string, flags: AgentFlags): Promise<readonly IsolatedPod[]> {
-  const sockets = await agentSockets(context, flags);
-  const found = await Promise.all(
-    sockets.map(async (socket) => {
-      const { node } = socket;
-      const endpoints = readEndpointStatuses(await askOnce(socket, { op: 'endpoints' }, context.signal));
-      return endpoints.flatMap(({ pod, addresses, ingress, egress }): IsolatedPod[] => {
-        const directions = [
-          ...(ingress.includes(policy) ? (['ingress'] as const) : []),
-          ...(egress.includes(policy) ? (['egress'] as const) : []),
-        ];
-        if (pod === undefined || directions.length === 0) return [];
-        const { namespace, name } = pod;
-        return [{ ...(node !== undefined && { node }), pod: { namespace, name }, addresses, directions }];
-      });
-    }),
-  );
-  return found.flat().sort(byName);
+async function ofAgents(context: CommandContext, policy: string, flags: PodsFlags): Promise<readonly IsolatedPod[]> {
+  const { items, missing } = await readEndpoints(context, flags);
+  tellMissing(context, missing);
+  const found = items.flatMap(({ node, pod, addresses, ingress, egress }): IsolatedPod[] => {
+    const directions = [
+      ...(ingress.includes(policy) ? (['ingress'] as const) : []),
+      ...(egress.includes(policy) ? (['egress'] as const) : []),
+    ];
+    if (pod === undefined || directions.length === 0) return [];
+    return [{ ...(node !== undefined && { node }), pod, addresses, directions }];
+  });
+  return found.sort(byName);
 }
 
 async function ofFiles(context: CommandContext, name: string, flags: PodsFlags): Promise<readonly IsolatedPod[]> {
-  if (flags.socket !== undefined || flags.lab !== undefined || flags.node !== undefined) {
-    throw new UsageError('-f asks no agent', 'leave out --socket, --lab and --node, or leave out -f');
-  }
+  refuseSources(flags);
   const manifests: Manifest[] = [];
   for (const file of flags.filename ?? [])
     for (const manifest of await readManifests(file, context.signal)) manifests.push(manifest);

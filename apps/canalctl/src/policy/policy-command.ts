@@ -3,10 +3,11 @@ import { onCluster } from '../cluster/cluster-flags.ts';
 import { collectValues } from '../collect-values.ts';
 import type { CommandContext } from '../command-context.ts';
 import { listFormatOption } from '../output/list-format.ts';
-import { askingAgents, tableOrJson } from './agent-flags.ts';
+
 import type { DiffFlags } from './diff.ts';
 import type { EndpointsFlags } from './endpoints.ts';
 import type { ExplainFlags } from './explain.ts';
+import { ABOUT_POLICY_SOURCE, askingPolicy, tableOrJson } from './policy-flags.ts';
 import type { PodsFlags } from './pods.ts';
 
 const ABOUT = `
@@ -22,11 +23,11 @@ is denied, and another one when there was no answer.
   canalctl policy explain 203.0.113.7 shop/web --port http
   canalctl policy explain api db -n shop --port 5432 -f objects.yaml --exit-code`;
 
-/** `canalctl policy …`: what NetworkPolicies say, asked of the agents that enforce them. */
+/** `canalctl policy …`: what NetworkPolicies say, as the agents that enforce them tell it. */
 export function policyCommand(context: CommandContext): Command {
   const policy = new Command('policy')
     .description('Ask what NetworkPolicies allow, and of whom')
-    .addHelpText('after', '\nAgents answer root alone.');
+    .addHelpText('after', ABOUT_POLICY_SOURCE);
   policy.addCommand(explainCommand(context));
   policy.addCommand(diffCommand(context));
   policy.addCommand(endpointsCommand(context));
@@ -36,7 +37,7 @@ export function policyCommand(context: CommandContext): Command {
 
 function explainCommand(context: CommandContext): Command {
   const end = 'pod (name, or namespace/name), or address';
-  return askingAgents(new Command('explain').description('say why a flow passes or does not'))
+  return askingPolicy(new Command('explain').description('say why a flow passes or does not'))
     .addArgument(new Argument('<source>', end))
     .addArgument(new Argument('<destination>', end))
     .addOption(tableOrJson())
@@ -45,7 +46,7 @@ function explainCommand(context: CommandContext): Command {
     .option('-n, --namespace <namespace>', 'of pods that are given by name alone', 'default')
     .option<readonly string[]>(
       '-f, --filename <file>',
-      'ask files instead of an agent: a file, a directory, or - for standard input; may be repeated',
+      'ask files instead of a cluster: a file, a directory, or - for standard input; may be repeated',
       collectValues,
     )
     .option('--exit-code', 'exit with 1 when the flow is denied')
@@ -92,11 +93,13 @@ function diffCommand(context: CommandContext): Command {
 }
 
 function endpointsCommand(context: CommandContext): Command {
-  return askingAgents(
+  return askingPolicy(
     new Command('endpoints').description(
       'show policed pod interfaces and the policies that isolate each; exit code 5 when one is closed for another reason',
     ),
   )
+    .option('--node <name>', 'of this node alone')
+    .option('-n, --namespace <namespace>', 'of pods of this namespace alone')
     .addOption(listFormatOption())
     .action(async (flags: EndpointsFlags) => {
       const { runEndpoints } = await import('./endpoints.ts');
@@ -105,19 +108,20 @@ function endpointsCommand(context: CommandContext): Command {
 }
 
 const ABOUT_PODS = `
-Agents tell of the pods of their own node; of a lab all are asked. With -f no agent is asked, and the files' pods are taken.
+With -f nobody is asked, and the files' pods are taken.
 
   canalctl policy pods shop/default-deny --lab lab
   canalctl policy pods default-deny -n shop -f cluster.json -o wide`;
 
 function podsCommand(context: CommandContext): Command {
-  return askingAgents(new Command('pods').description('show the pods that a policy isolates'))
+  return askingPolicy(new Command('pods').description('show the pods that a policy isolates'))
     .addArgument(new Argument('<policy>', 'name, or namespace/name'))
     .option('-n, --namespace <namespace>', 'of a policy that is given by name alone', 'default')
+    .option('--node <name>', 'pods of this node alone')
     .addOption(
       new Option(
         '-f, --filename <file>',
-        'ask files instead of agents: a file, a directory, or - for standard input; may be repeated',
+        'ask files instead of a cluster: a file, a directory, or - for standard input; may be repeated',
       ).argParser(collectValues),
     )
     .addOption(listFormatOption())

@@ -1,4 +1,4 @@
-/** `policy` and `flows` against an agent of the test's own, and against files. */
+/** `policy` and `flows` against an agent of the test's own, and against files. Over the admin API: real-admin-api.test.ts. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
@@ -220,7 +220,9 @@ describe('policy explain', () => {
   });
 
   test.each<[string, string[], RegExp]>([
-    ['--node without --lab', ['--node', 'node1'], /--node names a node of a lab/],
+    ['--kubeconfig and --socket', ['--kubeconfig', 'x', '--socket', '/x'], /exclude each other/],
+    ['--as-role and --socket', ['--as-role', 'view', '--socket', '/x'], /exclude each other/],
+    ['--as-role and --lab', ['--as-role', 'view', '--lab', 'x'], /--as-role is for the admin API of the cluster/],
     ['--lab and --socket', ['--lab', 'x', '--socket', '/x'], /exclude each other/],
     ['a socket without a path', ['--socket', ''], /"" is no path of a socket/],
     ['a socket with too long a path', ['--socket', `/${'a'.repeat(107)}`], /is no path of a socket/],
@@ -448,9 +450,9 @@ describe('policy endpoints', () => {
       exitCode: 5,
       err: '',
       out: [
-        'POD      ADDRESSES          INTERFACE       STATE        INGRESS ISOLATED BY     EGRESS ISOLATED BY',
-        'c2/eth0  10.0.0.2           cnl0123456789a  unknown-pod  all                     all',
-        'shop/db  10.0.0.1, fd00::1  cnl0123456789a  policed      shop/db, shop/deny-all  -',
+        'POD             ADDRESSES          INTERFACE       STATE        INGRESS ISOLATED BY     EGRESS ISOLATED BY',
+        'cnl0123456789a  10.0.0.2           cnl0123456789a  unknown-pod  all                     all',
+        'shop/db         10.0.0.1, fd00::1  cnl0123456789a  policed      shop/db, shop/deny-all  -',
         '',
       ].join('\n'),
     });
@@ -459,7 +461,10 @@ describe('policy endpoints', () => {
   test('JSON is the list', async () => {
     await agent(() => [{ ok: true, value: [ENDPOINT] }]);
     const { exitCode, out } = await run(['policy', 'endpoints', '--socket', socket, '-o', 'json']);
-    expect({ exitCode, value: JSON.parse(out) as unknown }).toEqual({ exitCode: 0, value: [ENDPOINT] });
+    const { addresses, state, ingress, egress } = ENDPOINT;
+    const pod = { namespace: 'shop', name: 'db' };
+    const shown = { interface: 'cnl0123456789a', addresses, pod, state, ingress, egress };
+    expect({ exitCode, value: JSON.parse(out) as unknown }).toEqual({ exitCode: 0, value: [shown] });
   });
 
   test('none', async () => {
@@ -530,13 +535,40 @@ describe('flows', () => {
 
   test('of the last ones', async () => {
     const asked = await agent(() => [DENIED, ALLOWED].map((value) => ({ ok: true, value })));
-    const { exitCode, out, err } = await run(['flows', '--last', '7', '--denied', '--socket', socket]);
-    expect(asked).toEqual([{ op: 'flows', follow: false, last: 7, denied: true }]);
+    const { exitCode, out, err } = await run(['flows', '--last', '7', '--socket', socket]);
+    expect(asked).toEqual([{ op: 'flows', follow: false, last: 7, denied: false }]);
     expect({ exitCode, out, err }).toEqual({
       exitCode: 0,
       out: TABLE,
       err: '3 records were lost before the next one\n',
     });
+  });
+
+  test.each<[string, string[], readonly FlowRecord[], object]>([
+    ['denied', ['--denied'], [DENIED], { last: 20, denied: true }],
+    ['a verdict', ['--verdict', 'allow'], [ALLOWED], { last: 1_000_000, denied: false }],
+    ['a pod', ['--pod', 'db'], [DENIED], { last: 1_000_000 }],
+    ['a pod of a namespace', ['--pod', 'shop/api'], [DENIED], {}],
+    ['a pod of another', ['--pod', 'web/api'], [], {}],
+    ['a namespace', ['-n', 'shop'], [DENIED], { last: 1_000_000 }],
+    ['a port', ['--port', '5432'], [DENIED], {}],
+    ['a protocol', ['--protocol', 'icmp'], [ALLOWED], {}],
+    ['the newest of them', ['--protocol', 'icmp', '--last', '0'], [], { last: 0 }],
+  ])('%s alone', async (_name, flags, expected, request) => {
+    const asked = await agent(() => [DENIED, ALLOWED].map((value) => ({ ok: true, value })));
+    const { exitCode, out } = await run(['flows', '-o', 'json', '--socket', socket, ...flags]);
+    expect([exitCode, asked]).toEqual([0, [expect.objectContaining(request)]]);
+    const lines = out.split('\n').filter((line) => line !== '');
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(expected);
+  });
+
+  test.each<[string, string[], RegExp]>([
+    ['a pod that is none', ['--pod', 'a/b/c'], /--pod: "a\/b\/c" is no pod/],
+    ['a table to draw where nothing can be drawn', ['--live'], /--live draws on a terminal/],
+    ['another node than the agent’s own', ['--node', 'n1'], /--socket and --node exclude each other/],
+  ])('%s is refused', async (_name, flags, says) => {
+    const { exitCode, out, err } = await run(['flows', '--socket', socket, ...flags]);
+    expect([exitCode, out, err]).toEqual([2, '', expect.stringMatching(says)]);
   });
 
   test('JSON is one record a line', async () => {
@@ -554,7 +586,7 @@ describe('flows', () => {
     await agent(() => []);
     const { exitCode, out, err } = await run(['flows', '--socket', socket]);
     expect({ exitCode, out }).toEqual({ exitCode: 0, out: '' });
-    expect(err).toContain('no flows recorded yet');
+    expect(err).toContain('no such flows are remembered');
   });
 
   test('followed until interrupted, which is no failure', async () => {

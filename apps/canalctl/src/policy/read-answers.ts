@@ -1,5 +1,6 @@
 /** Answers of the agent as values. Errors name field and value: the agent is of another version then. */
-import type { EndpointStatusMessage, FlowEndMessage, FlowRecord } from '@canal/agent-protocol';
+import type { Endpoint } from '@canal/admin-client';
+import type { FlowEndMessage, FlowRecord } from '@canal/agent-protocol';
 import { Fields, type JsonValue, readFields } from '@canal/cni-spec';
 import type { EndVerdict, Explanation, FlowEnd, RuleMiss, RuleReference } from '@canal/policy-compile';
 import { PolicyAgentError } from './agent-error.ts';
@@ -24,18 +25,17 @@ export function readExplanation(value: unknown): Explanation {
   });
 }
 
-export function readEndpointStatuses(value: unknown): readonly EndpointStatusMessage[] {
+/** As the admin API tells them, but for the node, which is the agent's own. */
+export function readEndpointStatuses(value: unknown): Omit<Endpoint, 'node'>[] {
   // A list has no fields: it is read as one of an object.
   return read({ endpoints: value }, (answer) =>
     answer.objects('endpoints').map((fields) => {
       const pod = fields.optionalObject('pod');
       return {
-        key: fields.string('key'),
-        hostInterface: fields.string('hostInterface'),
-        mode: fields.string('mode') as EndpointStatusMessage['mode'],
+        interface: fields.string('hostInterface'),
         addresses: fields.strings('addresses'),
-        ...(pod && { pod: { ...podOf(pod), uid: pod.string('uid') } }),
-        state: fields.string('state') as EndpointStatusMessage['state'],
+        ...(pod && { pod: podOf(pod) }),
+        state: fields.string('state') as Endpoint['state'],
         ingress: fields.strings('ingress'),
         egress: fields.strings('egress'),
       };

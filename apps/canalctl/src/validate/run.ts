@@ -31,15 +31,17 @@ export async function runValidate({ terminal, outcome, signal }: CommandContext,
   );
 }
 
-/** `policy.yaml:12: error: NetworkPolicy shop/db: spec.ingress[0]… is …: expected …; what follows`. */
 export function renderFindings(findings: readonly Finding[], checked: number): string {
-  const lines = findings.map(({ file, line, severity, object, message }) => {
-    const place = line === undefined ? file : `${file}:${line}`;
-    return printableLine([place, severity, ...(object === undefined ? [] : [object]), message].join(': '));
-  });
+  const lines = findings.map(renderFinding);
   const count = (severity: Finding['severity']): number => findings.filter((one) => one.severity === severity).length;
   const sum = `${counted(checked, 'object')}: ${counted(count('error'), 'error')}, ${counted(count('warning'), 'warning')}`;
   return [...lines, sum].map((line) => `${line}\n`).join('');
+}
+
+/** `policy.yaml:12: error: NetworkPolicy shop/db: spec.ingress[0]… is …: expected …; what follows`. */
+export function renderFinding({ file, line, severity, object, message }: Finding): string {
+  const place = line === undefined ? file : `${file}:${line}`;
+  return printableLine([place, severity, ...(object === undefined ? [] : [object]), message].join(': '));
 }
 
 function counted(count: number, noun: string): string {

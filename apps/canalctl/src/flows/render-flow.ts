@@ -1,33 +1,35 @@
-/** Flow records as rows. */
-import type { FlowEndMessage, FlowRecord } from '@canal/agent-protocol';
+/** Flows as rows. */
+import type { RecordedEnd } from '@canal/admin-client';
 import { printableLine } from '../printable.ts';
+import type { ShownFlow } from './flow-filter.ts';
 
-/** A record with the node that told of it, where several are asked. */
-export interface NodeFlow {
-  readonly node?: string;
-  readonly record: FlowRecord;
+/** What a flow is, but for when and where. */
+export const FLOW_TITLES: readonly string[] = ['VERDICT', 'REASON', 'SOURCE', 'DESTINATION', 'PROTO/PORT', 'RULE'];
+
+export function flowCells(flow: ShownFlow): readonly string[] {
+  const { verdict, reason, source, destination } = flow;
+  return [verdict, reason, endText(source), endText(destination), protocolText(flow), ruleText(flow)].map(
+    printableLine,
+  );
 }
 
 export function flowColumns(withNode: boolean): readonly string[] {
-  const columns = ['TIME', 'VERDICT', 'REASON', 'SOURCE', 'DESTINATION', 'PROTO/PORT', 'RULE'];
-  return withNode ? ['NODE', ...columns] : columns;
+  return [...(withNode ? ['NODE'] : []), 'TIME', ...FLOW_TITLES];
 }
 
-export function flowRow({ node, record }: NodeFlow, withNode: boolean): readonly string[] {
-  const { time, verdict, reason, source, destination } = record;
-  const cells = [time, verdict, reason, endText(source), endText(destination), protocolText(record), ruleText(record)];
-  return (withNode ? [node ?? '-', ...cells] : cells).map(printableLine);
+export function flowRow(flow: ShownFlow, withNode: boolean): readonly string[] {
+  return [...[...(withNode ? [flow.node ?? '-'] : []), flow.time].map(printableLine), ...flowCells(flow)];
 }
 
-function endText({ pod, address }: FlowEndMessage): string {
+function endText({ pod, address }: RecordedEnd): string {
   return pod === undefined ? address : `${pod.namespace}/${pod.name}`;
 }
 
-function protocolText({ protocol, destination }: FlowRecord): string {
+function protocolText({ protocol, destination }: ShownFlow): string {
   return destination.port === undefined ? protocol : `${protocol}/${destination.port}`;
 }
 
-function ruleText({ rule, isolatedBy }: FlowRecord): string {
+function ruleText({ rule, isolatedBy }: ShownFlow): string {
   if (rule !== undefined) return `${rule.policy}[${rule.index}]`;
   return isolatedBy === undefined || isolatedBy.length === 0 ? '-' : `isolated by ${isolatedBy.join(', ')}`;
 }
@@ -45,13 +47,13 @@ export class GrowingTable {
   }
 
   line(row: readonly string[]): string {
-    return `${row
+    return row
       .map((cell, index) => {
         const width = Math.max(this.#widths[index] ?? 0, cell.length);
         this.#widths[index] = width;
         return index === row.length - 1 ? cell : cell.padEnd(width);
       })
       .join('  ')
-      .trimEnd()}\n`;
+      .trimEnd();
   }
 }
