@@ -32,16 +32,22 @@ export interface AdminAnswer {
 }
 
 export interface AdminApiClient extends AsyncDisposable {
+  readonly address: string;
+  /** PEM of the authority that it published. */
+  readonly ca: string;
   send(request: AdminRequest): Promise<AdminAnswer>;
 }
 
 export async function openAdminApi(world: World): Promise<AdminApiClient> {
   const ca = await publishedAuthority(world);
   const { port, child } = await openPortForward(world, AGENT_NAMESPACE, `deployment/${ADMIN_API}`, PORT);
+  const address = `https://localhost:${port}`;
   return {
+    address,
+    ca,
     async send({ method = 'GET', path, token, headers = {}, body }) {
       const leave = new AbortController();
-      const response = await fetch(`https://localhost:${port}${path}`, {
+      const response = await fetch(`${address}${path}`, {
         method,
         headers: {
           ...headers,

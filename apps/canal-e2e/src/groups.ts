@@ -32,6 +32,7 @@ export const NETWORK_FILES = [
   'scenarios/connectivity',
   'scenarios/services',
   'scenarios/policy',
+  'scenarios/self-test',
 ] as const;
 
 /** What is judged on a cluster that others brought up; scenarios that need more than it offers say so. */
@@ -40,6 +41,7 @@ export const ANY_CLUSTER_FILES = [
   'scenarios/libcni',
   'scenarios/rbac',
   'scenarios/admin-api',
+  'scenarios/admin-api-requests',
   'scenarios/backend-change',
   'scenarios/node-life',
   'scenarios/disruption',
@@ -72,6 +74,7 @@ export const GROUPS: readonly Group[] = [
       'scenarios/libcni',
       'scenarios/rbac',
       'scenarios/admin-api',
+      'scenarios/admin-api-requests',
       'scenarios/backend-change',
       'scenarios/uninstall',
     ],

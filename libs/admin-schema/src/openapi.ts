@@ -108,6 +108,7 @@ function problemAnswers(route: RouteContract, components: Map<string, JsonObject
         status,
         {
           description: names.map((name) => `${name}: ${PROBLEMS[name].title}`).join('; '),
+          'x-canal-problems': names,
           ...(status === 429 && { headers: { 'Retry-After': { schema: { type: 'integer' } } } }),
           content: { 'application/problem+json': { schema } },
         },

@@ -34,4 +34,10 @@ export {
   type TestNetnsOptions,
   type VethEnd,
 } from './test-netns.ts';
+export { ADMIN_API_SAMPLES } from './openapi/admin-api-samples.ts';
+export type { ApiAnswer, ApiRequest, SendRequest } from './openapi/api-exchange.ts';
+export { ApiExercise } from './openapi/api-exercise.ts';
+export { type HttpsExchange, openHttpsExchange } from './openapi/https-exchange.ts';
+export type { Excuse, RequestPlan } from './openapi/request-plan.ts';
+export { sampleOf } from './openapi/schema-values.ts';
 export { waitFor } from './wait-for.ts';
