@@ -1,7 +1,7 @@
 /** Puts the real world together and serves until the signal aborts. */
 import { renameSync, writeFileSync } from 'node:fs';
 import { API_VERSION } from '@canal/admin-schema';
-import { type AnnotationKeys, NODE_API_AUTHORITY } from '@canal/api-schema';
+import { type AnnotationKeys, CANALS_ANNOTATIONS } from '@canal/api-schema';
 import { createNodeApi } from '@canal/node-api';
 import type { KubeConnection } from '@canal/store-kube';
 import type { Store } from '@canal/store-port';
@@ -40,7 +40,7 @@ export async function runAdminApi(
   const certificate =
     certificateFiles === undefined ? makeCertificate(tlsHosts, authorityFile) : readCertificate(certificateFiles);
   const audit = new AuditLog(log);
-  const nodes = new ClusterNodes({ store, keys, annotations: [NODE_API_AUTHORITY], log });
+  const nodes = new ClusterNodes({ store, keys, annotations: CANALS_ANNOTATIONS, log });
   const handlers = createHandlers({
     store,
     nodes,

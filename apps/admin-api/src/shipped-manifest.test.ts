@@ -24,13 +24,9 @@ function objectOf(kind: string, name: string): KubeObject {
 
 /** Each right by itself, whatever rules they are bundled in. */
 function rightsOf(rules: readonly PolicyRule[]): readonly string[] {
-  const rights = rules.flatMap((rule) => {
-    const things =
-      'resources' in rule
-        ? rule.apiGroups.flatMap((group) => rule.resources.map((resource) => `${group} ${resource}`))
-        : rule.nonResourceURLs;
-    return things.flatMap((thing) => rule.verbs.map((verb) => `${verb} ${thing}`));
-  });
+  const rights = rules.flatMap(({ apiGroups, resources, verbs }) =>
+    apiGroups.flatMap((group) => resources.flatMap((resource) => verbs.map((verb) => `${verb} ${group} ${resource}`))),
+  );
   return rights.sort();
 }
 

@@ -1,7 +1,8 @@
 /** What somebody can do who has taken the admin API's token, as agent-requests.ts lists it for the agents'. */
-import { type AgentRequest, get, patch, post, remove } from './agent-requests.ts';
+import { type AgentRequest, get, patch, post, remove, STRATEGIC } from './agent-requests.ts';
 
 const CORE = '/api/v1';
+const RELEASE = 'canal.io/ipam-release';
 const OWN = `${CORE}/namespaces/canal-system`;
 const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 const REVIEWS = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
@@ -16,8 +17,11 @@ const askAccess = review('SubjectAccessReview', {
   resourceAttributes: { group: 'admin.canal.io', resource: 'nodes', verb: 'list' },
 });
 
-export function adminApiMay(): readonly AgentRequest[] {
+export function adminApiMay({ node }: { readonly node: string }): readonly AgentRequest[] {
+  const status = `${CORE}/nodes/${node}/status`;
   return [
+    patch('ask a node to release an address', status, { metadata: { annotations: { [RELEASE]: 'e2e' } } }),
+    patch('take that back', status, { metadata: { annotations: { [RELEASE]: null } } }),
     get('list nodes', `${CORE}/nodes?limit=1`),
     get('watch nodes', `${CORE}/nodes?watch=1&timeoutSeconds=1`),
     get('list pods', `${CORE}/pods?limit=1`),
@@ -38,7 +42,7 @@ export function adminApiMay(): readonly AgentRequest[] {
 
 export function adminApiMayNot({ node }: { readonly node: string }): readonly AgentRequest[] {
   return [
-    patch("a node's annotation", `${CORE}/nodes/${node}/status`, { metadata: { annotations: { e2e: '1' } } }),
+    ...notOfNodes(`${CORE}/nodes/${node}/status`),
     patch("a node's taints", `${CORE}/nodes/${node}`, { spec: { taints: [] } }),
     remove('delete a node', `${CORE}/nodes/${node}`),
     get("read a kubelet's pods", `${CORE}/nodes/${node}/proxy/pods`),
@@ -99,9 +103,29 @@ export function adminApiMayNot({ node }: { readonly node: string }): readonly Ag
   ];
 }
 
+/** The admission policy lets it write one annotation of Nodes. */
+function notOfNodes(status: string): readonly AgentRequest[] {
+  const annotation = (name: string): object => ({ metadata: { annotations: { [name]: '192.0.2.1' } } });
+  const ready = { type: 'Ready', status: 'False', reason: 'E2E', message: 'e2e' };
+  const unavailable = { type: 'NetworkUnavailable', status: 'True', reason: 'E2E', message: 'e2e' };
+  return [
+    patch("a node's annotation", status, annotation('e2e')),
+    patch("a node's public address", status, annotation('flannel.alpha.coreos.com/public-ip')),
+    patch('the authority of a node’s certificates', status, annotation('canal.io/node-api-authority')),
+    patch('what a node says that it has released', status, annotation('canal.io/ipam-release-outcome')),
+    patch('a release and a label in one', status, {
+      metadata: { annotations: { [RELEASE]: 'e2e' }, labels: { e2e: '1' } },
+    }),
+    patch("a node's NetworkUnavailable", status, { status: { conditions: [unavailable] } }, STRATEGIC),
+    patch("a node's Ready", status, { status: { conditions: [ready] } }, STRATEGIC),
+    patch("a node's addresses", status, { status: { addresses: [] } }),
+  ];
+}
+
 /** Of canal-view, -operate and -admin: the API server serves them nothing, whatever the admin API does. */
 export function peopleMayNot(): readonly AgentRequest[] {
   return [
+    get('metrics of the API server', '/metrics'),
     get('list nodes', `${CORE}/nodes?limit=1`),
     get('list pods', `${CORE}/pods?limit=1`),
     get('list network policies', '/apis/networking.k8s.io/v1/networkpolicies?limit=1'),

@@ -1,4 +1,4 @@
-/** One request for each route of the admin API that is answered when its asker may ask. None changes anything. */
+/** One request for each route of the admin API, and the status of its answer when its asker may ask. None changes anything. */
 import { ADMIN_ROUTES, type AdminRequest, type AdminRoute } from './admin-api-client.ts';
 
 export interface RequestSubjects {
@@ -10,10 +10,19 @@ export interface RequestSubjects {
   readonly etag: string;
 }
 
-export function requestOfEachRoute(
-  subjects: RequestSubjects,
-): readonly { readonly route: AdminRoute; readonly request: AdminRequest }[] {
-  return ADMIN_ROUTES.map((route) => ({ route, request: requestOf(route, subjects) }));
+export interface RouteRequest {
+  readonly route: AdminRoute;
+  readonly request: AdminRequest;
+  readonly answered: number;
+}
+
+export function requestOfEachRoute(subjects: RequestSubjects): readonly RouteRequest[] {
+  return ADMIN_ROUTES.map((route) => ({
+    route,
+    request: requestOf(route, subjects),
+    // Nothing has leaked: nobody holds that address.
+    answered: route.id === 'releaseAddress' ? 404 : 200,
+  }));
 }
 
 function requestOf(route: AdminRoute, { node, pod, netConf, etag }: RequestSubjects): AdminRequest {
@@ -28,6 +37,8 @@ function requestOf(route: AdminRoute, { node, pod, netConf, etag }: RequestSubje
       return { method, path, body: { netConf } };
     case 'putNetConf':
       return { method, path: `${path}?dryRun=true`, headers: { 'If-Match': etag }, body: { netConf } };
+    case 'releaseAddress':
+      return { method, path: `${path.replace('{address}', '192.0.2.1')}?dryRun=true`, body: {} };
     default:
       return { method, path };
   }

@@ -22,7 +22,7 @@ export interface RequestCast {
 }
 
 const MERGE = 'application/merge-patch+json';
-const STRATEGIC = 'application/strategic-merge-patch+json';
+export const STRATEGIC = 'application/strategic-merge-patch+json';
 const JSON_PATCH = 'application/json-patch+json';
 const AGENT = '/namespaces/canal-system';
 const KUBE_SYSTEM = '/api/v1/namespaces/kube-system';
@@ -79,6 +79,9 @@ export function allowedRequests({ own, agentPod }: RequestCast): readonly AgentR
     patch('write its own annotation', status, {
       metadata: { annotations: { [`${ANNOTATION}/public-ip`]: '192.0.2.1' } },
     }),
+    patch('answer a request to release an address', status, {
+      metadata: { annotations: { 'canal.io/ipam-release': null, 'canal.io/ipam-release-outcome': 'e2e' } },
+    }),
     patch('publish the authority of its certificates', status, { metadata: { annotations: { [AUTHORITY]: 'e2e' } } }),
     post('ask whose a token is', '/apis/authentication.k8s.io/v1/tokenreviews', {
       apiVersion: 'authentication.k8s.io/v1',
@@ -116,6 +119,9 @@ function nodeRequests({ own, other }: RequestCast): readonly AgentRequest[] {
     }),
     patch('the authority of another node’s certificates', otherStatus, {
       metadata: { annotations: { [AUTHORITY]: 'e2e' } },
+    }),
+    patch('a request to another node to release an address', otherStatus, {
+      metadata: { annotations: { 'canal.io/ipam-release': 'e2e' } },
     }),
     patch(
       "another node's annotation, as JSON patch",

@@ -1,10 +1,9 @@
 /** What the documents tell people to type is there: each command, and each of its options. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { EXIT_MEANINGS, type ExitCode } from './exit-code.ts';
-import { createProgram } from './program.ts';
+import { PROGRAM, unknownIn } from './unknown-words.fixture.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const DOCUMENTS = [
@@ -14,38 +13,12 @@ const DOCUMENTS = [
     .map((name) => join('docs', name)),
 ];
 
-const program = createProgram({
-  terminal: { live: false, out: () => undefined, err: () => undefined },
-  signal: new AbortController().signal,
-  outcome: { exitCode: 0 },
-});
-
 /** Lines of blocks and pieces of code in the text, without what a shell or a reader makes of them. */
 function commandsIn(text: string): readonly string[] {
   const lines = [...text.matchAll(/^(?:\$ )?(?:(?:dist\/)?canal )?canalctl ([^\n#|]*)/gm)];
   const pieces = [...text.matchAll(/`(?:(?:dist\/)?canal )?canalctl ([^`|]*)`/g)];
   const ofLab = [...text.matchAll(/npm run lab -- ([^\n#|`]*)/g)].map(([, words = '']) => `lab ${words}`);
   return [...lines, ...pieces].map(([, words = '']) => words).concat(ofLab);
-}
-
-/** What of the words the program does not have. */
-function unknownIn(words: readonly string[]): readonly string[] {
-  let command: Command = program;
-  const unknown: string[] = [];
-  for (const word of words) {
-    if (word === '--' || word.includes('…')) break;
-    const child = command.commands.find((one) => one.name() === word);
-    if (child !== undefined) command = child;
-    else if (word.startsWith('-')) {
-      const [flag] = word.split('=');
-      const known = [...command.options.flatMap(({ long, short }) => [long, short]), '--help', '-h'];
-      if (!known.includes(flag)) unknown.push(word);
-    } else if (command.commands.length > 0 && /^[a-z-]+$/.test(word)) {
-      unknown.push(word);
-      break;
-    }
-  }
-  return unknown;
 }
 
 test.each([
@@ -85,7 +58,7 @@ test('the documents have many', () => {
 
 test('every command is in the table of commands', () => {
   const text = readFileSync(join(ROOT, 'docs/canalctl.md'), 'utf8');
-  const named = program.commands.map((command) => command.name());
+  const named = PROGRAM.commands.map((command) => command.name());
   for (const name of named)
     expect([name, new RegExp(`^\\|[^|\\n]*\`(?:canalctl )?${name}\\b`, 'm').test(text)]).toEqual([name, true]);
 });

@@ -8,6 +8,7 @@ import { dirname } from 'node:path';
 import { type NetworkName, parseNetworkName } from '@canal/cni-spec';
 import {
   attachmentKey,
+  isGoneForSure,
   judgeOwner,
   type JudgedReservation,
   judgeReservations,
@@ -54,9 +55,17 @@ export interface HeldAddress {
   readonly owner?: Owner;
   /** Without a live sandbox since the last round or longer. */
   readonly leaked: boolean;
+  /** Leaked, and gone for sure: `releaseNow` would release it. */
+  readonly releasable: boolean;
   /** As its record says. */
   readonly pod?: Attachment['pod'];
 }
+
+export type ReleaseResult =
+  /** With it the others of its sandbox. */
+  | { readonly result: 'released'; readonly released: readonly Ip[] }
+  | { readonly result: 'kept'; readonly why: string }
+  | { readonly result: 'absent' };
 
 /** A round every half minute and four minutes of grace: a leak is gone within five minutes. */
 export const GARBAGE_TIMES = { roundMs: 30_000, graceMs: 240_000 };
@@ -124,10 +133,40 @@ export class AddressGarbage {
           ip,
           ...(owner && { owner }),
           ...(pod && { pod }),
-          leaked: judgeOwner(evidence) !== 'held' && unownedSinceMs.has(stalenessKey(reservation)),
+          leaked: isLeaked(reservation, unownedSinceMs),
+          releasable: isLeaked(reservation, unownedSinceMs) && isGoneForSure(evidence),
         };
       });
     });
+  }
+
+  /**
+   * Because somebody asks for it, without waiting for the grace time: only what a round has found leaked, what the container
+   * still holds, and whose sandbox is gone for sure. All that is looked at again under the pool's lock.
+   */
+  async releaseNow(ip: Ip, containerId: string): Promise<ReleaseResult> {
+    const leases = this.#deps.leases() ?? [];
+    if (!leases.some(({ subnet }) => cidrContains(subnet, ip))) return kept('it is of no subnet of this node');
+    const links = await this.#deps.linkNames();
+    let result: ReleaseResult = { result: 'absent' };
+    for (const network of this.#networks()) {
+      const { unownedSinceMs } = this.#states.get(network) ?? NO_STALENESS;
+      let why = '';
+      const released = this.#unlessBusy(() =>
+        this.#open(network, links).releaseIf(ip, (now) => {
+          const reason = reasonToKeep(now, containerId, unownedSinceMs);
+          // Of the address that was asked for, which is looked at first.
+          if (now.ip === ip) why = reason ?? '';
+          return reason === undefined;
+        }),
+      );
+      if (released === 'busy') return kept('a plugin is at work on the addresses of this node: try again');
+      if (released === undefined) continue;
+      if (released.length === 0) return kept(why);
+      this.#count(network, released, containerId);
+      result = { result: 'released', released };
+    }
+    return result;
   }
 
   #own(observed: readonly JudgedReservation[]): readonly JudgedReservation[] {
@@ -142,19 +181,30 @@ export class AddressGarbage {
     this.#states.set(network, decision.state);
     const released = decision.release.length === 0 ? [] : stale.release(decision.release);
     for (const ip of released) {
-      const owner = decision.release.find((each) => each.ip === ip)?.owner?.containerId;
-      this.#deps.log.info({ network, ip: formatIp(ip), container: owner }, 'address without a live sandbox released');
-      this.#deps.metrics.addressesReleased.inc();
+      this.#count(network, [ip], decision.release.find((each) => each.ip === ip)?.owner?.containerId);
     }
     return decision.state.unownedSinceMs.size - released.length;
   }
 
-  /** The lock is held by a plugin at work: nothing is known this time. */
+  #count(network: NetworkName, released: readonly Ip[], container: string | undefined): void {
+    for (const ip of released) {
+      this.#deps.log.info({ network, ip: formatIp(ip), container }, 'address without a live sandbox released');
+      this.#deps.metrics.addressesReleased.inc();
+    }
+  }
+
+  /** Undefined: nothing is known this time. */
   #observe(stale: StaleAddresses): readonly JudgedReservation[] | undefined {
+    const observed = this.#unlessBusy(() => stale.observe());
+    return observed === 'busy' ? undefined : observed;
+  }
+
+  /** The lock is held by a plugin at work. */
+  #unlessBusy<T>(work: () => T): T | 'busy' {
     try {
-      return stale.observe();
+      return work();
     } catch (error) {
-      if (error instanceof NodeStateError && error.code === 'locked') return undefined;
+      if (error instanceof NodeStateError && error.code === 'locked') return 'busy';
       throw error;
     }
   }
@@ -181,6 +231,28 @@ export class AddressGarbage {
       return network.ok ? [network.value] : [];
     });
   }
+}
+
+function isLeaked(reservation: JudgedReservation, unownedSinceMs: StalenessState['unownedSinceMs']): boolean {
+  return judgeOwner(reservation.evidence) !== 'held' && unownedSinceMs.has(stalenessKey(reservation));
+}
+
+/** Undefined when it may go at once. */
+function reasonToKeep(
+  now: JudgedReservation,
+  containerId: string,
+  unownedSinceMs: StalenessState['unownedSinceMs'],
+): string | undefined {
+  const { owner, evidence } = now;
+  if (owner?.containerId !== containerId) return 'another container holds it now';
+  if (judgeOwner(evidence) === 'held') return 'its sandbox is there';
+  if (!isLeaked(now, unownedSinceMs)) return 'it has just been given out: it is leaked when the next round finds it so';
+  if (isGoneForSure(evidence)) return undefined;
+  return 'an ADD may still be at work on it, as far as can be seen: it is given back by itself within minutes';
+}
+
+function kept(why: string): ReleaseResult {
+  return { result: 'kept', why };
 }
 
 /** Where not even the directory is there, this container does not see the host's namespaces. */

@@ -100,9 +100,10 @@ async function addresses({ agent, garbage }: NodeAnswersDeps): Promise<Addresses
         leaked,
       };
     }),
-    addresses: held.map(({ ip, owner, leaked, pod }): AddressMessage => ({
+    addresses: held.map(({ ip, owner, leaked, releasable, pod }): AddressMessage => ({
       address: formatIp(ip),
       state: leaked ? 'leaked' : 'in-use',
+      ...(releasable && { releasable }),
       ...(owner && { containerId: owner.containerId, interface: owner.containerInterface }),
       ...(pod && { pod: { namespace: pod.namespace, name: pod.name } }),
     })),

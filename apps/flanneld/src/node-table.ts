@@ -1,5 +1,5 @@
 /** The cluster's nodes as last told: this node whole, the others as peers. Events only change the table. */
-import { type AnnotationKeys, NODE_API_AUTHORITY, type NodeRecord, parseNode, parsePeer } from '@canal/api-schema';
+import { type AnnotationKeys, CANALS_ANNOTATIONS, type NodeRecord, parseNode, parsePeer } from '@canal/api-schema';
 import type { Peer } from '@canal/model';
 import type { KubeObject, Parse, Parsed, StoreEvent } from '@canal/store-port';
 
@@ -14,7 +14,7 @@ export interface NodeView {
 
 /** Projection of a Node object: of other nodes nothing is kept but the peer. */
 export function nodeParser(ownName: string, keys: AnnotationKeys): Parse<NodeView> {
-  const keep = new Set<string>(Object.values(keys)).add(NODE_API_AUTHORITY);
+  const keep = new Set<string>([...Object.values<string>({ ...keys }), ...CANALS_ANNOTATIONS]);
   return (object: KubeObject): Parsed<NodeView> => {
     const node = parseNode(object, keep);
     if (!node.ok) return node;

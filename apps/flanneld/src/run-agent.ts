@@ -11,6 +11,7 @@ import { createEventRecorder, nodeSubject } from '@canal/store-kube';
 import type { Store } from '@canal/store-port';
 import { type HealthAnswer, ProblemLog, type PrometheusMetrics } from '@canal/telemetry';
 import { AddressGarbage, GARBAGE_TIMES } from './address-garbage.ts';
+import { AddressRelease } from './address-release.ts';
 import { createAgentMetrics } from './agent-metrics.ts';
 import { attachmentSource } from './attachment-source.ts';
 import { CniConfFile } from './cni-conf-file.ts';
@@ -153,6 +154,7 @@ export function startAgent(
       ...(world.garbageTimes ?? GARBAGE_TIMES),
     },
   );
+  const release = new AddressRelease({ store, nodes, garbage, events, clock, log, timeMs });
   const probe = new PeerProbe(
     { peers: () => programmedPeers(nodes.peers(), agent.lastResult), ping: world.ping, clock, log, metrics, problems },
     PROBE_TIMES,
@@ -203,7 +205,10 @@ export function startAgent(
       log,
       metrics,
       onChange: () => agent.markDirty('network'),
-      onOwnChange: () => publisher.nodeChanged(),
+      onOwnChange: () => {
+        publisher.nodeChanged();
+        release.nodeChanged();
+      },
       onConnection: (connected, error) => agent.apiConnection(connected, error),
     },
     signal,
@@ -215,6 +220,7 @@ export function startAgent(
     kernel: kernelWatch.run(signal),
     rules: rules.watch(() => agent.markDirty('rules'), signal),
     garbage: garbage.run(signal),
+    release: release.run(signal),
     probe: probe.run(signal),
     ...(policyGate && { policyGate: policyGate.run(signal) }),
     ...service.loops,

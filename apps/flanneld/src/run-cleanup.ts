@@ -2,8 +2,8 @@
 import { writeSync } from 'node:fs';
 import {
   type AnnotationKeys,
+  CANALS_ANNOTATIONS,
   changedAnnotations,
-  NODE_API_AUTHORITY,
   parseNode,
   renderWithdrawnAnnotations,
 } from '@canal/api-schema';
@@ -64,7 +64,7 @@ async function withdrawAnnotations(
 ): Promise<readonly string[]> {
   const object = await store.get(NODES, nodeName);
   if (object === undefined) return [];
-  const node = parseNode(object, new Set<string>(Object.values(keys)).add(NODE_API_AUTHORITY));
+  const node = parseNode(object, new Set<string>([...Object.values<string>({ ...keys }), ...CANALS_ANNOTATIONS]));
   if (!node.ok) throw new Error(node.error);
   const patch = changedAnnotations(renderWithdrawnAnnotations(keys), node.value.annotations);
   const names = Object.keys(patch);

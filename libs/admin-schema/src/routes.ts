@@ -3,9 +3,9 @@ import * as z from 'zod';
 import { pageOf, pageQuery } from './page.ts';
 import { diffRequest, policyDiff } from './resources/diff.ts';
 import { explanation, question } from './resources/explanation.ts';
-import { objectName } from './resources/field.ts';
+import { ipAddress, objectName } from './resources/field.ts';
 import { flow, flowQuery } from './resources/flow.ts';
-import { addressAssignment, addressPool } from './resources/ipam.ts';
+import { addressAssignment, addressPool, addressRelease, releaseRequest } from './resources/ipam.ts';
 import { netConfText, netConfVerdict } from './resources/net-conf.ts';
 import { lease, node, nodeSummary } from './resources/node.ts';
 import { endpoint, policy } from './resources/policy.ts';
@@ -145,6 +145,19 @@ export const ROUTES = [
     query: pageQuery.extend({ node: objectName.optional(), state: z.enum(['in-use', 'leaked']).optional() }),
     answer: { status: 200, description: 'A page of addresses', schema: pageOf('AddressAssignment', addressAssignment) },
     problems: ['cursor-expired'],
+  },
+  {
+    id: 'releaseAddress',
+    method: 'POST',
+    path: '/v1/ipam/addresses/{address}/release',
+    tag: 'ipam',
+    summary: 'Gives a leaked address back at once; the node judges whether it is leaked',
+    role: 'operate',
+    params: z.strictObject({ address: ipAddress }),
+    body: releaseRequest,
+    answer: { status: 200, description: 'What was released', schema: addressRelease },
+    problems: ['conflict'],
+    dryRun: true,
   },
   {
     id: 'getNetConf',

@@ -69,6 +69,8 @@ export interface AddressPoolMessage {
 export interface AddressMessage {
   readonly address: string;
   readonly state: 'in-use' | 'leaked';
+  /** Of a leaked one: it is gone for sure, and can be released on demand. Older agents do not say. */
+  readonly releasable?: true;
   /** Absent, as the interface is, where the file of the address names nobody. */
   readonly containerId?: string;
   readonly interface?: string;

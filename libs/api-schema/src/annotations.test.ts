@@ -5,10 +5,10 @@ import type { Peer } from '@canal/model';
 import {
   type AnnotationKeys,
   annotationKeys,
+  CANALS_ANNOTATIONS,
   changedAnnotations,
   DEFAULT_ANNOTATION_PREFIX,
   formatVtep,
-  NODE_API_AUTHORITY,
   parseNode,
   parsePeer,
   parseVtep,
@@ -216,7 +216,8 @@ describe('what this node announces', () => {
 
   test('withdrawing removes all that is written and nothing that people set', () => {
     const withdrawn = Object.keys(renderWithdrawnAnnotations(KEYS));
-    expect(withdrawn.sort()).toEqual([...Object.keys(renderOwnAnnotations(own, KEYS)), NODE_API_AUTHORITY].sort());
+    const written = [...Object.keys(renderOwnAnnotations(own, KEYS)), ...CANALS_ANNOTATIONS];
+    expect(withdrawn.sort()).toEqual(written.sort());
     expect(withdrawn).not.toContain(KEYS.publicIpOverwrite);
   });
 

@@ -1,4 +1,12 @@
 export {
+  ADDRESS_RELEASE_OUTCOME,
+  ADDRESS_RELEASE_REQUEST,
+  type AddressReleaseOutcome,
+  type AddressReleaseRequest,
+  parseAddressReleaseOutcome,
+  parseAddressReleaseRequest,
+} from './address-release.ts';
+export {
   type AnnotationKeys,
   annotationKeys,
   DEFAULT_ANNOTATION_PREFIX,
@@ -11,6 +19,7 @@ export { type NodeRecord, parseNode } from './node.ts';
 export { type NodeAddressRecord, nodeAddressReader } from './node-addresses.ts';
 export {
   type AnnotationPatch,
+  CANALS_ANNOTATIONS,
   changedAnnotations,
   renderOwnAnnotations,
   renderWithdrawnAnnotations,

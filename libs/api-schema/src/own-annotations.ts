@@ -1,8 +1,12 @@
 /** What this node announces: the annotations flannel writes, with the same names and the same text. */
 import type { Peer, PeerEndpoint } from '@canal/model';
 import { formatIp } from 'net-types';
+import { ADDRESS_RELEASE_OUTCOME, ADDRESS_RELEASE_REQUEST } from './address-release.ts';
 import { type AnnotationKeys, NODE_API_AUTHORITY } from './annotation-keys.ts';
 import { formatVtep } from './vtep.ts';
+
+/** Of this node, beside flannel's: under no prefix. */
+export const CANALS_ANNOTATIONS = [NODE_API_AUTHORITY, ADDRESS_RELEASE_REQUEST, ADDRESS_RELEASE_OUTCOME] as const;
 
 /** Values by name; null removes what an earlier configuration announced (peers would go on sending to it). */
 export type AnnotationPatch = Readonly<Record<string, string | null>>;
@@ -24,12 +28,8 @@ export function renderOwnAnnotations(own: Peer, keys: AnnotationKeys): Annotatio
 /** All annotations of ours, removed: what `cleanup` writes. Those that people set stay. */
 export function renderWithdrawnAnnotations(keys: AnnotationKeys): AnnotationPatch {
   const { subnetManager, backendType, backendData: data, backendV6Data, publicIp, publicIpv6 } = keys;
-  return Object.fromEntries(
-    [subnetManager, backendType, data, backendV6Data, publicIp, publicIpv6, NODE_API_AUTHORITY].map((key) => [
-      key,
-      null,
-    ]),
-  );
+  const flannels = [subnetManager, backendType, data, backendV6Data, publicIp, publicIpv6];
+  return Object.fromEntries([...flannels, ...CANALS_ANNOTATIONS].map((key) => [key, null]));
 }
 
 /** The part of the patch that changes anything: empty when the node already says all of it. */

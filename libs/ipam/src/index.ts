@@ -11,6 +11,7 @@ export {
 export { reservationsOfEarlierBoots, unlistedReservations } from './garbage.ts';
 export { type AttachmentId, attachmentKey, type Owner, ownerIs, type Reservation } from './reservation.ts';
 export {
+  isGoneForSure,
   judgeOwner,
   judgeReservations,
   type JudgedReservation,

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { parseIp, unwrap } from 'net-types';
 import { describe, expect, test } from 'vitest';
 import {
+  isGoneForSure,
   judgeOwner,
   judgeReservations,
   type JudgedReservation,
@@ -139,4 +140,36 @@ test('whatever is seen, an address whose namespace or link is there in this boot
       }
     }),
   );
+});
+
+describe('on demand, without the grace time', () => {
+  const GONE: OwnerEvidence = { ...NOTHING_KNOWN, recordedBoot: 'this', netns: 'absent', hostLink: 'absent' };
+
+  test.each<[string, Partial<OwnerEvidence>, boolean]>([
+    ['its namespace and its link are gone', {}, true],
+    ['the same, still in the runtime’s cache', { runtimeCache: 'present' }, true],
+    ['it is of an earlier boot', { recordedBoot: 'earlier', netns: 'unknown' }, true],
+    ['an ADD has its namespace and not its link yet', { netns: 'present' }, false],
+    ['namespaces cannot be seen: an ADD may be at work', { netns: 'unknown' }, false],
+    ['its link is there', { hostLink: 'present' }, false],
+    ['links could not be listed', { hostLink: 'unknown' }, false],
+    ['without a record: another plugin may be at work', { recordedBoot: 'unknown', runtimeCache: 'absent' }, false],
+  ])('%s: %j is %j', (_name, evidence, gone) => {
+    expect(isGoneForSure({ ...GONE, ...evidence })).toBe(gone);
+  });
+
+  test('what is held is never gone', () => {
+    const sighting = fc.constantFrom('present', 'absent', 'unknown');
+    const evidence = fc.record({
+      recordedBoot: fc.constantFrom('this', 'earlier', 'unknown'),
+      netns: sighting,
+      hostLink: sighting,
+      runtimeCache: sighting,
+    }) as fc.Arbitrary<OwnerEvidence>;
+    fc.assert(
+      fc.property(evidence, (each) => {
+        if (judgeOwner(each) === 'held') expect(isGoneForSure(each)).toBe(false);
+      }),
+    );
+  });
 });

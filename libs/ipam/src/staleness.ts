@@ -33,6 +33,16 @@ export function judgeOwner(evidence: OwnerEvidence): Verdict {
   return evidence.runtimeCache === 'absent' ? 'unowned' : 'held';
 }
 
+/**
+ * Whether an address may go without the grace time, because somebody asks for it: an ADD at work has written its record
+ * before all else, and the namespace that it was given is there until it ends.
+ */
+export function isGoneForSure(evidence: OwnerEvidence): boolean {
+  const { recordedBoot, hostLink, netns } = evidence;
+  if (judgeOwner(evidence) === 'dead') return true;
+  return recordedBoot === 'this' && hostLink === 'absent' && netns === 'absent';
+}
+
 export interface JudgedReservation extends Reservation {
   /** Changes when the address is given out anew (the file's inode and time will do). */
   readonly generation: string;

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { parseContainerId, parseNetworkName } from '@canal/cni-spec';
 import { judgeReservations, NO_STALENESS } from '@canal/ipam';
 import type { Attachment } from '@canal/model';
-import { formatIp, parseInterfaceAddress, parseInterfaceName, parseMac, unwrap } from 'net-types';
+import { tryLockFile } from '@canal/linux-ffi';
+import { formatIp, parseInterfaceAddress, parseInterfaceName, parseIp, parseMac, unwrap } from 'net-types';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createAttachmentStore } from './attachment-store.ts';
 import { createCniCache } from './cni-cache.ts';
@@ -43,7 +44,7 @@ function put(address: string, owner: string): void {
   writeFileSync(join(root, 'data/canal', address), owner);
 }
 
-function record(id: string, address: string, bootId = 'boot-1'): void {
+function record(id: string, address: string, bootId = 'boot-1', others: readonly string[] = []): void {
   const attachment: Attachment = {
     network: 'canal',
     containerId: id,
@@ -53,7 +54,7 @@ function record(id: string, address: string, bootId = 'boot-1'): void {
     hostInterface: unwrap(parseInterfaceName(`cnl${id}`)),
     hostMac: unwrap(parseMac('0a:00:00:00:00:01')),
     containerMac: unwrap(parseMac('0a:00:00:00:00:02')),
-    addresses: [unwrap(parseInterfaceAddress(address))],
+    addresses: [address, ...others].map((text) => unwrap(parseInterfaceAddress(text))),
     gateways: [],
     mtuBytes: 1450,
     bootId,
@@ -149,4 +150,26 @@ test('the record of an ADD that came between look and release stays: it is of an
   record('a', '10.244.1.3/32');
   expect(addresses.release(second.release).map(formatIp)).toEqual(['10.244.1.2']);
   expect(existsSync(join(root, 'state/attachments/canal/a:eth0.json'))).toBe(true);
+});
+
+test('one address on demand, with the other of its sandbox: looked at and released under one lock', () => {
+  put('10.244.1.2', 'a\r\neth0');
+  put('fd00::2', 'a\r\neth0');
+  put('10.244.1.3', 'b\r\neth0');
+  record('a', '10.244.1.2/32', 'boot-1', ['fd00::2/128']);
+  const addresses = stale();
+  const ip = unwrap(parseIp('10.244.1.2'));
+  expect(addresses.releaseIf(ip, () => false)).toEqual([]);
+  expect(readdirSync(join(root, 'data/canal')).sort()).toEqual(['10.244.1.2', '10.244.1.3', 'fd00::2', 'lock']);
+  const seen: string[] = [];
+  const released = addresses.releaseIf(ip, (now) => {
+    expect(tryLockFile(join(root, 'data/canal/lock')), 'nobody else may come in between').toBeUndefined();
+    seen.push(formatIp(now.ip));
+    return now.evidence.hostLink === 'absent';
+  });
+  expect(released?.map(formatIp)).toEqual(['10.244.1.2', 'fd00::2']);
+  expect(seen).toEqual(['10.244.1.2', 'fd00::2']);
+  expect(readdirSync(join(root, 'data/canal')).sort()).toEqual(['10.244.1.3', 'lock']);
+  expect(existsSync(join(root, 'state/attachments/canal/a:eth0.json'))).toBe(false);
+  expect(addresses.releaseIf(ip, () => true)).toBeUndefined();
 });

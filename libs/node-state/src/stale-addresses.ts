@@ -32,6 +32,11 @@ export interface StaleAddresses {
    * that it released: what was given out anew in between stays.
    */
   release(judged: readonly JudgedReservation[]): Ip[];
+  /**
+   * Looks at one address and releases it if `isGone` says so, and with it the others of its owner of which it says so: all
+   * under one hold of the lock, so that no ADD comes in between. Gives what it released; undefined when nobody holds the address.
+   */
+  releaseIf(ip: Ip, isGone: (now: JudgedReservation) => boolean): readonly Ip[] | undefined;
 }
 
 /** An address that a record names and no file holds: an ADD or a DEL was cut off between the two. */
@@ -41,22 +46,7 @@ export function createStaleAddresses(options: StaleAddressesOptions): StaleAddre
   return {
     observe() {
       const records = recordsByOwner(options);
-      const cached = cachedByOwner(options);
-      const evidenceOf = (owner: Owner | undefined): OwnerEvidence => {
-        const key =
-          owner?.containerInterface === undefined
-            ? undefined
-            : attachmentKey({ ...owner, containerInterface: owner.containerInterface });
-        const record = key === undefined ? undefined : records.get(key);
-        if (record !== undefined) return recordEvidence(options, record, cached?.has(key ?? ''));
-        const netns = key === undefined ? undefined : cached?.get(key);
-        return {
-          recordedBoot: 'unknown',
-          netns: netns === undefined ? 'unknown' : options.netns(netns),
-          hostLink: 'unknown',
-          runtimeCache: cacheSighting(cached, owner),
-        };
-      };
+      const evidenceOf = witness(options, records);
       const observed = withExistingAddressPool(options, (pool) => observePool(pool, records, evidenceOf));
       return observed ?? [];
     },
@@ -66,6 +56,39 @@ export function createStaleAddresses(options: StaleAddressesOptions): StaleAddre
       );
       return (released ?? []).map(({ ip }) => ip);
     },
+    releaseIf: (ip, isGone) =>
+      withExistingAddressPool(options, (pool) => {
+        const records = recordsByOwner(options);
+        const all = observePool(pool, records, witness(options, records));
+        const asked = all.find((each) => each.ip === ip);
+        if (asked === undefined) return undefined;
+        if (!isGone(asked)) return [];
+        const others = all.filter((each) => each !== asked && isSameOwner(each.owner, asked.owner) && isGone(each));
+        return [asked, ...others].filter((each) => releaseOne(options, pool, each)).map((each) => each.ip);
+      }),
+  };
+}
+
+/** What is known of an owner, as the runtime's cache says now. */
+function witness(
+  options: StaleAddressesOptions,
+  records: ReadonlyMap<string, Attachment>,
+): (owner: Owner | undefined) => OwnerEvidence {
+  const cached = cachedByOwner(options);
+  return (owner) => {
+    const key =
+      owner?.containerInterface === undefined
+        ? undefined
+        : attachmentKey({ ...owner, containerInterface: owner.containerInterface });
+    const record = key === undefined ? undefined : records.get(key);
+    if (record !== undefined) return recordEvidence(options, record, cached?.has(key ?? ''));
+    const netns = key === undefined ? undefined : cached?.get(key);
+    return {
+      recordedBoot: 'unknown',
+      netns: netns === undefined ? 'unknown' : options.netns(netns),
+      hostLink: 'unknown',
+      runtimeCache: cacheSighting(cached, owner),
+    };
   };
 }
 
@@ -94,6 +117,11 @@ function releaseOne(options: StaleAddressesOptions, pool: AddressPool, judged: J
   const key = owner === undefined ? undefined : parseAttachmentKey(owner);
   if (key !== undefined && !isOfOtherAddresses(options, key, ip)) options.attachments.remove(options.network, key);
   return true;
+}
+
+function isSameOwner(a: Owner | undefined, b: Owner | undefined): boolean {
+  if (a?.containerInterface === undefined || b === undefined) return false;
+  return a.containerId === b.containerId && a.containerInterface === b.containerInterface;
 }
 
 /** Such a record is of an ADD that came after the look at this address: its pod lives. */

@@ -2,7 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { join, posix, resolve } from 'node:path';
 import { DEFAULT_POLICY_SOCKET, NODE_AGENT_SOCKET, NODE_API_AUDIENCE } from '@canal/agent-protocol';
-import { annotationKeys, DEFAULT_ANNOTATION_PREFIX, parseNetConf, renderWithdrawnAnnotations } from '@canal/api-schema';
+import {
+  ADDRESS_RELEASE_REQUEST,
+  annotationKeys,
+  DEFAULT_ANNOTATION_PREFIX,
+  parseNetConf,
+  renderWithdrawnAnnotations,
+} from '@canal/api-schema';
 import { parseConfList } from '@canal/cni-spec';
 import { parseFlanneldCommand, parsePolicyAgentCommand } from '@canal/config';
 import { NODE_API_PORTS } from '@canal/node-api';
@@ -138,9 +144,10 @@ describe('rights', () => {
     expect(TEXT).not.toMatch(/['"[ ]\*['",\] ]/);
   });
 
-  test('the admin API reads, asks who somebody is, and writes two ConfigMaps', () => {
+  test('the admin API reads, asks who somebody is, and writes two ConfigMaps and one annotation of Nodes', () => {
     expect(objectOf('ClusterRole', 'canal-admin-api')['rules']).toEqual([
       { apiGroups: [''], resources: ['nodes'], verbs: ['list', 'watch'] },
+      { apiGroups: [''], resources: ['nodes/status'], verbs: ['patch'] },
       { apiGroups: [''], resources: ['namespaces', 'pods', 'events'], verbs: ['list'] },
       { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ['list'] },
       { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
@@ -184,12 +191,14 @@ describe('rights', () => {
     const { variables } = objectOf('ValidatingAdmissionPolicy', 'canal-node')['spec'] as {
       readonly variables: readonly { readonly name: string; readonly expression: string }[];
     };
-    const expression = variables.find(({ name }) => name === 'written')?.expression ?? '';
-    const [list = '', prefix = '', added = ''] = expression.split(/\.map\(|\) \+ /);
+    const expression = variables.find(({ name }) => name === 'writtenByAgent')?.expression ?? '';
+    const [list = '', prefix = '', added = ''] = expression.split(/\.map\(|\) \+\s/);
     const names = [...list.matchAll(/'([^']+)'/g)].map(([, name]) => `${/'([^']+)'/.exec(prefix)?.[1]}${name}`);
     const keys = unwrap(annotationKeys(DEFAULT_ANNOTATION_PREFIX));
     names.push(...[...added.matchAll(/'([^']+)'/g)].map(([, name = '']) => name));
     expect(names.sort()).toEqual(Object.keys(renderWithdrawnAnnotations(keys)).sort());
+    const written = variables.find(({ name }) => name === 'written')?.expression;
+    expect(written).toBe(`variables.isAdminApi ? ['${ADDRESS_RELEASE_REQUEST}'] : variables.writtenByAgent`);
   });
 });
 

@@ -12,24 +12,18 @@ export interface ResourceAccess {
   readonly verb: string;
 }
 
-/** As `nonResourceAttributes`. */
-export interface PathAccess {
-  readonly path: string;
-  readonly verb: 'get';
-}
-
-export type Access = ResourceAccess | PathAccess;
-
 /** A rule of a ClusterRole. */
-export type PolicyRule =
-  | { readonly apiGroups: readonly string[]; readonly resources: readonly string[]; readonly verbs: readonly string[] }
-  | { readonly nonResourceURLs: readonly string[]; readonly verbs: readonly string[] };
+export interface PolicyRule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+}
 
 /** Nothing is served there: names of ours that RBAC can speak of. */
 export const ADMIN_GROUP = 'admin.canal.io';
 
-/** As programs of Kubernetes have it, so that the usual role of Prometheus does. */
-export const METRICS_ACCESS: PathAccess = { path: '/metrics', verb: 'get' };
+/** Not the path: who may `get` that may read the API server's own metrics, too. */
+export const METRICS_ACCESS: ResourceAccess = { group: ADMIN_GROUP, resource: 'metrics', verb: 'get' };
 
 /**
  * `/v1/ipam/pools` is the resource `ipam/pools`, `/v1/config/net-conf/validate` is `config/net-conf-validate`. Verbs are
@@ -54,17 +48,14 @@ function readVerb(id: string, isStream: boolean): string {
 export function roleRules(routes: readonly RouteContract[]): Readonly<Record<Role, readonly PolicyRule[]>> {
   const rulesUpTo = (role: Role): readonly PolicyRule[] => {
     const allowed = routes.filter((route) => route.role !== undefined && rank(route.role) <= rank(role));
-    const verbs = Map.groupBy(allowed.map(accessOf), resourceName);
-    return [
-      ...[...verbs]
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([resource, accesses]) => ({
-          apiGroups: [ADMIN_GROUP],
-          resources: [resource],
-          verbs: [...new Set(accesses.map(({ verb }) => verb))].sort(),
-        })),
-      { nonResourceURLs: [METRICS_ACCESS.path], verbs: [METRICS_ACCESS.verb] },
-    ];
+    const verbs = Map.groupBy([...allowed.map(accessOf), METRICS_ACCESS], resourceName);
+    return [...verbs]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([resource, accesses]) => ({
+        apiGroups: [ADMIN_GROUP],
+        resources: [resource],
+        verbs: [...new Set(accesses.map(({ verb }) => verb))].sort(),
+      }));
   };
   return { view: rulesUpTo('view'), operate: rulesUpTo('operate'), admin: rulesUpTo('admin') };
 }

@@ -1,16 +1,18 @@
 /** Who asks, and what they may do. */
 import type { Role } from '@canal/admin-schema';
-import type { Access } from './access-rules.ts';
+import type { ResourceAccess } from './access-rules.ts';
 
 export interface Subject {
   readonly user: string;
   /** Stable over requests of one token, and not the token. */
   readonly key: string;
+  /** Which of the user's tokens it is, as Kubernetes logs it; no secret. */
+  readonly credential?: string;
 }
 
 /** Rejects with ProblemError `unavailable` when it cannot be known: then nobody may do anything. */
 export interface Authority<S extends Subject = Subject> {
   /** Undefined: nobody knows the token. */
   authenticate(token: string): Promise<S | undefined>;
-  isAllowed(subject: S, access: Access, role: Role): Promise<boolean>;
+  isAllowed(subject: S, access: ResourceAccess, role: Role): Promise<boolean>;
 }

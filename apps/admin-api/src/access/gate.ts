@@ -3,7 +3,7 @@ import type { Role } from '@canal/admin-schema';
 import type { Clock } from '@canal/runtime-port';
 import { ProblemError } from '../handler.ts';
 import type { Limits } from '../limits/limits.ts';
-import type { Access } from './access-rules.ts';
+import type { ResourceAccess } from './access-rules.ts';
 import type { Authority, Subject } from './authority.ts';
 import { bearerToken, tokenHash } from './bearer-token.ts';
 import { ExpiringCache } from './expiring-cache.ts';
@@ -71,7 +71,7 @@ export class Gate {
   }
 
   /** Throws `forbidden` or `unavailable`. */
-  async authorize(subject: Subject, access: Access, role: Role): Promise<void> {
+  async authorize(subject: Subject, access: ResourceAccess, role: Role): Promise<void> {
     if (await this.#deps.authority.isAllowed(subject, access, role)) return;
     const wanted =
       'path' in access

@@ -121,6 +121,17 @@ describe('who a token is', () => {
     expect(kubernetes.asked).toHaveLength(1);
   });
 
+  test.each([
+    ['of a service account', 'JTI=7c1d9a52-1f2e-4c57-9c1b-0f6b6a3d2e11', 'JTI=7c1d9a52-1f2e-4c57-9c1b-0f6b6a3d2e11'],
+    ['that is no id', 'JTI=a\nuser=ann', undefined],
+    ['of an older server', undefined, undefined],
+  ])('which of the tokens of its user: %s', async (_name, id, credential) => {
+    const { authority } = start();
+    const extra = id === undefined ? {} : { extra: { 'authentication.kubernetes.io/credential-id': [id] } };
+    kubernetes.tokenStatus = { authenticated: true, user: { username: 'ann', ...extra }, audiences: ['canal'] };
+    expect((await known(authority)).credential).toBe(credential);
+  });
+
   test('made-up tokens do not push out that of a user', async () => {
     const { authority } = start();
     await authority.authenticate(TOKEN);
@@ -153,10 +164,12 @@ describe('what a subject may do', () => {
     expect(await authority.isAllowed(subject, NODES, 'view')).toBe(false);
   });
 
-  test('the path of metrics is no resource', async () => {
+  test('metrics are a resource of ours: the path would be that of the API server, too', async () => {
     const { authority } = start();
     await authority.isAllowed(await known(authority), METRICS_ACCESS, 'view');
-    expect(kubernetes.asked[1]?.body.spec['nonResourceAttributes']).toEqual({ path: '/metrics', verb: 'get' });
+    const { spec } = kubernetes.asked[1]?.body ?? {};
+    expect(spec?.['resourceAttributes']).toEqual({ group: 'admin.canal.io', resource: 'metrics', verb: 'get' });
+    expect(spec).not.toHaveProperty('nonResourceAttributes');
   });
 
   test('a denial outweighs', async () => {

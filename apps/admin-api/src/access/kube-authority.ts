@@ -28,6 +28,13 @@ interface KubeSubject extends Subject {
   readonly spec: Pick<z.infer<typeof userInfo>, 'groups' | 'uid' | 'extra'>;
 }
 
+/** Since Kubernetes 1.30 tokens of service accounts have one, which the API server's audit log has, too. */
+const CREDENTIAL_ID = 'authentication.kubernetes.io/credential-id';
+
+function isCredentialId(text: string | undefined): text is string {
+  return text !== undefined && /^[A-Za-z0-9]+=[A-Za-z0-9-]{1,100}$/.test(text);
+}
+
 /** Of a token that is not known it is empty: `{}`. */
 const userInfo = z.object({
   username: z.string().optional(),
@@ -59,7 +66,8 @@ export function createKubeAuthority(deps: KubeAuthorityDeps): Authority<KubeSubj
     const isOurs = authenticated && shown.some((audience) => audiences.includes(audience));
     const { username = '', ...rest } = user ?? {};
     if (!isOurs || username === '') return undefined;
-    return { user: username, key, spec: rest };
+    const [credential] = rest.extra?.[CREDENTIAL_ID] ?? [];
+    return { user: username, key, spec: rest, ...(isCredentialId(credential) && { credential }) };
   }
 
   return {
@@ -75,12 +83,11 @@ export function createKubeAuthority(deps: KubeAuthorityDeps): Authority<KubeSubj
     },
     async isAllowed({ user, key, spec }, access) {
       const text = JSON.stringify(access);
-      const attributes = 'path' in access ? { nonResourceAttributes: access } : { resourceAttributes: access };
       return await answers.get(`${key} ${text}`, async () => {
         const request = {
           kind: 'SubjectAccessReview',
           group: 'authorization.k8s.io',
-          spec: { user, ...spec, ...attributes },
+          spec: { user, ...spec, resourceAttributes: access },
         };
         const { status } = await reviews.ask(request, accessReview);
         return status.allowed && status.denied !== true;

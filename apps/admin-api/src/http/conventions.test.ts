@@ -542,7 +542,7 @@ test('authorisation: each role by each route', async () => {
     for (const role of order) {
       const request = {
         method: route.method,
-        url: route.path.replace('{name}', 'a'),
+        url: route.path.replace('{name}', 'a').replace('{address}', '10.244.1.5'),
         headers: { authorization: `Bearer token-of-${role}`, ...JSON_TYPE, 'if-match': '"v1"' },
       };
       const payload = sampleBody(route.id) as object | undefined;

@@ -330,10 +330,12 @@ function recordWrite(
 ): void {
   request.exchange.isRecorded = true;
   const { object, changes } = audit;
+  const { user = '', credential } = request.exchange.subject ?? {};
   deps.audit.add({
     time: new Date(deps.timeMs()).toISOString(),
     requestId: request.id,
-    user: request.exchange.subject?.user ?? '',
+    user,
+    ...(credential !== undefined && { credential }),
     operation: route.id,
     object,
     dryRun: /[?&]dryRun=true(?:&|$)/.test(request.url),

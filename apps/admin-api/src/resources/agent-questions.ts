@@ -123,6 +123,7 @@ const address = z.object({
   interface: interfaceName.optional(),
   pod: reference.optional(),
   since: time.optional(),
+  releasable: z.boolean().optional(),
 });
 const addresses = z.object({ pools: z.unknown(), addresses: z.unknown() });
 
@@ -172,6 +173,25 @@ export const POLICIES: AgentQuestion<ReadList<PolicyState>> = {
   // Of a thousand nodes that know a thousand policies they would be a million.
   isAlone: true,
   read: list(policyState),
+};
+
+const ruleCount = z.object({
+  policy: qualifiedName,
+  uid: text(64),
+  direction: z.enum(['ingress', 'egress']),
+  rule: count.optional(),
+  packets: count,
+  bytes: count,
+  sharedPackets: count,
+  since: time,
+});
+export type RuleCount = z.infer<typeof ruleCount>;
+
+export const COUNTERS: AgentQuestion<ReadList<RuleCount>> = {
+  agent: 'policy-agent',
+  request: { op: 'counters' },
+  isAlone: true,
+  read: list(ruleCount),
 };
 
 const rule = z.object({ policy: qualifiedName, index: count });

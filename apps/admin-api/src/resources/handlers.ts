@@ -20,6 +20,7 @@ import { netConfHandlers } from './net-conf.ts';
 import { NodeQuestions } from './node-questions.ts';
 import { nodeHandlers } from './nodes.ts';
 import { policyHandlers } from './policies.ts';
+import { releaseHandlers } from './release-address.ts';
 
 export interface HandlersDeps {
   readonly store: Store;
@@ -49,6 +50,7 @@ export function createHandlers(deps: HandlersDeps): Handlers {
     ...nodeHandlers(parts),
     ...leaseHandlers(nodes, keys),
     ...ipamHandlers(nodes, questions),
+    ...releaseHandlers(parts),
     ...endpointHandlers(nodes, questions),
     ...policyHandlers(parts),
     ...explainHandlers(parts),

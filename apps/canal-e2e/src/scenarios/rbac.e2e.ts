@@ -73,7 +73,7 @@ scenario(
     const refused = await ask(ADMIN_API, adminApiMayNot({ node: node.name }));
     for (const account of ['canal-view', 'canal-operate', 'canal-admin'])
       refused.push(...(await ask(account, peopleMayNot())));
-    judge(note, refused, await ask(ADMIN_API, adminApiMay()));
+    judge(note, refused, await ask(ADMIN_API, adminApiMay({ node: node.name })));
   },
 );
 

@@ -33,14 +33,15 @@ export function checkAddresses(
 }
 
 function leak(one: AddressAssignment): AddressFinding {
-  const { node, address } = one;
+  const { node, address, releasable } = one;
+  const itself = `flanneld on ${node} gives it back by itself after a while; if it stays, see its log`;
   return {
     kind: 'leak',
     node,
     address,
     what: `${address} on ${node} is held by ${holder(one)}, which is gone`,
     cause: 'the runtime did not say that it ended',
-    next: `flanneld on ${node} gives it back by itself after a while; if it stays, see its log`,
+    next: releasable === true ? `"canalctl ipam release ${address}" gives it back at once; or ${itself}` : itself,
   };
 }
 

@@ -3,6 +3,7 @@ import type { CallTarget, NoInput } from '../call-target.ts';
 import type {
   AddressAssignmentList,
   AddressPoolList,
+  AddressRelease,
   AuditRecordList,
   ClusterEventList,
   Diagnosis,
@@ -19,6 +20,7 @@ import type {
   NodeList,
   PolicyDiff,
   PolicyList,
+  ReleaseRequest,
 } from './types.ts';
 
 export interface Operations {
@@ -117,6 +119,16 @@ export interface Operations {
     };
     readonly answer: AddressAssignmentList;
   };
+  /** Gives a leaked address back at once; the node judges whether it is leaked. Role: operate. */
+  readonly releaseAddress: {
+    readonly input: {
+      readonly path: { readonly address: string };
+      readonly query?: { readonly dryRun?: boolean | undefined } | undefined;
+      readonly body: ReleaseRequest;
+      readonly idempotencyKey?: string | undefined;
+    };
+    readonly answer: AddressRelease;
+  };
   /** net-conf.json as the ConfigMap has it. Role: view. */
   readonly getNetConf: { readonly input: NoInput; readonly answer: NetConf };
   /** Changes net-conf.json; what agents would not take is refused. Role: admin. */
@@ -186,6 +198,7 @@ export const TARGETS: Readonly<Record<keyof Operations | keyof Streams, CallTarg
   streamFlows: { method: 'GET', path: '/v1/flows/stream' },
   listAddressPools: { method: 'GET', path: '/v1/ipam/pools' },
   listAddresses: { method: 'GET', path: '/v1/ipam/addresses' },
+  releaseAddress: { method: 'POST', path: '/v1/ipam/addresses/{address}/release' },
   getNetConf: { method: 'GET', path: '/v1/config/net-conf' },
   putNetConf: { method: 'PUT', path: '/v1/config/net-conf' },
   validateNetConf: { method: 'POST', path: '/v1/config/net-conf/validate' },

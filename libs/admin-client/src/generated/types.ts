@@ -10,6 +10,8 @@ export interface AddressAssignment {
   /** Absent when the runtime did not say */
   readonly pod?: Reference;
   readonly since?: string;
+  /** Of a leaked one: its sandbox is gone for sure, so that it can be released on demand */
+  readonly releasable?: boolean;
 }
 
 export interface AddressAssignmentList {
@@ -40,6 +42,17 @@ export interface AddressPoolList {
   readonly missing: readonly MissingPart[];
 }
 
+export interface AddressRelease {
+  /** False: a trial */
+  readonly applied: boolean;
+  readonly address: string;
+  readonly node: string;
+  readonly containerId: string;
+  readonly pod?: Reference;
+  /** What the node says that it has released */
+  readonly detail: string;
+}
+
 export interface Agent {
   readonly name: 'flanneld' | 'policy-agent';
   readonly state: 'ready' | 'not-ready' | 'unreachable';
@@ -54,6 +67,8 @@ export interface AuditRecord {
   readonly requestId: string;
   /** As TokenReview names it */
   readonly user: string;
+  /** Which of the user's tokens it was; the API server's audit log has it, with whom it was made for */
+  readonly credential?: string;
   /** operationId */
   readonly operation: string;
   readonly object: string;
@@ -412,7 +427,7 @@ export interface Policy {
   /** Pods that it isolates */
   readonly selects: number;
   readonly problems: readonly PolicyProblem[];
-  /** Absent where no agent counts */
+  /** Of the rules that an agent counts for; absent where none does */
   readonly hits?: readonly RuleHits[];
 }
 
@@ -490,13 +505,22 @@ export interface Reference {
   readonly name: string;
 }
 
-/** First packets of connections, over all nodes that were asked */
+export interface ReleaseRequest {
+  /** Needed where two nodes hold the address */
+  readonly node?: string;
+  /** Another holder is refused */
+  readonly containerId?: string;
+}
+
+/** Packets of new flows that the rule allowed, over all nodes that were asked: the first of each flow, and those after it until the flow is answered */
 export interface RuleHits {
   readonly direction: 'ingress' | 'egress';
-  /** Its place in the list; absent: what no rule allowed */
+  /** Its place in the list; absent: what no rule of any policy allowed, at pods that this one isolates */
   readonly rule?: number;
   readonly packets: number;
   readonly bytes: number;
+  /** Of the packets, those that this rule or one of others allowed: nobody can tell which */
+  readonly sharedPackets?: number;
   /** The oldest start of counting among the nodes */
   readonly since: string;
 }

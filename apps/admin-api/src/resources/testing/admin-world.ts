@@ -1,8 +1,14 @@
 /** The handlers over a real store and nodes in memory. */
 import { type AuditRecord, ROUTES } from '@canal/admin-schema';
 import type { AddressesMessage, AgentAnswer, NetworkStatusMessage, PeerMessage } from '@canal/agent-protocol';
-import type { AgentStatusMessage, EndpointStatusMessage, FlowRecord, PolicyStatusMessage } from '@canal/agent-protocol';
-import { annotationKeys, DEFAULT_ANNOTATION_PREFIX } from '@canal/api-schema';
+import type { AgentStatusMessage, EndpointStatusMessage, FlowRecord } from '@canal/agent-protocol';
+import type { PolicyStatusMessage, RuleCountMessage } from '@canal/agent-protocol';
+import {
+  ADDRESS_RELEASE_REQUEST,
+  annotationKeys,
+  CANALS_ANNOTATIONS,
+  DEFAULT_ANNOTATION_PREFIX,
+} from '@canal/api-schema';
 import { FakeNodes } from '@canal/node-api/testing';
 // eslint-disable-next-line @nx/enforce-module-boundaries -- of tests alone
 import { createEmbeddedServer } from '@canal/store-embedded';
@@ -40,6 +46,7 @@ export interface NodeState {
   addresses: AddressesMessage;
   endpoints: readonly EndpointStatusMessage[];
   policies: readonly PolicyStatusMessage[];
+  counters: readonly RuleCountMessage[];
   flows: readonly FlowRecord[];
   /** Called with each question to explain. */
   explain: () => AgentAnswer;
@@ -67,7 +74,7 @@ export class AdminWorld implements AsyncDisposable {
     this.store = createKubeStore({ connection, clock: createSystemClock() });
     const log = createCapturedLogger();
     const store = this.#distorting(this.store);
-    this.#known = new ClusterNodes({ store, keys: KEYS, log });
+    this.#known = new ClusterNodes({ store, keys: KEYS, annotations: CANALS_ANNOTATIONS, log });
     this.#running = this.#known.run(this.#end.signal);
     this.handlers = createHandlers({
       store,
@@ -206,7 +213,8 @@ export class AdminWorld implements AsyncDisposable {
       list: (type, options) => whenUp(async () => (await store.list(type, options)).map(distort)),
       mergePatch: (type, name, patch, options) =>
         whenUp(async () => {
-          only(type === CONFIG_MAPS, `patch of ${type.plural}`);
+          const isRequest = type === NODES && options?.subresource === 'status' && isReleaseRequest(patch);
+          only(type === CONFIG_MAPS || isRequest, `patch of ${type.plural}`);
           return await store.mergePatch(type, name, patch, options);
         }),
       create: refuse('create'),
@@ -240,6 +248,7 @@ export class AdminWorld implements AsyncDisposable {
       },
       endpoints: [],
       policies: [],
+      counters: [],
       flows: [],
       explain: () => ({ ok: false, code: 'not-found', message: 'there is no such pod' }),
     };
@@ -255,6 +264,7 @@ export class AdminWorld implements AsyncDisposable {
       if (request.op === 'status') yield { ok: true, value: state.policy };
       else if (request.op === 'endpoints') yield { ok: true, value: state.endpoints };
       else if (request.op === 'policies') yield { ok: true, value: state.policies };
+      else if (request.op === 'counters') yield { ok: true, value: state.counters };
       else if (request.op === 'explain') yield state.explain();
       else if (request.op === 'flows') {
         const { last, denied } = request;
@@ -263,4 +273,12 @@ export class AdminWorld implements AsyncDisposable {
       }
     });
   }
+}
+
+/** All that the admission policy lets the admin API write of a Node. */
+function isReleaseRequest(patch: unknown): boolean {
+  const { metadata, ...others } = patch as { readonly metadata?: { readonly annotations?: object } };
+  const { annotations = {}, ...rest } = metadata ?? {};
+  const names = Object.keys(annotations);
+  return [others, rest].every((part) => Object.keys(part).length === 0) && names.join() === ADDRESS_RELEASE_REQUEST;
 }
