@@ -50,7 +50,7 @@ const NEXT: Readonly<Record<TestGroup, string>> = {
   'node-to-pod': `see that no firewall on the node keeps its own packets from pods; ${LOOK}`,
   'pod-to-pod': `${LOOK}; "canalctl flows --denied" shows what policies drop; "canalctl check" on both nodes shows who else drops packets`,
   'large-packets':
-    'packets on the way are smaller than the MTU of pods: "canalctl check" shows MTUs; lower MTU in net-conf.json, or raise that of ' +
+    'a link on the way carries less than the MTU of pods: "canalctl check" shows MTUs; lower MTU in net-conf.json, or raise that of ' +
     'the network between the nodes',
   'pod-to-node': 'see whether a firewall on the node keeps pods out ("canalctl check" there shows chains that drop)',
   service: 'see that kube-proxy runs on that node and is well: "kubectl -n kube-system get pods -o wide"',
