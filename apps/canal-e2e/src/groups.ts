@@ -32,12 +32,12 @@ export const NETWORK_FILES = [
   'scenarios/connectivity',
   'scenarios/services',
   'scenarios/policy',
-  'scenarios/self-test',
 ] as const;
 
 /** What is judged on a cluster that others brought up; scenarios that need more than it offers say so. */
 export const ANY_CLUSTER_FILES = [
   ...NETWORK_FILES,
+  'scenarios/self-test',
   'scenarios/libcni',
   'scenarios/rbac',
   'scenarios/admin-api',
@@ -71,6 +71,7 @@ export const GROUPS: readonly Group[] = [
     long: false,
     files: [
       ...NETWORK_FILES,
+      'scenarios/self-test',
       'scenarios/libcni',
       'scenarios/rbac',
       'scenarios/admin-api',
@@ -81,7 +82,7 @@ export const GROUPS: readonly Group[] = [
   }),
   network('host-gw-dual-nftables', { kubeProxy: 'nftables', ipFamily: 'dual' }, HOST_GW, {
     long: false,
-    files: [...NETWORK_FILES, 'scenarios/admin-api'],
+    files: [...NETWORK_FILES, 'scenarios/self-test', 'scenarios/admin-api'],
   }),
   network('faults', {}, VXLAN, {
     long: false,
