@@ -82,6 +82,7 @@ describe('a condition', () => {
     { name: 'that we do not know', expressions: [other('limit')], matches: 'perhaps' },
     { name: 'behind one that fails', expressions: [...matchFamily(6), other('limit')], matches: 'no' },
     { name: 'that is none: a log', expressions: [{ type: 'log' }, { type: 'counter' }], matches: 'yes' },
+    { name: 'that is none: a named counter', expressions: [{ type: 'objref', object: 'seen' }], matches: 'yes' },
     {
       name: 'by a shift',
       expressions: [

@@ -175,6 +175,7 @@ function evaluate(expression: NftExpression, packet: PacketKnowledge, registers:
     case 'counter':
     case 'log':
     case 'masq':
+    case 'objref':
       return 'yes';
     case 'byteorder':
     case 'dynset':
@@ -231,7 +232,7 @@ function targetAction(extension = ''): Answer | Action {
 }
 
 /** Statements of nf_tables without a codec that neither match nor decide. */
-const HARMLESS: readonly string[] = ['last', 'notrack', 'objref', 'dup'];
+const HARMLESS: readonly string[] = ['last', 'notrack', 'dup'];
 
 function otherExpression(name: string, registers: Registers): Answer | Action {
   if (HARMLESS.includes(name)) return 'yes';

@@ -147,6 +147,14 @@ export {
   setEtherDestination,
   setPacketType,
 } from './nftables/link-statements.ts';
+export {
+  delNftCounter,
+  listNftCounters,
+  newNftCounter,
+  type NftCounter,
+  type NftCounterInput,
+  type NftCounterKey,
+} from './nftables/counter-requests.ts';
 export { NFT_MSG } from './nftables/message-types.ts';
 export {
   appendNftRule,
@@ -211,6 +219,7 @@ export {
   matchProtocol,
   matchReversePath,
   matchTcpFlags,
+  namedCounter,
   notrack,
   verdict,
 } from './nftables/statements.ts';

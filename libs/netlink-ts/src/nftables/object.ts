@@ -3,6 +3,9 @@ import { attribute, attributeTable } from '../wire/attribute-table.ts';
 import { objectCodec, type ObjectOf } from '../wire/object-codec.ts';
 import { be32, be64, bytes, cstring, nestBytes } from '../wire/scalars.ts';
 
+/** Types of objects (NFT_OBJECT_*) that are used here. */
+export const NFT_OBJECT = { COUNTER: 1 } as const;
+
 /** A stateful object that rules and maps share: a named counter, quota, limit. */
 export const nftObjectCodec = objectCodec(
   'nft object',
@@ -10,7 +13,7 @@ export const nftObjectCodec = objectCodec(
   attributeTable({
     table: attribute(1, cstring),
     name: attribute(2, cstring),
-    /** NFT_OBJECT_*: 1 counter, 2 quota, 4 limit. */
+    /** NFT_OBJECT. */
     objectType: attribute(3, be32),
     /** Attributes of its type, undecoded. */
     data: attribute(4, nestBytes),

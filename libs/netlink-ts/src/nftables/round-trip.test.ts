@@ -65,6 +65,7 @@ const EXPRESSIONS: Record<string, Model> = {
   meta: { dreg: u32, key: u32, sreg: u32 },
   notrack: {},
   numgen: { dreg: u32, modulus: u32, generator: u32, offset: u32 },
+  objref: { objectType: u32, object: name, sreg: u32, set: name, setId: u32 },
   payload: {
     dreg: u32,
     base: u32,

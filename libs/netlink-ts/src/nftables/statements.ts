@@ -16,6 +16,7 @@ import { NFT_PAYLOAD } from './expression/payload.ts';
 import { NFT_REG } from './expression/registers.ts';
 import { NFT_FIELD } from './field.ts';
 import { interfaceNameBytes, portBytes } from './key.ts';
+import { NFT_OBJECT } from './object.ts';
 import { compare, equals, hostU32, mask, within } from './register-match.ts';
 
 const { REG_1 } = NFT_REG;
@@ -153,6 +154,11 @@ export function matchReversePath(exists: boolean): KnownNftExpression[] {
 /** `counter`, from zero on. */
 export function counter(): KnownNftExpression {
   return { type: 'counter' };
+}
+
+/** `counter name "NAME"`: several rules may count together. */
+export function namedCounter(name: string): KnownNftExpression {
+  return { type: 'objref', objectType: NFT_OBJECT.COUNTER, object: name };
 }
 
 /** `accept`, `drop`, `return`: NFT_VERDICT. */

@@ -3,8 +3,8 @@
  *
  *     | type u8 | length u8 | value … |
  *
- * The comment that `nft list` prints is a row of its own, ended by a zero byte: type 0 of tables, chains, rules and
- * elements, type 7 of sets (libnftnl/udata.h).
+ * The comment that `nft list` prints is a row of its own, ended by a zero byte: type 0 of tables, chains, rules, elements
+ * and named objects, type 7 of sets (libnftnl/udata.h).
  */
 const NFTNL_UDATA_COMMENT = 0;
 const NFTNL_UDATA_SET_COMMENT = 7;

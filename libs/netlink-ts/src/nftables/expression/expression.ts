@@ -26,6 +26,7 @@ import { masqueradeTable } from './masquerade.ts';
 import { metaTable } from './meta.ts';
 import { notrackTable } from './notrack.ts';
 import { numgenTable } from './numgen.ts';
+import { objrefTable } from './objref.ts';
 import { payloadTable } from './payload.ts';
 import { rangeTable } from './range.ts';
 import { rejectTable } from './reject.ts';
@@ -52,6 +53,7 @@ const TABLES = {
   meta: metaTable,
   notrack: notrackTable,
   numgen: numgenTable,
+  objref: objrefTable,
   payload: payloadTable,
   range: rangeTable,
   reject: rejectTable,
