@@ -8,8 +8,8 @@ import type { GetFlags } from './run.ts';
 const ABOUT = `
 Kinds, with other words for them:
 ${Object.entries(KIND_WORDS)
-  .map(([kind, words]) => `  ${kind.padEnd(16)}${words.join(', ')}`)
-  .join('\n')}
+  .map(([kind, words]) => `${kind} (${words.join(', ')})`)
+  .join(';\n')}.
 
 This is what canal makes of the cluster's objects: whom a policy selects, what of it cannot be read, and what it met. The objects
 themselves show "kubectl get", and in a lab "canalctl lab get". Audit needs the role admin.
@@ -24,7 +24,10 @@ ${ABOUT_ADMIN_API}
 /** `canalctl get`: what canal knows, as lists. */
 export function getCommand(context: CommandContext): Command {
   return askingAdminApi(new Command('get').description('Show nodes, policies, endpoints and what else canal knows'))
-    .addArgument(new Argument('<kind>', 'nodes, networkpolicies, endpoints, …'))
+    .addArgument(
+      // Help and completion name them; other words are taken, too.
+      new Argument('<kind>', 'what to show').choices(Object.keys(KIND_WORDS)).argParser((word: string) => word),
+    )
     .addArgument(new Argument('[name]', 'one of them: name, or namespace/name'))
     .option('-n, --namespace <namespace>', 'of this namespace alone (default: all)')
     .option('-A, --all-namespaces', 'of all namespaces, as without -n')

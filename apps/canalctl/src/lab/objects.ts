@@ -1,9 +1,9 @@
 import { type Lab } from '@canal/lab';
 import { type CommandContext } from '../command-context.ts';
 import { type ApiClient, type ApiTable, createApiClient } from '../objects/api-client.ts';
-import { APPLY_DEFAULTS, applyTexts } from '../objects/apply-texts.ts';
+import { APPLY_DEFAULTS, applyFiles } from '../objects/apply-files.ts';
 import { textAt, valueAt } from '../objects/json-object.ts';
-import { readTexts } from '../objects/read-manifests.ts';
+import { readManifestFiles } from '../objects/read-manifests.ts';
 import { resource, wordOf } from '../objects/resource-word.ts';
 import type { ListFormat } from '../output/list-format.ts';
 import { renderCustomColumns, renderNames, renderTable, renderValue } from '../output/render-list.ts';
@@ -22,9 +22,9 @@ export async function runApply(
   context: CommandContext,
   flags: LabFlags & { readonly namespace: string; readonly filename: string },
 ): Promise<void> {
-  const texts = await readTexts(flags.filename, context.signal);
+  const files = await readManifestFiles(flags.filename, context.signal);
   await onOpenLab(context, flags, async (lab) => {
-    await applyTexts(context, clientOf(lab, context), texts, { ...APPLY_DEFAULTS, namespace: flags.namespace });
+    await applyFiles(context, clientOf(lab, context), files, { ...APPLY_DEFAULTS, namespace: flags.namespace });
   });
 }
 

@@ -4,7 +4,7 @@ import { createKubeStore, fixedCredentials, type KubeConnection, Secret } from '
 import { CONFIG_MAPS, NETWORK_POLICIES, type Store, StoreError } from '@canal/store-port';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createApiClient } from './api-client.ts';
-import { APPLY_DEFAULTS } from './apply-texts.ts';
+import { APPLY_DEFAULTS } from './apply-files.ts';
 import { applyWish, inOrder, tryWishes, wishOf } from './apply.ts';
 import { parseManifests } from './manifest.ts';
 

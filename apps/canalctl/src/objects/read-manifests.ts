@@ -12,11 +12,23 @@ const MAX_BYTES = 256 * 1024 * 1024;
 /** The objects of a file or of a directory's files, one or more; `-` is standard input. Throws UsageError. */
 export async function readManifests(filename: string, signal: AbortSignal): Promise<readonly Manifest[]> {
   const manifests: Manifest[] = [];
-  for (const { text, name } of await readTexts(filename, signal)) {
-    for (const manifest of parseManifests(text, name)) manifests.push(manifest);
+  // One by one: there may be more than a call takes arguments.
+  for (const file of await readManifestFiles(filename, signal)) {
+    for (const manifest of file.manifests) manifests.push(manifest);
   }
-  if (manifests.length === 0) throw new UsageError(`${filename} holds no object`, HINT);
   return manifests;
+}
+
+export interface ManifestFile extends FileText {
+  readonly manifests: readonly Manifest[];
+}
+
+/** The same, with the texts that they stand in. Throws UsageError. */
+export async function readManifestFiles(filename: string, signal: AbortSignal): Promise<readonly ManifestFile[]> {
+  const texts = await readTexts(filename, signal);
+  const files = texts.map((text) => ({ ...text, manifests: parseManifests(text.text, text.name) }));
+  if (files.every(({ manifests }) => manifests.length === 0)) throw new UsageError(`${filename} holds no object`, HINT);
+  return files;
 }
 
 export interface FileText {

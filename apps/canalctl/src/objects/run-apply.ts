@@ -2,10 +2,10 @@ import { StoreError } from '@canal/store-port';
 import type { CommandContext } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
 import { CommandError, UsageError } from '../report-error.ts';
-import { applyTexts } from './apply-texts.ts';
+import { applyFiles } from './apply-files.ts';
 import type { ValidatingFlags } from './objects-flags.ts';
 import { openKubeApi } from './open-kube-api.ts';
-import { type FileText, readTexts } from './read-manifests.ts';
+import { type ManifestFile, readManifestFiles } from './read-manifests.ts';
 
 export interface ApplyFlags extends ValidatingFlags {
   readonly filename: readonly string[];
@@ -19,12 +19,12 @@ export async function runApply(context: CommandContext, flags: ApplyFlags): Prom
   if (force && !serverSide) {
     throw new UsageError('--force-conflicts is for --server-side', 'give both, or leave it out');
   }
-  const texts: FileText[] = [];
-  for (const file of flags.filename) texts.push(...(await readTexts(file, context.signal)));
+  const files: ManifestFile[] = [];
+  for (const name of flags.filename) files.push(...(await readManifestFiles(name, context.signal)));
   const { client, namespace } = await openKubeApi(context, flags);
   const options = { validate, serverSide, force, namespace, dryRun: flags.dryRun === 'server' };
   try {
-    await applyTexts(context, client, texts, options);
+    await applyFiles(context, client, files, options);
   } catch (error) {
     if (!serverSide || !(error instanceof StoreError)) throw error;
     if (error.code === 'unsupported') {

@@ -1,4 +1,4 @@
-/** What `apply` does with the texts of files: they are looked at, tried out, and applied one after the other. */
+/** What `apply` does with files: they are looked at, their objects tried out, and applied one after the other. */
 import type { CommandContext } from '../command-context.ts';
 import { printableLine } from '../printable.ts';
 import { UsageError } from '../report-error.ts';
@@ -6,11 +6,11 @@ import { renderFinding } from '../validate/run.ts';
 import { validateFile } from '../validate/validate-file.ts';
 import type { ApiClient, ServedResource } from './api-client.ts';
 import { type Applied, type ApplyOptions, applyWish, inOrder, tryWishes, type Wish, wishOf } from './apply.ts';
-import { type Manifest, parseManifests } from './manifest.ts';
-import type { FileText } from './read-manifests.ts';
+import type { Manifest } from './manifest.ts';
+import type { ManifestFile } from './read-manifests.ts';
 import { wordOf } from './resource-word.ts';
 
-export interface ApplyTextsOptions extends ApplyOptions {
+export interface ApplyFilesOptions extends ApplyOptions {
   /** Of objects that name none. */
   readonly namespace: string;
   readonly dryRun: boolean;
@@ -19,16 +19,15 @@ export interface ApplyTextsOptions extends ApplyOptions {
 export const APPLY_DEFAULTS = { validate: 'strict', serverSide: false, force: false, dryRun: false } as const;
 
 /** Throws UsageError and StoreError. */
-export async function applyTexts(
+export async function applyFiles(
   context: CommandContext,
   client: ApiClient,
-  texts: readonly FileText[],
-  options: ApplyTextsOptions,
+  files: readonly ManifestFile[],
+  options: ApplyFilesOptions,
 ): Promise<void> {
   const { signal } = context;
-  const manifests = texts.flatMap(({ text, name }) => parseManifests(text, name));
-  if (manifests.length === 0) throw new UsageError('there is no object in what -f names', 'name a file that has some');
-  look(context, texts, options);
+  const manifests = files.flatMap((file) => file.manifests);
+  look(context, files, options);
   const served = await servedOf(client, manifests);
   const wishes = inOrder(manifests.map((manifest) => wishOf(served, manifest, options.namespace)));
   const trials = await tryWishes(client, wishes, options);
@@ -47,11 +46,11 @@ export async function applyTexts(
 /** What agents would not read as it is meant. An API server takes it, and a pod is cut off. Throws UsageError. */
 function look(
   { terminal }: CommandContext,
-  texts: readonly FileText[],
-  { validate, namespace }: ApplyTextsOptions,
+  files: readonly ManifestFile[],
+  { validate, namespace }: ApplyFilesOptions,
 ): void {
   if (validate === 'ignore') return;
-  const findings = texts.flatMap(({ text, name }) => validateFile(text, name, namespace).findings);
+  const findings = files.flatMap(({ text, name }) => validateFile(text, name, namespace).findings);
   for (const finding of findings) terminal.err(`${renderFinding(finding)}\n`);
   const errors = findings.filter(({ severity }) => severity === 'error').length;
   if (errors === 0 || validate === 'warn') return;
