@@ -363,6 +363,7 @@ describe('with the rules of policy', () => {
       sets: () => [],
       members: refuse,
       memberCount: refuse,
+      keptCounters: () => new Set(),
     };
   }
 

@@ -35,6 +35,7 @@ const view: RuleView = {
   sets: () => [],
   members: () => [],
   memberCount: () => 0,
+  keptCounters: () => new Set(),
 };
 
 const clock = createFakeClock();

@@ -1,6 +1,6 @@
 /** The policy agent's program: reads its command line, puts the real world together, runs until it is told to stop. */
 import { readFileSync, writeSync } from 'node:fs';
-import { networkInterfaces, release } from 'node:os';
+import { networkInterfaces, release, uptime } from 'node:os';
 import { NODE_API_AUDIENCE } from '@canal/agent-protocol';
 import { type AnnotationKeys, annotationKeys } from '@canal/api-schema';
 import { parsePolicyAgentCommand, type PolicyAgentConfig } from '@canal/config';
@@ -63,6 +63,7 @@ async function run(config: PolicyAgentConfig, keys: AnnotationKeys, warnings: re
       readFile: (path) => readFileSync(path, 'utf8'),
       localAddresses,
       kernelRelease: release(),
+      bootMs: Date.now() - uptime() * 1000,
       links: netlinkLinks,
       peerUid: (fd) => peerCredentials(fd).uid,
       tokenUser: (token, until) => reviewToken(connection, new Secret(token), NODE_API_AUDIENCE, until),

@@ -46,7 +46,12 @@ test('questions are answered, as on the socket; what would change anything is no
   await cluster.startReady();
   const api = await apiTo(cluster, port);
   const explain = { source: '10.0.0.1', destination: '10.0.0.2', protocol: 'TCP', port: 80 };
-  const questions: NodeRequest[] = [{ op: 'endpoints' }, { op: 'policies' }, { op: 'explain', question: explain }];
+  const questions: NodeRequest[] = [
+    { op: 'endpoints' },
+    { op: 'policies' },
+    { op: 'counters' },
+    { op: 'explain', question: explain },
+  ];
   for (const question of questions) {
     expect(await cluster.ask(question as AgentRequest)).toEqual({ ok: true, value: await ask(api, question) });
   }

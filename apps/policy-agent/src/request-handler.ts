@@ -7,6 +7,7 @@ import {
   type EndpointMessage,
   type EndpointStatusMessage,
   type PolicyStatusMessage,
+  type RuleCountMessage,
 } from '@canal/agent-protocol';
 import { KernelError, type PolicyKernel } from '@canal/kernel-port';
 import type { PolicyEndpoint } from '@canal/model';
@@ -22,8 +23,8 @@ import type { LocalPods } from './local-pods.ts';
 import type { RuleRunner } from './rule-runner.ts';
 
 export interface RequestHandlerDeps {
-  readonly engine: Pick<PolicyEngine, 'explain' | 'endpointStatuses' | 'policyStatuses'>;
-  readonly kernel: Pick<PolicyKernel, 'isClosed' | 'judgeFlows' | 'limits'>;
+  readonly engine: Pick<PolicyEngine, 'explain' | 'endpointStatuses' | 'policyStatuses' | 'hits'>;
+  readonly kernel: Pick<PolicyKernel, 'isClosed' | 'judgeFlows' | 'limits' | 'counters'>;
   readonly runner: Pick<RuleRunner, 'isOpen' | 'applied' | 'opened'>;
   readonly cutter: Pick<FlowCutter, 'settled'>;
   readonly endpoints: Endpoints;
@@ -35,6 +36,8 @@ export interface RequestHandlerDeps {
   /** An endpoint stays isolated, for this reason. */
   readonly onIsolated: (endpoint: PolicyEndpoint, reason: string) => void;
   readonly clock: Clock;
+  /** When the host was started, since the epoch. */
+  readonly bootMs: number;
   readonly log: Logger;
   readonly metrics: AgentMetrics;
 }
@@ -68,6 +71,8 @@ async function answerTo(
       return { ok: true, value: [...deps.engine.endpointStatuses()].map(endpointStatusMessage) };
     case 'policies':
       return { ok: true, value: [...deps.engine.policyStatuses()] satisfies readonly PolicyStatusMessage[] };
+    case 'counters':
+      return await counters(deps);
     case 'explain':
       return explain(deps, request.question);
     case 'flows':
@@ -169,6 +174,27 @@ async function within(clock: Clock, limitMs: number, work: (signal: AbortSignal)
     return await Promise.race([done, limit]);
   } finally {
     over.abort();
+  }
+}
+
+/** The kernel is read once for each who asks; before all policies are known their counters would look like nobody's. */
+async function counters({ engine, kernel, runner, bootMs }: RequestHandlerDeps): Promise<AgentAnswer> {
+  if (!runner.isOpen) {
+    return { ok: false, code: 'not-ready', message: 'not all objects of the API server are known yet' };
+  }
+  try {
+    const readings = await kernel.counters();
+    return {
+      ok: true,
+      value: Array.from(
+        engine.hits(readings),
+        // What a kernel does not know the beginning of has begun after its own.
+        ({ sinceMs = bootMs, ...hits }): RuleCountMessage => ({ ...hits, since: new Date(sinceMs).toISOString() }),
+      ),
+    };
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    return { ok: false, code: 'kernel', message: error.message };
   }
 }
 

@@ -53,7 +53,14 @@ function call(name: keyof typeof failures): Promise<void> {
 }
 
 function create(): RuleRunner {
-  const view = { endpoints: () => [], chains: () => [], sets: () => [], members: () => [], memberCount: () => 0 };
+  const view = {
+    endpoints: () => [],
+    chains: () => [],
+    sets: () => [],
+    members: () => [],
+    memberCount: () => 0,
+    keptCounters: () => new Set<string>(),
+  };
   return new RuleRunner(
     {
       engine: {

@@ -46,6 +46,8 @@ export interface AgentWorld {
   readonly localAddresses: () => readonly Ip[];
   /** Of uname(2). */
   readonly kernelRelease: string;
+  /** When the host was started, since the epoch. */
+  readonly bootMs: number;
   readonly links: (signal: AbortSignal) => AsyncIterable<LinkEvent>;
   /** Who is at the other end of a unix socket. */
   readonly peerUid: (fd: number) => number;
@@ -184,6 +186,7 @@ export function startAgent(
     flows,
     status: agentStatus.status,
     strict: config.strict,
+    bootMs: world.bootMs,
     onIsolated: (endpoint, reason) => reports.isolatedFor(endpoint, reason),
     clock,
     log,

@@ -72,7 +72,14 @@ function create() {
     policies: { size: 0 },
     reports: { isolated: 0 },
     problems,
-    view: { endpoints: () => [], chains: () => [], sets: () => [], members: () => [], memberCount: () => 0 },
+    view: {
+      endpoints: () => [],
+      chains: () => [],
+      sets: () => [],
+      members: () => [],
+      memberCount: () => 0,
+      keptCounters: () => new Set<string>(),
+    },
     clock,
     options: { version: 'test', node: 'a', strict: true },
   });

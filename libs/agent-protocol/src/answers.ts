@@ -1,6 +1,7 @@
 /**
  * What `value` of an answer holds, by op. `explain` gives an Explanation of policy-compile as JSON (a question that names
- * what is not there is a not-found), `flows` a FlowRecord in each of its lines, endpoints and policies a list in one line, `delete-endpoint` an empty object.
+ * what is not there is a not-found), `flows` a FlowRecord in each of its lines, endpoints, policies and counters a list in one
+ * line, `delete-endpoint` an empty object.
  */
 
 /** add-endpoint. `isolated`: nothing passes until the agent knows the pod; `reason` says why, for people. */
@@ -63,4 +64,21 @@ export interface PolicyStatusMessage {
   /** How many endpoints of this node it selects. */
   readonly localEndpoints: number;
   readonly problems: readonly { readonly code: string; readonly field: string; readonly message: string }[];
+}
+
+/** An item of counters: what this node counted for a rule of a policy. A rule that nothing counts for is left out. */
+export interface RuleCountMessage {
+  /** `namespace/name` */
+  readonly policy: string;
+  readonly uid: string;
+  readonly direction: 'ingress' | 'egress';
+  /** Place in the list; absent: what no rule of any policy allowed, at pods that this one isolates. */
+  readonly rule?: number;
+  /** First packets of flows, and those after them until the flow is answered. */
+  readonly packets: number;
+  readonly bytes: number;
+  /** Of the packets, those that the kernel's rule allowed for rules that say different things: it cannot tell which. */
+  readonly sharedPackets: number;
+  /** ISO 8601 with milliseconds: since when, or not before when. */
+  readonly since: string;
 }

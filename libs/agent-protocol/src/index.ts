@@ -4,6 +4,7 @@ export type {
   EndpointAdded,
   EndpointStatusMessage,
   PolicyStatusMessage,
+  RuleCountMessage,
   StreamStatusMessage,
 } from './answers.ts';
 export { LineBuffer } from './line-buffer.ts';

@@ -20,6 +20,7 @@ export type AgentRequest =
   | { readonly op: 'status' }
   | { readonly op: 'endpoints' }
   | { readonly op: 'policies' }
+  | { readonly op: 'counters' }
   | { readonly op: 'explain'; readonly question: QuestionMessage }
   /** The newest `last` records, oldest first; `follow` goes on with those to come. */
   | { readonly op: 'flows'; readonly follow: boolean; readonly last: number; readonly denied: boolean };

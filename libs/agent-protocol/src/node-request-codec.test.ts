@@ -21,6 +21,7 @@ describe('of the policy agent’s operations', () => {
     { op: 'status' },
     { op: 'endpoints' },
     { op: 'policies' },
+    { op: 'counters' },
     { op: 'flows', follow: false, last: 3, denied: true },
     { op: 'explain', question: { source: 'a/b', destination: '10.0.0.1', protocol: 'TCP' } },
   ] as const)('$op is a question', (request) => {

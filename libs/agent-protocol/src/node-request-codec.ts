@@ -29,6 +29,6 @@ export function decodePolicyQuestion(line: string): Result<PolicyQuestion, strin
   const { value } = request;
   if (value.op !== 'add-endpoint' && value.op !== 'delete-endpoint') return { ok: true, value };
   return err(
-    `request.op: "${value.op}": expected status, endpoints, policies, explain or flows: nothing is changed here`,
+    `request.op: "${value.op}": expected status, endpoints, policies, counters, explain or flows: nothing is changed here`,
   );
 }

@@ -41,7 +41,7 @@ const endpoint = fc.record<EndpointMessage>(
 const request: fc.Arbitrary<AgentRequest> = fc.oneof(
   endpoint.map((one): AgentRequest => ({ op: 'add-endpoint', endpoint: one })),
   endpoint.map((one): AgentRequest => ({ op: 'delete-endpoint', key: endpointKey(one) })),
-  fc.constantFrom<AgentRequest>({ op: 'status' }, { op: 'endpoints' }, { op: 'policies' }),
+  fc.constantFrom<AgentRequest>({ op: 'status' }, { op: 'endpoints' }, { op: 'policies' }, { op: 'counters' }),
   fc
     .record(
       {

@@ -30,6 +30,7 @@ function readRequest(value: JsonValue): AgentRequest {
     case 'status':
     case 'endpoints':
     case 'policies':
+    case 'counters':
       return { op };
     case 'explain':
       return { op, question: readQuestion(required(fields, 'question'), value) };
@@ -45,7 +46,7 @@ function readRequest(value: JsonValue): AgentRequest {
   }
 }
 
-const OPS = 'add-endpoint, delete-endpoint, status, endpoints, policies, explain or flows';
+const OPS = 'add-endpoint, delete-endpoint, status, endpoints, policies, counters, explain or flows';
 
 function required(fields: Fields, key: string): Fields {
   return fields.optionalObject(key) ?? fields.fail(key, 'a JSON object');

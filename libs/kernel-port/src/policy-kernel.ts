@@ -1,5 +1,5 @@
 /** What the policy agent asks of the kernel: rules of ours as they shall be, flows cut, verdicts told. */
-import type { RuleDelta, RulePacket, RuleView } from '@canal/rules-ast';
+import type { CounterReading, RuleDelta, RulePacket, RuleView } from '@canal/rules-ast';
 import type { Ip, IpFamily } from 'net-types';
 
 /** What guards all pods alike, beside the rules of policies. */
@@ -58,6 +58,12 @@ export interface PolicyKernel {
 
   /** Verdicts as packets get them; ends when the signal aborts. Records that were lost are counted in `lost`. */
   verdicts(signal: AbortSignal): AsyncIterable<VerdictRecord>;
+
+  /**
+   * What counters have counted: those of chains that are in force, and those that were kept. One listing of the kernel's,
+   * only when asked; none where nothing was written yet. Throws KernelError.
+   */
+  counters(): Promise<readonly CounterReading[]>;
 
   /** Removes all of ours; true when there was something. For uninstall alone. */
   remove(): Promise<boolean>;

@@ -1,14 +1,16 @@
 /** Allow list to rules and what their sets hold. Rules are told with contents in place of set ids: naming them is not pure. */
-import type { PortMatch } from '@canal/rules-ast';
+import type { CounterId, PortMatch } from '@canal/rules-ast';
 import { rangesOf } from './address-ranges.ts';
 import type { Allowance, AllowList, PortNumbers } from './allow-list.ts';
 import type { BlockPeer, PodPeer } from './allow-peer.ts';
 import { type ChainCost, chainCost, isWithinLimits } from './chain-limits.ts';
+import { countersOf, type Origins } from './rule-counters.ts';
 import type { SetContent } from './set-content.ts';
 
 export interface CompiledRule {
   readonly peer: CompiledPeer;
   readonly ports: 'any' | readonly PortMatch[];
+  readonly counters: readonly CounterId[];
 }
 
 /** As RulePeer: 'set' is of the type that the set's kind says. */
@@ -29,77 +31,108 @@ const MOST_PER_POD = { named: 1024, anybody: 8 } as const;
 export function compileRules(list: AllowList, flattenAbove: number): CompiledChain {
   const others = [...anyPeerRules(list), ...blockRules(list)];
   let cost = chainCost([]);
-  for (const [overPods, most] of [
-    [peerRules, flattenAbove],
-    [portsRules, flattenAbove],
-    [memberRules, Infinity],
+  for (const [some, more, most] of [
+    [[], separateRules, flattenAbove],
+    [others, peerRules, flattenAbove],
+    [others, portsRules, flattenAbove],
+    [others, memberRules, Infinity],
   ] as const) {
-    const found = atMost(overPods(list), most);
+    const found = atMost(more(list), most);
     if (found === undefined) continue;
-    const rules = [...others, ...found];
+    const rules = [...some, ...found];
     cost = chainCost(rules);
     if (isWithinLimits(cost)) return { type: 'rules', rules };
   }
   return { type: 'too-large', cost };
 }
 
+/** What different rules of policies say is not put together, so that each counts alone. */
+function* separateRules(list: AllowList): Iterable<CompiledRule> {
+  for (const { peer, written } of list) {
+    if (peer.type === 'block') continue;
+    for (const { ports, origins } of written) {
+      yield peer.type === 'any' ? anyRule(ports, [origins]) : podsRule([peer], ports, [origins]);
+    }
+  }
+  const blocks = Map.groupBy(partsOf(list, isBlock), ({ text, origins }) => JSON.stringify([text, origins]));
+  for (const parts of blocks.values()) yield* blocksRule(parts);
+  for (const { peer, names, namedBy } of list) {
+    const byOrigins = Map.groupBy(names.keys(), (at) => JSON.stringify(namedBy[at]));
+    for (const places of byOrigins.values()) {
+      const named = places.map((at) => names[at]).filter((name) => name !== undefined);
+      yield* exactRules([{ peer, ports: [], names: named }], [namedBy[places[0] ?? 0] ?? []]);
+    }
+  }
+}
+
 function* anyPeerRules(list: AllowList): Iterable<CompiledRule> {
-  for (const { peer, ports } of list) {
-    if (peer.type === 'any' && ports.length > 0) yield { peer: { type: 'any' }, ports };
+  for (const { peer, ports, written } of list) {
+    if (peer.type === 'any' && ports.length > 0) yield anyRule(ports, originsOf(written));
   }
 }
 
 /** What the blocks with equal ports cover together, exceptions taken out of each alone, is one set. */
 function* blockRules(list: AllowList): Iterable<CompiledRule> {
-  for (const { ports, peers } of byPorts(list, (peer): peer is BlockPeer => peer.type === 'block')) {
-    const ranges = rangesOf(peers);
-    if (ranges.length > 0) yield { peer: { type: 'set', content: { kind: 'blocks', ranges } }, ports };
-  }
+  for (const parts of byPorts(list, isBlock)) yield* blocksRule(parts);
 }
 
 /** Rules over pods: of selectors, and of any peer's or block's ports by name, which are declared by pods. */
 function* peerRules(list: AllowList): Iterable<CompiledRule> {
-  for (const { peer, ports, names } of list) {
-    if (peer.type === 'pods' && ports.length > 0) yield podsRule([peer], ports);
-    if (names.length > 0) yield* exactRules([{ peer, ports: [], names }]);
+  for (const { peer, ports, written, names, namedBy } of list) {
+    if (peer.type === 'pods' && ports.length > 0) yield podsRule([peer], ports, originsOf(written));
+    if (names.length > 0) yield* exactRules([{ peer, ports: [], names }], namedBy);
   }
 }
 
 /** The same in one rule for peers with equal ports and one for ports by name. */
 function* portsRules(list: AllowList): Iterable<CompiledRule> {
-  for (const { ports, peers } of byPorts(list, isPods)) yield podsRule(peers, ports);
-  yield* exactRules(list.filter(({ names }) => names.length > 0).map((named) => ({ ...named, ports: [] })));
+  for (const parts of byPorts(list, isPods)) yield podsRuleOf(parts);
+  const named = list.filter(({ names }) => names.length > 0);
+  yield* exactRules(
+    named.map((allowance) => ({ ...allowance, ports: [] })),
+    named.flatMap(({ namedBy }) => namedBy),
+  );
 }
 
 /** The same again; ports are members where they are few. */
 function* memberRules(list: AllowList): Iterable<CompiledRule> {
   const expanded = new Set(list.filter(({ peer, ports }) => isPods(peer) && portCount(ports) <= mostPerPod(peer)));
   const rest = list.filter((allowance) => !expanded.has(allowance));
-  for (const { ports, peers } of byPorts(rest, isPods)) yield podsRule(peers, ports);
-  const exact = list.map((allowance) => (expanded.has(allowance) ? allowance : { ...allowance, ports: [] }));
-  yield* exactRules(exact.filter(({ ports, names }) => ports.length > 0 || names.length > 0));
+  for (const parts of byPorts(rest, isPods)) yield podsRuleOf(parts);
+  const exact = list
+    .map((allowance) => (expanded.has(allowance) ? allowance : { ...allowance, ports: [], written: [] }))
+    .filter(({ ports, names }) => ports.length > 0 || names.length > 0);
+  yield* exactRules(
+    exact,
+    exact.flatMap(({ written, namedBy }) => [...originsOf(written), ...namedBy]),
+  );
 }
 
-interface PortsGroup<T> {
-  readonly ports: PortNumbers['ports'];
-  readonly peers: readonly T[];
+/** A peer with one of its lists of ports. */
+interface Part<T> extends PortNumbers {
+  readonly peer: T;
+  readonly origins: Origins;
 }
 
 /** For each list of ports as written the peers that have it; peers in the order of the list. */
 function byPorts<T extends Allowance['peer']>(
   list: AllowList,
   isWanted: (peer: Allowance['peer']) => peer is T,
-): Iterable<PortsGroup<T>> {
-  const groups = new Map<string, { readonly ports: PortNumbers['ports']; readonly peers: T[] }>();
+): Iterable<readonly Part<T>[]> {
+  return Map.groupBy(partsOf(list, isWanted), ({ text }) => text).values();
+}
+
+function* partsOf<T extends Allowance['peer']>(
+  list: AllowList,
+  isWanted: (peer: Allowance['peer']) => peer is T,
+): Iterable<Part<T>> {
   for (const { peer, written } of list) {
-    if (!isWanted(peer)) continue;
-    for (const { ports, text } of written) {
-      const group = groups.get(text);
-      if (group === undefined) groups.set(text, { ports, peers: [peer] });
-      else group.peers.push(peer);
-    }
+    if (isWanted(peer)) for (const { ports, text, origins } of written) yield { peer, ports, text, origins };
   }
-  return groups.values();
+}
+
+function isBlock(peer: Allowance['peer']): peer is BlockPeer {
+  return peer.type === 'block';
 }
 
 function isPods(peer: Allowance['peer']): peer is PodPeer {
@@ -116,13 +149,36 @@ function portCount(ports: PortNumbers['ports']): number {
   return ports.reduce((sum, { ranges }) => ranges.reduce((all, { first, last }) => all + last - first + 1, sum), 0);
 }
 
-function podsRule(peers: readonly PodPeer[], ports: CompiledRule['ports']): CompiledRule {
-  return { peer: { type: 'set', content: { kind: 'addresses', peers } }, ports };
+function anyRule(ports: CompiledRule['ports'], origins: readonly Origins[]): CompiledRule {
+  return { peer: { type: 'any' }, ports, counters: countersOf(origins) };
 }
 
-function exactRules(allowances: readonly Allowance[]): readonly CompiledRule[] {
+/** None when the exceptions leave nothing. */
+function* blocksRule(parts: readonly Part<BlockPeer>[]): Iterable<CompiledRule> {
+  const ranges = rangesOf(parts.map(({ peer }) => peer));
+  if (ranges.length === 0) return;
+  const content = { kind: 'blocks', ranges } as const;
+  yield { peer: { type: 'set', content }, ports: parts[0]?.ports ?? [], counters: countersOf(originsOf(parts)) };
+}
+
+function podsRule(peers: readonly PodPeer[], ports: CompiledRule['ports'], origins: Iterable<Origins>): CompiledRule {
+  const content = { kind: 'addresses', peers } as const;
+  return { peer: { type: 'set', content }, ports, counters: countersOf(origins) };
+}
+
+function podsRuleOf(parts: readonly Part<PodPeer>[]): CompiledRule {
+  const peers = parts.map(({ peer }) => peer);
+  return podsRule(peers, parts[0]?.ports ?? [], originsOf(parts));
+}
+
+function exactRules(allowances: readonly Allowance[], origins: readonly Origins[]): readonly CompiledRule[] {
   if (allowances.length === 0) return [];
-  return [{ peer: { type: 'set', content: { kind: 'address-ports', allowances } }, ports: 'any' }];
+  const content = { kind: 'address-ports', allowances } as const;
+  return [{ peer: { type: 'set', content }, ports: 'any', counters: countersOf(origins) }];
+}
+
+function originsOf(parts: readonly { readonly origins: Origins }[]): readonly Origins[] {
+  return parts.map(({ origins }) => origins);
 }
 
 /** Undefined when there are more. */

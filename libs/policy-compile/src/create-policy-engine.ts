@@ -1,6 +1,6 @@
 /** The engine over its parts. */
 import { type NetworkPolicy, type PolicyEndpoint, type PolicyNamespace, type PolicyPod, selects } from '@canal/model';
-import type { Direction, RuleDelta, RuleEndpoint, RuleSet, RuleView, SetId } from '@canal/rules-ast';
+import type { CounterReading, Direction, RuleDelta, RuleEndpoint, RuleSet, RuleView, SetId } from '@canal/rules-ast';
 import type { Ip, Result } from 'net-types';
 import { compileAllowList } from './allow-list.ts';
 import { type ChainCost, isWithinLimits, tooManyRules, writtenCost } from './chain-limits.ts';
@@ -20,6 +20,8 @@ import {
 import type { PolicyModel } from './policy-model.ts';
 import { PolicyTable } from './policy-table.ts';
 import { portListText } from './port-list.ts';
+import { deniedCounters } from './rule-counters.ts';
+import { keptCounters, type RuleHits, ruleHits } from './rule-hits.ts';
 import { type LiveChain, RuleRegistry } from './rule-registry.ts';
 import { sameEndpoint } from './same-endpoint.ts';
 
@@ -78,6 +80,7 @@ class Engine implements PolicyEngine, PolicyModel {
     sets: () => [...this.#viewSets.values()],
     members: (id) => this.#sets.members(id),
     memberCount: (id) => this.#sets.memberCount(id),
+    keptCounters: (ids) => keptCounters(this.#policies.all(), ids),
   };
 
   constructor(options: PolicyEngineOptions) {
@@ -208,6 +211,10 @@ class Engine implements PolicyEngine, PolicyModel {
     }
   }
 
+  hits(readings: Iterable<CounterReading>): Iterable<RuleHits> {
+    return ruleHits(this.#policies.all(), readings);
+  }
+
   get tooLargeEndpoints(): number {
     return this.#tooLargeEndpoints;
   }
@@ -305,7 +312,7 @@ class Engine implements PolicyEngine, PolicyModel {
 
   #judgeDirection(entry: EndpointEntry, direction: Direction, compiled: Compiled): JudgedDirection | undefined {
     const { subject } = entry;
-    if (subject === undefined || lostAddress(entry)) return { chain: this.#registry.chain(direction, []) };
+    if (subject === undefined || lostAddress(entry)) return { chain: this.#registry.chain(direction, [], []) };
     const { namespace, hostNetwork, labels } = subject;
     const ports = direction === 'ingress' ? portListText(subject.ports) : '';
     const alike = JSON.stringify([direction, namespace, hostNetwork, ports, labels]);
@@ -323,8 +330,9 @@ class Engine implements PolicyEngine, PolicyModel {
     const policies = this.policiesSelecting(subject, direction);
     if (policies.length === 0) return 'open';
     const compiled = this.#rulesOf(subject, direction, policies);
-    if (compiled.type === 'rules') return { chain: this.#registry.chain(direction, compiled.rules) };
-    return { chain: this.#registry.chain(direction, []), tooLarge: compiled.cost };
+    const denied = deniedCounters(policies, direction);
+    if (compiled.type === 'rules') return { chain: this.#registry.chain(direction, compiled.rules, denied) };
+    return { chain: this.#registry.chain(direction, [], denied), tooLarge: compiled.cost };
   }
 
   #rulesOf(subject: PolicyPod, direction: Direction, policies: readonly NetworkPolicy[]): CompiledChain {

@@ -15,3 +15,4 @@ export {
   type PolicyEngineOptions,
   type PolicyStatus,
 } from './policy-engine.ts';
+export type { RuleHits } from './rule-hits.ts';

@@ -4,8 +4,9 @@
  */
 import type { NetworkPolicy, PolicyEndpoint, PolicyNamespace, PolicyPod, PolicyProblem } from '@canal/model';
 import type { Ip, Result } from 'net-types';
-import type { RuleDelta, RuleView } from '@canal/rules-ast';
+import type { CounterReading, RuleDelta, RuleView } from '@canal/rules-ast';
 import type { Explanation, FlowQuestion, QuestionProblem } from './explanation.ts';
+import type { RuleHits } from './rule-hits.ts';
 
 export interface PolicyEngine {
   putPod(pod: PolicyPod): void;
@@ -35,6 +36,8 @@ export interface PolicyEngine {
   explain(question: FlowQuestion): Result<Explanation, QuestionProblem>;
   endpointStatuses(): Iterable<EndpointStatus>;
   policyStatuses(): Iterable<PolicyStatus>;
+  /** What counters of chains, these or earlier ones, have counted: by policy and rule, in order. */
+  hits(readings: Iterable<CounterReading>): Iterable<RuleHits>;
 }
 
 export interface EndpointStatus {

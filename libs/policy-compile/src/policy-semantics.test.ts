@@ -116,7 +116,8 @@ const ROWS: readonly Row[] = [
       policyOf('a/r', { podSelector: labelled({ app: 'web' }), ingress: [rule('any')] }),
       policyOf('b/p', { ingress: [rule('any')], egress: [rule('any')] }),
     ],
-    outcome: { ingress: ['{10.0.0.2} -> TCP:80-81;UDP:53'] },
+    // Not one rule, though they touch: each policy counts alone.
+    outcome: { ingress: ['{10.0.0.2} -> TCP:80', '{10.0.0.2} -> TCP:81;UDP:53'] },
   },
   {
     row: '5: a protocol without a port is all its ports, and no other protocol',
@@ -347,7 +348,7 @@ const ROWS: readonly Row[] = [
     outcome: { ingress: ['{10.0.0.2 10.0.1.2 fd00::12} -> any'], egress: ['any -> any'] },
   },
   {
-    row: '29: blocks with equal ports share a set without those within others',
+    row: '29: blocks of a rule share a set without those within others, and each rule counts alone',
     policies: [
       policyOf('a/p', {
         ingress: [
@@ -357,7 +358,9 @@ const ROWS: readonly Row[] = [
         ],
       }),
     ],
-    outcome: { ingress: ['{10.0.0.0/8 fd00::/8} -> TCP:80', '{10.3.0.0/16} -> TCP:81'] },
+    outcome: {
+      ingress: ['{10.0.0.0/8 fd00::/8} -> TCP:80', '{10.2.0.0/16} -> TCP:80', '{10.3.0.0/16} -> TCP:81'],
+    },
   },
 ];
 
@@ -616,6 +619,23 @@ describe('flattening', () => {
         `${members * 2 + 2} words`,
       ].sort(),
     );
+  });
+
+  test('ports of a peer, and blocks with equal ports, are put together without those within others', () => {
+    const outcome = outcomeAbove(2, {
+      ingress: [
+        rule([peers[0]!], [tcp(80)]),
+        rule([peers[0]!], [tcp(81), udp(53)]),
+        rule([blockOf('10.1.0.0/16'), blockOf('10.0.0.0/8'), blockOf('fd00::/8')], [tcp(80)]),
+        rule([blockOf('10.2.0.0/16')], [tcp(80)]),
+        rule([blockOf('10.3.0.0/16')], [tcp(81)]),
+      ],
+    });
+    expect(outcome.ingress).toEqual([
+      '{10.0.0.0/8 fd00::/8} -> TCP:80',
+      '{10.0.0.2 10.0.1.2 fd00::12} -> TCP:80-81;UDP:53',
+      '{10.3.0.0/16} -> TCP:81',
+    ]);
   });
 
   test('flattened peers with equal ports share a rule', () => {

@@ -2,7 +2,7 @@
  * Chains and sets that endpoints use, under their ids. Equal chains are one, equal sets are one; what nobody uses any
  * more stays until it is swept, so that what is dropped and taken again within one flush has not changed.
  */
-import type { AllowRule, Direction, RuleChain, RulePeer, RuleSet } from '@canal/rules-ast';
+import type { AllowRule, CounterId, Direction, RuleChain, RulePeer, RuleSet } from '@canal/rules-ast';
 import type { CompiledPeer, CompiledRule } from './compile-rules.ts';
 import { ContentIds } from './content-ids.ts';
 import { portsText } from './port-spans.ts';
@@ -38,8 +38,8 @@ export class RuleRegistry {
   #chainsToSweep = new Set<LiveChain>();
   #setsToSweep = new Set<LiveSet>();
 
-  /** The chain of these rules; one that nobody uses goes with the next sweep. */
-  chain(direction: Direction, compiled: readonly CompiledRule[]): LiveChain {
+  /** The chain of these rules, which counts in `denied` what they do not allow; one that nobody uses goes with the next sweep. */
+  chain(direction: Direction, compiled: readonly CompiledRule[], denied: readonly CounterId[]): LiveChain {
     const sets = new Set<LiveSet>();
     const setOf = (content: SetContent): string => {
       const live = this.#set(content);
@@ -47,15 +47,19 @@ export class RuleRegistry {
       return live.set.id;
     };
     const rules = compiled
-      .map((rule) => ({ peer: nameSets(rule.peer, setOf), ports: rule.ports }))
+      .map(({ peer, ports, counters }): AllowRule => ({
+        peer: nameSets(peer, setOf),
+        ports,
+        ...(counters.length > 0 && { counters }),
+      }))
       .map((rule) => ({ rule, text: ruleText(rule) }))
       .sort((a, b) => (a.text < b.text ? -1 : 1));
     const prefix = direction === 'ingress' ? 'in-' : 'eg-';
-    const id = this.#ids.take(prefix, [direction, ...rules.map(({ text }) => text)].join('\n'));
+    const id = this.#ids.take(prefix, [direction, ...rules.map(({ text }) => text), ...denied].join('\n'));
     let live = this.#chains.get(id);
     if (live === undefined) {
       live = {
-        chain: { id, direction, rules: rules.map(({ rule }) => rule) },
+        chain: { id, direction, rules: rules.map(({ rule }) => rule), ...(denied.length > 0 && { denied }) },
         sets: [...sets],
         users: 0,
         swept: false,
@@ -123,6 +127,6 @@ function nameSets(peer: CompiledPeer, setOf: (content: SetContent) => string): R
   return peer.type === 'any' ? peer : { type: peer.content.kind, set: setOf(peer.content) };
 }
 
-function ruleText({ peer, ports }: AllowRule): string {
-  return [peer.type, ...('set' in peer ? [peer.set] : []), portsText(ports)].join(' ');
+function ruleText({ peer, ports, counters = [] }: AllowRule): string {
+  return [peer.type, ...('set' in peer ? [peer.set] : []), portsText(ports), ...counters].join(' ');
 }

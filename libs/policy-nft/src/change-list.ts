@@ -10,6 +10,7 @@
 import {
   appendNftRule,
   delNftChain,
+  delNftCounter,
   delNftElements,
   delNftSet,
   delNftTable,
@@ -17,14 +18,17 @@ import {
   flushNftSet,
   type NetlinkRequest,
   newNftChain,
+  newNftCounter,
   newNftElements,
   newNftSet,
   newNftTable,
   NFT_VERDICT,
   type NftChainInput,
+  type NftCounter,
   type NftElement,
   nftSet,
 } from 'netlink-ts';
+import { sinceUserData } from './rule-counters.ts';
 import { TABLE } from './static-tables.ts';
 import type { ChainHook, RuleImage, SetDefinition } from './table-image.ts';
 
@@ -34,6 +38,7 @@ const MAX_OBJECTS = 5000;
 const PHASES = [
   'tables',
   'newSets',
+  'newCounters',
   'newChains',
   'newRules',
   'delMembers',
@@ -41,6 +46,7 @@ const PHASES = [
   'flushRules',
   'delElements',
   'delChains',
+  'delCounters',
   'delSets',
   'sets',
   'baseChains',
@@ -51,7 +57,7 @@ const PHASES = [
 type Phase = (typeof PHASES)[number];
 
 /** Phases before the switch. */
-const AHEAD: readonly Phase[] = ['tables', 'newSets', 'newChains', 'newRules'];
+const AHEAD: readonly Phase[] = ['tables', 'newSets', 'newCounters', 'newChains', 'newRules'];
 const MEMBERS: readonly Phase[] = ['delMembers', 'newMembers'];
 const SWITCH: readonly Phase[] = PHASES.filter((phase) => !AHEAD.includes(phase) && !MEMBERS.includes(phase));
 
@@ -64,6 +70,7 @@ export class ChangeList {
   readonly #requests: Readonly<Record<Phase, Weighted[]>> = {
     tables: [],
     newSets: [],
+    newCounters: [],
     newChains: [],
     newRules: [],
     delMembers: [],
@@ -71,6 +78,7 @@ export class ChangeList {
     flushRules: [],
     delElements: [],
     delChains: [],
+    delCounters: [],
     delSets: [],
     sets: [],
     baseChains: [],
@@ -78,6 +86,7 @@ export class ChangeList {
     rules: [],
   };
   #writes = 0;
+  #sinceNow: Uint8Array | undefined;
   #undivided = false;
 
   /** Objects written or deleted. */
@@ -93,6 +102,18 @@ export class ChangeList {
 
   newTable(family: number): void {
     this.#add('tables', newNftTable({ family, name: TABLE, flags: 0 }));
+  }
+
+  /** One that is there keeps what it has counted; one that was there before the table is made anew gets it back. */
+  newCounter(family: number, name: string, before?: NftCounter): void {
+    this.#sinceNow ??= sinceUserData(Date.now());
+    const { packets, bytes, userData } = before ?? { packets: 0n, bytes: 0n, userData: this.#sinceNow };
+    const since = userData && { userData };
+    this.#add('newCounters', newNftCounter({ family, table: TABLE, name, packets, bytes, ...since }));
+  }
+
+  deleteCounter(family: number, name: string): void {
+    this.#add('delCounters', delNftCounter({ family, table: TABLE, name }));
   }
 
   /** A set that no rule refers to yet, with its elements. */

@@ -5,6 +5,7 @@ import type { ChangeList } from './change-list.ts';
 import { endpointElements, type SetElement } from './endpoint-elements.ts';
 import type { KernelFamilies } from './kernel-families.ts';
 import { chainImage } from './rule-chain.ts';
+import { chainCounters } from './rule-counters.ts';
 import { FAMILIES, memberElements, setDefinition, setName } from './rule-set.ts';
 import { elementText } from './table-image.ts';
 
@@ -22,6 +23,7 @@ export function planDelta(
       changes.newSet(family, setDefinition(set, ip), memberElements(set.kind, ip, view.members(set.id)));
     }
   }
+  for (const counter of chainCounters(delta.newChains)) changes.newCounter(family, counter);
   for (const chain of delta.newChains) {
     const { name, hook, rules } = chainImage(chain);
     changes.newChain(family, name, hook, rules);

@@ -3,6 +3,7 @@ import type { RuleView } from '@canal/rules-ast';
 import { NFPROTO, type NftElement } from 'netlink-ts';
 import { endpointElements } from './endpoint-elements.ts';
 import { chainImage } from './rule-chain.ts';
+import { chainCounters } from './rule-counters.ts';
 import { FAMILIES, memberElements, setDefinition } from './rule-set.ts';
 import { guardElements } from './static-sets.ts';
 import { type StaticInputs, staticTables } from './static-tables.ts';
@@ -19,8 +20,13 @@ export function desiredTables(view: RuleView, inputs: StaticInputs): TableImage[
       const own: NftElement[] = bySet.get(name)?.map(({ element }) => element) ?? [];
       return { definition, elements: () => fixed.get(name) ?? own };
     });
-    if (family !== NFPROTO.INET) return { family, sets: staticSets, chains };
-    return { family, sets: [...staticSets, ...policySets(view)], chains: [...chains, ...policyChains(view)] };
+    if (family !== NFPROTO.INET) return { family, sets: staticSets, counters: new Set(), chains };
+    return {
+      family,
+      sets: [...staticSets, ...policySets(view)],
+      counters: chainCounters(view.chains()),
+      chains: [...chains, ...policyChains(view)],
+    };
   });
 }
 

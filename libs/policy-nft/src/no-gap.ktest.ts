@@ -72,6 +72,7 @@ test.each(['routed', 'bridge'] as const)(
         endpoints: [endpointOf(a, { mode, ingress: IN, egress: id }), endpointOf(b, { mode })],
         chains: [chain(IN), number % 2 === 0 ? chain(id) : chain(id, allowed)],
         sets: [addresses('ad-00000000000a', b.ip4)],
+        kept: [],
       };
     };
     let current = rulesOf(0);

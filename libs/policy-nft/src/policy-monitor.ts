@@ -64,6 +64,8 @@ function describe(event: NftObjectEvent): string {
       return `${event.action} chain ${event.chain.name ?? ''}`;
     case 'rule':
       return `${event.action} rule in ${event.rule.chain ?? ''}`;
+    case 'object':
+      return `${event.action} object ${event.object.name ?? ''}`;
     default:
       return 'a set or its elements';
   }

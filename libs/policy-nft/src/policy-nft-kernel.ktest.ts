@@ -1,4 +1,4 @@
-import type { PolicyGuard, PolicyKernelEvent } from '@canal/kernel-port';
+import type { PolicyGuard, PolicyKernel, PolicyKernelEvent } from '@canal/kernel-port';
 import { NETLINK_NETFILTER } from '@canal/linux-ffi';
 import { createTestNetns, type TestNetns, waitFor } from '@canal/testing';
 import { ipToBytes } from 'net-types';
@@ -11,10 +11,10 @@ import {
   newNftElements,
   NFPROTO,
 } from 'netlink-ts';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { createPolicyKernel } from './policy-nft-kernel.ts';
 import { addresses, chain, delta, endpointOf, type HandRules, ip, viewOf } from './testing/rules.ts';
-import { EG_1, handPod, IN_1, SAMPLE, SAMPLE_GUARD } from './testing/sample-rules.ts';
+import { COUNTERS, EG_1, handPod, IN_1, SAMPLE, SAMPLE_GUARD } from './testing/sample-rules.ts';
 
 const GUARD: PolicyGuard = SAMPLE_GUARD;
 const NOTHING = { writes: 0, differences: [] };
@@ -29,7 +29,10 @@ const inJson = (value: unknown): string => JSON.stringify(value);
 /** Without the numbers that the kernel gives out, elements in some order. */
 function listing(netns: TestNetns): string[] {
   const text = netns.run(['nft', '-j', 'list', 'ruleset']);
-  const plain = text.replaceAll(/, "handle": [0-9]+/g, '').replaceAll(/"(packets|bytes)": [0-9]+/g, '"$1": 0');
+  const plain = text
+    .replaceAll(/, "handle": [0-9]+/g, '')
+    .replaceAll(/"(packets|bytes)": [0-9]+/g, '"$1": 0')
+    .replaceAll(/"since [^"]+"/g, '"since"');
   const { nftables } = JSON.parse(plain) as { nftables: object[] };
   const sorted = (_key: string, value: unknown): unknown =>
     Array.isArray(value) ? value.map(inJson).toSorted() : value;
@@ -141,6 +144,88 @@ test('a change that the kernel refuses changes nothing, and only a resync goes o
   kernel.close();
 });
 
+describe('counters', () => {
+  const counted = async (kernel: PolicyKernel): Promise<[string, number][]> =>
+    (await kernel.counters()).map(({ id, packets }): [string, number] => [id, packets]).sort();
+
+  /** Of a table that was never there. */
+  function load(netns: TestNetns, ...counters: readonly string[]): void {
+    const lines = counters.map((counter) => `add counter inet canal-policy ${counter}`);
+    netns.run(['nft', '-f', '-'], { stdin: ['add table inet canal-policy', ...lines].join('\n') });
+  }
+
+  test('of rules that are written go on from what they had; those that are kept stay, others go with the next look', async () => {
+    using netns = createTestNetns('node');
+    const kernel = createPolicyKernel({ netns: netns.path });
+    expect(await kernel.counters()).toEqual([]);
+    load(
+      netns,
+      `${COUNTERS.alone} { packets 5 bytes 500 }`,
+      `${COUNTERS.kept} { packets 6 bytes 600 }`,
+      `${COUNTERS.gone} { packets 7 bytes 700 }`,
+    );
+    const before = Date.now();
+    await kernel.resync(viewOf(SAMPLE), GUARD);
+    const after = [
+      [COUNTERS.shared, 0],
+      [COUNTERS.kept, 6],
+      [COUNTERS.alone, 5],
+      [COUNTERS.denied, 0],
+      [COUNTERS.second, 0],
+    ];
+    expect(await counted(kernel)).toEqual(after);
+    const readings = new Map((await kernel.counters()).map((reading) => [reading.id, reading]));
+    expect(readings.get(COUNTERS.alone)).toEqual({ id: COUNTERS.alone, packets: 5, bytes: 500 });
+    expect(readings.get(COUNTERS.shared)?.sinceMs).toBeGreaterThanOrEqual(before);
+    expect(readings.get(COUNTERS.shared)?.sinceMs).toBeLessThanOrEqual(Date.now());
+    expect(await kernel.resync(viewOf(SAMPLE), GUARD)).toEqual(NOTHING);
+
+    // A chain that goes and comes again; what counted in it is asked for in between, as long as its rule is there.
+    const [first, second, third, sixth] = SAMPLE.endpoints;
+    if (!first || !second || !third || !sixth) throw new Error('four endpoints');
+    const bare: HandRules = { ...SAMPLE, endpoints: [second], chains: [], sets: [] };
+    await kernel.apply(
+      delta({
+        removedEndpoints: [first, third, sixth],
+        removedChains: [IN_1, EG_1],
+        removedSets: SAMPLE.sets.map(([set]) => set),
+      }),
+      viewOf(bare),
+    );
+    expect(await counted(kernel)).toEqual(after);
+    const kept = viewOf({ ...bare, kept: [COUNTERS.alone] });
+    expect(await kernel.resync(kept, GUARD)).toEqual(NOTHING);
+    expect(await counted(kernel)).toEqual([[COUNTERS.alone, 5]]);
+    await kernel.apply(
+      delta({
+        endpoints: [first, third, sixth],
+        newChains: SAMPLE.chains,
+        newSets: SAMPLE.sets.map(([set]) => set),
+      }),
+      viewOf(SAMPLE),
+    );
+    expect(await counted(kernel)).toEqual(after.filter(([id]) => id !== COUNTERS.kept));
+    expect(await kernel.resync(viewOf(SAMPLE), GUARD)).toEqual(NOTHING);
+    kernel.close();
+  });
+
+  test('go on when the table must be made anew', async () => {
+    using netns = createTestNetns('node');
+    const kernel = createPolicyKernel({ netns: netns.path });
+    load(netns, `${COUNTERS.alone} { packets 5 bytes 500 }`, `${COUNTERS.kept} { packets 6 bytes 600 }`);
+    await kernel.resync(viewOf(SAMPLE), GUARD);
+    const inOrder = async () => [...(await kernel.counters())].sort((a, b) => (a.id < b.id ? -1 : 1));
+    const before = await inOrder();
+    expect(before.filter(({ sinceMs }) => sinceMs === undefined).map(({ packets }) => packets)).toEqual([6, 5]);
+    netns.run(NFT('add table inet canal-policy { flags dormant ; }'));
+    expect((await kernel.resync(viewOf(SAMPLE), GUARD)).differences).toEqual([
+      'inet: the table has flags 1 and 0 objects that are not ours',
+    ]);
+    expect(await inOrder()).toEqual(before);
+    kernel.close();
+  });
+});
+
 const NFT = (command: string): string[] => ['nft', ...command.split(' ')];
 
 const TAMPERINGS: readonly (readonly [string, readonly string[]])[] = [
@@ -177,6 +262,15 @@ const TAMPERINGS: readonly (readonly [string, readonly string[]])[] = [
   ['a policy of drop', ['add chain inet canal-policy judge { policy drop ; }']],
   ['a table that sleeps', ['add table inet canal-policy { flags dormant ; }']],
   ['a foreign counter', ['add counter inet canal-policy foreign']],
+  [
+    'a foreign counter in a rule',
+    ['add counter inet canal-policy foreign', 'insert rule inet canal-policy judge counter name foreign'],
+  ],
+  ['a foreign quota', ['add quota inet canal-policy foreign over 1 bytes']],
+  [
+    'deletion of a counter',
+    [`flush chain inet canal-policy ${IN_1}`, `delete counter inet canal-policy ${COUNTERS.denied}`],
+  ],
   [
     'a set of another kind',
     [

@@ -10,13 +10,15 @@ import {
   type VerdictRecord,
 } from '@canal/kernel-port';
 import { type KnownConnection, NETLINK_NETFILTER, type NetnsRef, openKnownConnection } from '@canal/linux-ffi';
-import type { RuleDelta, RuleEndpoint, RulePacket, RuleView } from '@canal/rules-ast';
+import type { CounterReading, RuleDelta, RuleEndpoint, RulePacket, RuleView } from '@canal/rules-ast';
 import {
   changeNftables,
+  delNftCounter,
   delNftTable,
   isBusy,
   isExists,
   isNotFound,
+  listNftCounters,
   type NetlinkConnection,
   type NetlinkRequest,
   NFPROTO,
@@ -33,10 +35,11 @@ import { asKernelError, policyKernelError } from './policy-kernel-error.ts';
 import { policyLimits } from './policy-limits.ts';
 import { monitorPolicy } from './policy-monitor.ts';
 import { readTable } from './read-table.ts';
+import { isOwnCounter, readingOf } from './rule-counters.ts';
 import { FAMILIES } from './rule-set.ts';
 import { planStatic } from './static-changes.ts';
 import { POLICY_FAMILIES, type StaticInputs, TABLE } from './static-tables.ts';
-import { type ActualTable, planTable, replaceTable } from './table-plan.ts';
+import { type ActualTable, planTable, replaceTable, unusedCounters } from './table-plan.ts';
 import { readVerdicts } from './verdicts.ts';
 
 export interface PolicyNftKernelOptions {
@@ -159,6 +162,13 @@ class PolicyNftKernel implements PolicyKernel {
     }
   }
 
+  counters(): Promise<readonly CounterReading[]> {
+    return this.#ask('read counters', () => {
+      const counters = listNftCounters(this.#connection, { family: NFPROTO.INET, table: TABLE });
+      return counters.filter(({ name }) => isOwnCounter(name)).map(readingOf);
+    });
+  }
+
   remove(): Promise<boolean> {
     return this.#ask('remove', () => {
       this.#written = undefined;
@@ -185,6 +195,7 @@ class PolicyNftKernel implements PolicyKernel {
     const differences: string[] = [];
     const gone = new Set<Ip>();
     let writes = 0;
+    let unused: ReadonlySet<string> = new Set();
     for (let attempt = 1; ; attempt++) {
       const changes = new ChangeList();
       const note = (line: string): void => {
@@ -195,7 +206,8 @@ class PolicyNftKernel implements PolicyKernel {
         if (attempt === 1 && table.family === NFPROTO.INET && actual !== undefined) {
           for (const ip of podAddresses(actual)) gone.add(ip);
         }
-        if (attempt >= REPLACE_FROM && actual !== undefined) replaceTable(table, changes);
+        if (table.family === NFPROTO.INET && actual !== undefined) unused = unusedCounters(table, actual);
+        if (attempt >= REPLACE_FROM && actual !== undefined) replaceTable(table, actual, changes);
         else planTable(table, actual, changes, note);
       }
       try {
@@ -207,10 +219,23 @@ class PolicyNftKernel implements PolicyKernel {
         if (!(isNotFound(error) || isExists(error) || isBusy(error)) || attempt === ATTEMPTS) throw error;
       }
     }
+    if (unused.size > 0) this.#forgetCounters(unused.difference(view.keptCounters(unused)));
     const endpoints = new Map([...view.endpoints()].map((endpoint) => [endpoint.key, endpoint]));
     this.#note({ endpoints, inputs });
     for (const { addresses } of endpoints.values()) for (const ip of addresses) gone.delete(ip);
     return { writes, differences, ...(gone.size > 0 && { gone: [...gone] }) };
+  }
+
+  /** Their rules are gone for good. That is no repair, so it does not count as a write. */
+  #forgetCounters(names: ReadonlySet<string>): void {
+    if (names.size === 0) return;
+    const requests = [...names].map((name) => delNftCounter({ family: NFPROTO.INET, table: TABLE, name }));
+    try {
+      this.#commit(requests);
+    } catch (error) {
+      // Somebody else was faster, or counts in one: the next comparison sees.
+      if (!(isNotFound(error) || isBusy(error))) throw error;
+    }
   }
 
   /** `plan` gives what is written once the kernel has taken it. */

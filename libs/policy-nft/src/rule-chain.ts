@@ -1,14 +1,22 @@
 /**
  * A RuleChain as an nf_tables chain. What a rule allows returns to `judge` (the chain is gone to, not called), so that the
- * chain of the other end judges too; the end of the chain denies.
+ * chain of the other end judges too; the end of the chain denies. Each counts right before it: known flows do not come here.
  */
-import { type AllowRule, type Direction, PROTOCOL_NUMBER, type RuleChain, type RulePeer } from '@canal/rules-ast';
+import {
+  type AllowRule,
+  type CounterId,
+  type Direction,
+  PROTOCOL_NUMBER,
+  type RuleChain,
+  type RulePeer,
+} from '@canal/rules-ast';
 import {
   goto,
   matchFamily,
   matchPort,
   matchProtocol,
   matchSet,
+  namedCounter,
   NFT_FIELD,
   NFT_VERDICT,
   type NftExpression,
@@ -22,14 +30,20 @@ import type { ChainImage, RuleImage } from './table-image.ts';
 
 export function chainImage(chain: RuleChain): ChainImage {
   const rules = chain.rules.flatMap((rule) => allowRules(chain.direction, rule));
-  return { name: chain.id, rules: [...rules, [goto(DENIED_CHAIN[chain.direction])]] };
+  const denies = [...counts(chain.denied), goto(DENIED_CHAIN[chain.direction])];
+  return { name: chain.id, rules: [...rules, denies] };
 }
 
-function allowRules(direction: Direction, { peer, ports }: AllowRule): RuleImage[] {
+function counts(counters: readonly CounterId[] = []): readonly NftExpression[] {
+  return counters.map(namedCounter);
+}
+
+function allowRules(direction: Direction, { peer, ports, counters }: AllowRule): RuleImage[] {
   const peers: (readonly NftExpression[])[] =
     peer.type === 'any' ? [[]] : FAMILIES.map((family) => matchPeer(direction, peer, family));
   // What is compared with a constant comes first: it is cheaper than a set.
-  return portMatches(ports).flatMap((port) => peers.map((match) => [...port, ...match, verdict(NFT_VERDICT.RETURN)]));
+  const allows = [...counts(counters), verdict(NFT_VERDICT.RETURN)];
+  return portMatches(ports).flatMap((port) => peers.map((match) => [...port, ...match, ...allows]));
 }
 
 /** One for each way to match; an empty one matches everything. */

@@ -14,6 +14,8 @@ export interface TableImage {
   /** NFPROTO. */
   readonly family: number;
   readonly sets: readonly SetImage[];
+  /** By name. */
+  readonly counters: ReadonlySet<string>;
   readonly chains: readonly ChainImage[];
 }
 

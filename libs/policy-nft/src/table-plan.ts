@@ -2,6 +2,7 @@
 import {
   NFPROTO,
   type NftChain,
+  type NftCounter,
   type NftElement,
   type NftRule,
   nftRuleText,
@@ -10,6 +11,7 @@ import {
   NFT_SET_ELEM,
 } from 'netlink-ts';
 import type { ChangeList } from './change-list.ts';
+import { isOwnCounter } from './rule-counters.ts';
 import {
   actualHookText,
   actualSetText,
@@ -25,9 +27,10 @@ import {
 export interface ActualTable {
   /** NFT_TABLE_F; none of ours has any. */
   readonly flags: number;
-  /** Stateful objects and flowtables: we have none. */
+  /** Stateful objects that are no counters, and flowtables: we have none. */
   readonly otherObjects: number;
   readonly sets: ReadonlyMap<string, NftSet>;
+  readonly counters: ReadonlyMap<string, NftCounter>;
   readonly chains: ReadonlyMap<string, NftChain>;
   /** By chain, in their order. */
   readonly rules: ReadonlyMap<string, readonly NftRule[]>;
@@ -47,14 +50,15 @@ export function planTable(
   const noteHere = (line: string): void => note(`${FAMILY_NAME[desired.family] ?? desired.family}: ${line}`);
   if (actual === undefined) {
     noteHere('the table is missing');
-    planNewTable(desired, changes);
+    planNewTable(desired, new Map(), changes);
     return;
   }
   if (actual.flags !== 0 || actual.otherObjects > 0) {
     noteHere(`the table has flags ${actual.flags} and ${actual.otherObjects} objects that are not ours`);
-    replaceTable(desired, changes);
+    replaceTable(desired, actual, changes);
     return;
   }
+  planCounters(desired, actual, changes, noteHere);
   const isReplaced = planSets(desired, actual, changes, noteHere);
   planChains(desired, actual, isReplaced, changes, noteHere);
 }
@@ -66,17 +70,42 @@ const FAMILY_NAME: Readonly<Record<number, string>> = {
   [NFPROTO.BRIDGE]: 'bridge',
 };
 
-/** The whole table anew, within one transaction. */
-export function replaceTable(desired: TableImage, changes: ChangeList): void {
+/** The whole table anew, within one transaction. Counters go on from what they had when it was read. */
+export function replaceTable(desired: TableImage, actual: ActualTable, changes: ChangeList): void {
   changes.deleteTable(desired.family);
-  planNewTable(desired, changes);
+  planNewTable(desired, actual.counters, changes);
 }
 
-function planNewTable(desired: TableImage, changes: ChangeList): void {
+function planNewTable(desired: TableImage, counters: ActualTable['counters'], changes: ChangeList): void {
   const { family } = desired;
   changes.newTable(family);
+  for (const name of desired.counters.union(new Set([...counters.keys()].filter(isOwnCounter)))) {
+    changes.newCounter(family, name, counters.get(name));
+  }
   for (const { definition, elements } of desired.sets) changes.newSet(family, definition, elements());
   for (const { name, hook, rules } of desired.chains) changes.newChain(family, name, hook, rules);
+}
+
+/** Those of ours that nothing refers to may be kept: see unusedCounters. */
+function planCounters(
+  { family, counters }: TableImage,
+  actual: ActualTable,
+  changes: ChangeList,
+  note: (line: string) => void,
+): void {
+  const missing = counters.difference(actual.counters);
+  if (missing.size > 0) note(`${missing.size} counters are missing`);
+  for (const name of missing) changes.newCounter(family, name);
+  for (const name of actual.counters.keys()) {
+    if (isOwnCounter(name)) continue;
+    note(`counter ${name} is not ours`);
+    changes.deleteCounter(family, name);
+  }
+}
+
+/** Counters of ours in which no rule counts. */
+export function unusedCounters({ counters }: TableImage, actual: ActualTable): ReadonlySet<string> {
+  return new Set([...actual.counters.keys()].filter((name) => isOwnCounter(name) && !counters.has(name)));
 }
 
 /** True when a set must be made anew, so that no rule may refer to it for a moment. */

@@ -48,6 +48,7 @@ function viewOf(state: () => State): RuleView {
     sets: () => Object.entries(state().sets ?? {}).map(([id, members]) => ({ id, kind: members[0]!.kind })),
     members: membersOf,
     memberCount: (id) => membersOf(id).length,
+    keptCounters: () => new Set(),
   };
 }
 

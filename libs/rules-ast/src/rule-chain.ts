@@ -3,6 +3,7 @@
  * allows is dropped at the end of the chain. Everything before the chains (established flows, errors of allowed flows,
  * neighbour discovery, the node's own traffic) is the same for all endpoints and is not here.
  */
+import type { CounterId } from './rule-counter.ts';
 import type { PortRange, RuleProtocol } from './rule-packet.ts';
 import type { SetId } from './rule-set.ts';
 
@@ -12,13 +13,15 @@ export type Direction = 'ingress' | 'egress';
 
 export interface RuleChain {
   /**
-   * `in-` or `eg-` and 12 hex digits of a hash of direction and rules: chains with equal rules are one, and what a
-   * chain allows never changes under its id. Its sets' members do.
+   * `in-` or `eg-` and 12 hex digits of a hash of direction, rules and counters: equal chains are one, and what a chain
+   * allows and where it counts never changes under its id. Its sets' members do.
    */
   readonly id: ChainId;
   readonly direction: Direction;
   /** Order does not matter: each allows. In canonical order. */
   readonly rules: readonly AllowRule[];
+  /** What no rule allows counts in each of these. Absent: nowhere. */
+  readonly denied?: readonly CounterId[];
 }
 
 /** Allows a packet whose peer (source of ingress, destination of egress) and destination port both match. */
@@ -26,6 +29,8 @@ export interface AllowRule {
   readonly peer: RulePeer;
   /** 'any': every protocol. Of a peer of type 'address-ports', which names the ports itself, always 'any'. */
   readonly ports: 'any' | readonly PortMatch[];
+  /** What it allows counts in each of these. Absent: nowhere. */
+  readonly counters?: readonly CounterId[];
 }
 
 export type RulePeer =

@@ -4,6 +4,7 @@
  */
 import type { InterfaceName, Ip, Mac } from 'net-types';
 import type { ChainId, RuleChain } from './rule-chain.ts';
+import type { CounterId } from './rule-counter.ts';
 import type { RuleSet, SetId, SetMember } from './rule-set.ts';
 
 /** A pod's interface on this node and the chains that judge it. */
@@ -26,6 +27,11 @@ export interface RuleView {
   /** Throws RangeError for a set that is not in `sets()`. */
   members(id: SetId): Iterable<SetMember>;
   memberCount(id: SetId): number;
+  /**
+   * Of counters that no chain has, those that are to keep what they counted: the rule that they stand for is there, and
+   * may get a chain again.
+   */
+  keptCounters(ids: Iterable<CounterId>): ReadonlySet<CounterId>;
 }
 
 /**

@@ -73,8 +73,9 @@ const CHAINS: readonly RuleChain[] = [
     direction: 'ingress',
     rules: [
       { peer: { type: 'any' }, ports: SOME_PORTS },
-      { peer: { type: 'addresses', set: ADDRESSES }, ports: 'any' },
+      { peer: { type: 'addresses', set: ADDRESSES }, ports: 'any', counters: ['in-000000000001-000000000001'] },
     ],
+    denied: ['in-000000000001-denied'],
   },
   {
     id: EGRESS,
@@ -103,6 +104,7 @@ export const POLICY_VIEW: RuleView = {
   sets: () => SETS,
   members: (id) => membersOf(id),
   memberCount: (id) => membersOf(id).length,
+  keptCounters: () => new Set(),
 };
 
 function membersOf(id: string): readonly SetMember[] {

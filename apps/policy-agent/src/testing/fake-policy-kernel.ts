@@ -9,10 +9,10 @@ import {
   type PolicyResync,
   type VerdictRecord,
 } from '@canal/kernel-port';
-import type { RuleDelta, RuleEndpoint, RulePacket, RuleView, SetMember } from '@canal/rules-ast';
+import type { CounterReading, RuleDelta, RuleEndpoint, RulePacket, RuleView, SetMember } from '@canal/rules-ast';
 import type { Ip } from 'net-types';
 
-type Operation = 'resync' | 'apply' | 'setGuard' | 'judgeFlows';
+type Operation = 'resync' | 'apply' | 'setGuard' | 'judgeFlows' | 'counters';
 
 export class FakePolicyKernel implements PolicyKernel {
   readonly endpoints = new Map<string, RuleEndpoint>();
@@ -26,12 +26,14 @@ export class FakePolicyKernel implements PolicyKernel {
   applies = 0;
   judgements = 0;
   /** How many of the next calls fail. */
-  readonly failures: Record<Operation, number> = { resync: 0, apply: 0, setGuard: 0, judgeFlows: 0 };
+  readonly failures: Record<Operation, number> = { resync: 0, apply: 0, setGuard: 0, judgeFlows: 0, counters: 0 };
   /** What a call waits for before it does anything. */
   gate: Promise<unknown> = Promise.resolve();
   /** Packets of flows that exist; `judgeFlows` moves those with an address of its own between the two. */
   readonly flows = new Set<RulePacket>();
   readonly cut = new Set<RulePacket>();
+  /** By name. */
+  readonly counted = new Map<string, Omit<CounterReading, 'id'>>();
   readonly #events = new Feed<PolicyKernelEvent>();
   readonly #verdicts = new Feed<VerdictRecord>();
 
@@ -105,6 +107,11 @@ export class FakePolicyKernel implements PolicyKernel {
 
   verdicts(signal: AbortSignal): AsyncIterable<VerdictRecord> {
     return this.#verdicts.follow(signal, []);
+  }
+
+  async counters(): Promise<readonly CounterReading[]> {
+    await this.#enter('counters');
+    return Array.from(this.counted, ([id, reading]) => ({ id, ...reading }));
   }
 
   remove(): Promise<boolean> {

@@ -187,6 +187,7 @@ export function createTestCluster(argv: readonly string[] = []): TestCluster {
           : '{"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan", "Port": 9472}}',
       localAddresses: (): readonly Ip[] => [unwrap(parseIp('10.244.1.1'))],
       kernelRelease: '6.18.0',
+      bootMs: Date.UTC(2026, 0, 1),
       links,
       peerUid: () => 0,
       tokenUser: (token: string, signal: AbortSignal) =>

@@ -3,6 +3,7 @@ import type { PolicyGuard } from '@canal/kernel-port';
 import type {
   AllowRule,
   ChainId,
+  CounterId,
   MemberChange,
   RuleChain,
   RuleDelta,
@@ -31,9 +32,10 @@ export interface HandRules {
   readonly endpoints?: readonly RuleEndpoint[];
   readonly chains?: readonly RuleChain[];
   readonly sets?: readonly (readonly [RuleSet, readonly SetMember[]])[];
+  readonly kept?: readonly CounterId[];
 }
 
-export function viewOf({ endpoints = [], chains = [], sets = [] }: HandRules): RuleView {
+export function viewOf({ endpoints = [], chains = [], sets = [], kept = [] }: HandRules): RuleView {
   const members = (id: SetId): readonly SetMember[] => {
     const found = sets.find(([set]) => set.id === id);
     if (found === undefined) throw new RangeError(id);
@@ -45,6 +47,7 @@ export function viewOf({ endpoints = [], chains = [], sets = [] }: HandRules): R
     sets: () => sets.map(([set]) => set),
     members,
     memberCount: (id) => members(id).length,
+    keptCounters: () => new Set(kept),
   };
 }
 

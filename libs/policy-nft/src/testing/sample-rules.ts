@@ -20,6 +20,16 @@ export function handPod(number: number): HandPod {
 export const IN_1 = 'in-000000000001';
 export const EG_1 = 'eg-000000000001';
 
+/** What rules count in, and one that a chain had once. */
+export const COUNTERS = {
+  alone: 'in-000000000001-000000000001',
+  second: 'in-000000000002-000000000001',
+  shared: 'eg-000000000001-000000000001-shared',
+  denied: 'in-000000000001-denied',
+  kept: 'eg-000000000001-denied',
+  gone: 'eg-000000000003-denied',
+} as const;
+
 const ALLOW_PORTS = [
   {
     protocol: 'TCP' as const,
@@ -39,14 +49,17 @@ export const SAMPLE: Required<HandRules> = {
     endpointOf(handPod(6), { mode: 'bridge', egress: EG_1 }),
   ],
   chains: [
-    chain(
-      IN_1,
-      { peer: { type: 'any' }, ports: ALLOW_PORTS },
-      { peer: { type: 'addresses', set: 'ad-000000000001' }, ports: 'any' },
-    ),
+    {
+      ...chain(
+        IN_1,
+        { peer: { type: 'any' }, ports: ALLOW_PORTS, counters: [COUNTERS.alone, COUNTERS.second] },
+        { peer: { type: 'addresses', set: 'ad-000000000001' }, ports: 'any' },
+      ),
+      denied: [COUNTERS.denied],
+    },
     chain(
       EG_1,
-      { peer: { type: 'address-ports', set: 'ap-000000000001' }, ports: 'any' },
+      { peer: { type: 'address-ports', set: 'ap-000000000001' }, ports: 'any', counters: [COUNTERS.shared] },
       {
         peer: { type: 'blocks', set: 'bl-000000000001' },
         ports: [{ protocol: 'SCTP', ranges: [{ first: 5, last: 5 }] }],
@@ -60,4 +73,5 @@ export const SAMPLE: Required<HandRules> = {
     blocks('bl-000000000001', '0.0.0.0/0', '203.0.113.0/24', '2001:db8::/32', '2001:db9::/32', 'fd00::/8'),
     blocks('bl-000000000002', '10.0.0.0/8', '11.0.0.0/8', '192.0.2.0/24', '255.255.255.255/32'),
   ],
+  kept: [COUNTERS.kept],
 };
