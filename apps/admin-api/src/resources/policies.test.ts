@@ -1,3 +1,4 @@
+import type { RuleCountMessage } from '@canal/agent-protocol';
 import { NETWORK_POLICIES } from '@canal/store-port';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { AdminWorld } from './testing/admin-world.ts';
@@ -94,9 +95,73 @@ test('what of a policy cannot be read is told with it', async () => {
   ]);
 });
 
+test('hits of rules are added up over nodes, and belong to the policy that was counted, not to its name', async () => {
+  const { uid = '' } = (await world.store.get(NETWORK_POLICIES, 'db', 'shop'))?.metadata ?? {};
+  const hits = (more: Partial<RuleCountMessage>): RuleCountMessage => ({
+    policy: 'shop/db',
+    uid,
+    direction: 'ingress',
+    rule: 0,
+    packets: 1,
+    bytes: 60,
+    sharedPackets: 0,
+    since: '2026-11-21T10:00:00.000Z',
+    ...more,
+  });
+  const { rule: _rule, ...denied } = hits({ packets: 9, bytes: 540 });
+  world.state('a').counters = [
+    denied,
+    hits({ packets: 2, bytes: 120, sharedPackets: 1, since: '2026-11-21T11:00:00.000Z' }),
+    hits({ rule: 1, packets: 0, bytes: 0 }),
+  ];
+  world.state('b').counters = [
+    hits({ packets: 3, bytes: 180, sharedPackets: 2, since: '2026-11-21T09:00:00.000Z' }),
+    hits({ uid: 'of one before', packets: 1000 }),
+    hits({ policy: 'shop/gone', uid: 'gone' }),
+  ];
+  const { items, partial } = (await world.call('listPolicies')).body;
+  expect(partial).toBe(false);
+  expect(items.map(({ name, hits: found }) => [name, found?.length])).toEqual([
+    ['vault', undefined],
+    ['all', undefined],
+    ['db', 3],
+  ]);
+  const since = '2026-11-21T10:00:00.000Z';
+  expect(items.at(-1)?.hits).toEqual([
+    {
+      direction: 'ingress',
+      rule: 0,
+      packets: 5,
+      bytes: 300,
+      sharedPackets: 3,
+      since: '2026-11-21T09:00:00.000Z',
+    },
+    { direction: 'ingress', rule: 1, packets: 0, bytes: 0, since },
+    { direction: 'ingress', packets: 9, bytes: 540, since },
+  ]);
+});
+
+test('a node whose agent does not count tells whom policies select, and is named', async () => {
+  world.state('a').policies = [{ policy: 'shop/db', uid: 'u', localEndpoints: 2, problems: [] }];
+  world.state('a').counters = [{ policy: 'shop/db' } as RuleCountMessage];
+  const { policies } = world.state('b');
+  world.nodes.serve('b', 'policy-agent', async function* older({ op }) {
+    await Promise.resolve();
+    if (op === 'policies') yield { ok: true, value: policies };
+    else yield { ok: false, code: 'bad-request', message: `op: "${op}": expected policies` };
+  });
+  const { items, missing } = (await world.call('listPolicies')).body;
+  expect(items.at(-1)?.selects).toBe(2);
+  expect(missing).toEqual([
+    { node: 'a', reason: expect.stringMatching(/^1 of 1 items cannot be read \(uid: /) as unknown },
+    { node: 'b', reason: expect.stringMatching(/^hits: op: "counters": expected policies; /) as unknown },
+  ]);
+});
+
 test('200 readers ask each node once', async () => {
   await Promise.all(Array.from({ length: 200 }, () => world.call('listPolicies')));
-  expect(world.nodes.asked).toHaveLength(3);
+  const asked = world.nodes.asked.map(({ node, request }) => `${node} ${request.op}`);
+  expect(asked.sort()).toEqual(['a', 'b', 'c'].flatMap((node) => [`${node} counters`, `${node} policies`]));
 });
 
 test('without the API server there is no list', async () => {

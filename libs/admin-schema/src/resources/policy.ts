@@ -13,12 +13,24 @@ const policyProblem = z
 const ruleHits = z
   .strictObject({
     direction: z.enum(['ingress', 'egress']),
-    rule: z.int().min(0).optional().meta({ description: 'Its place in the list; absent: what no rule allowed' }),
+    rule: z.int().min(0).optional().meta({
+      description: 'Its place in the list; absent: what no rule of any policy allowed, at pods that this one isolates',
+    }),
     packets: z.int().min(0),
     bytes: z.int().min(0),
+    sharedPackets: z
+      .int()
+      .min(1)
+      .optional()
+      .meta({ description: 'Of the packets, those that this rule or one of others allowed: nobody can tell which' }),
     since: time.meta({ description: 'The oldest start of counting among the nodes' }),
   })
-  .meta({ id: 'RuleHits', description: 'First packets of connections, over all nodes that were asked' });
+  .meta({
+    id: 'RuleHits',
+    description:
+      'Packets of new flows that the rule allowed, over all nodes that were asked: the first of each flow, and those ' +
+      'after it until the flow is answered',
+  });
 
 export const policy = z
   .strictObject({
@@ -28,7 +40,10 @@ export const policy = z
     directions: z.array(z.enum(['ingress', 'egress'])),
     selects: z.int().min(0).meta({ description: 'Pods that it isolates' }),
     problems: z.array(policyProblem),
-    hits: z.array(ruleHits).optional().meta({ description: 'Absent where no agent counts' }),
+    hits: z
+      .array(ruleHits)
+      .optional()
+      .meta({ description: 'Of the rules that an agent counts for; absent where none does' }),
   })
   .meta({ id: 'Policy' });
 
