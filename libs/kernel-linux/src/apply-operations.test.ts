@@ -68,12 +68,12 @@ describe('batches', () => {
     expect(rig.pauses).toBe(rig.batches.length - 1);
   });
 
-  test('shrink to what fits into ten milliseconds when an operation gets dear', async () => {
+  test('shrink to what fits into five milliseconds when an operation gets dear', async () => {
     const rig = new Rig();
     rig.msPerRequest = 0.25;
     await applyOperations(rig.deps, many(500), undefined);
-    expect(rig.batches[1]?.length).toBe(40);
-    expect(Math.max(...rig.batches.slice(1).map((batch) => batch.length)) * rig.msPerRequest).toBeLessThanOrEqual(10);
+    expect(rig.batches[1]?.length).toBe(20);
+    expect(Math.max(...rig.batches.slice(1).map((batch) => batch.length)) * rig.msPerRequest).toBeLessThanOrEqual(5);
   });
 
   test('an abort between two batches ends it with the reason', async () => {
