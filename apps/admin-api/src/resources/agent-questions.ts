@@ -6,6 +6,7 @@
 import type { NodeRequest, QuestionMessage } from '@canal/agent-protocol';
 import {
   type Explanation,
+  explanation,
   type Flow,
   ipAddress,
   ipPrefix,
@@ -18,6 +19,7 @@ import {
 import type { AgentName } from '@canal/node-api';
 import * as z from 'zod';
 import { boundedText } from './bounded-text.ts';
+import { lenient } from './lenient-schema.ts';
 
 export interface AgentQuestion<T> {
   readonly agent: AgentName;
@@ -195,48 +197,14 @@ export const COUNTERS: AgentQuestion<ReadList<RuleCount>> = {
 };
 
 const rule = z.object({ policy: qualifiedName, index: count });
-const MAX_MISSES = 1_000;
 
-const endVerdict = z.object({
-  direction: z.enum(['ingress', 'egress']),
-  verdict: z.enum(['allow', 'deny']),
-  reason: z.enum([
-    'not-isolated',
-    'allowed-by-rule',
-    'no-rule-allows',
-    'too-many-rules',
-    'own-node',
-    'same-pod',
-    'unknown-pod',
-    'address-taken',
-  ]),
-  policies: z.array(qualifiedName),
-  rule: rule.optional(),
-  misses: z
-    .array(rule.extend({ missed: z.enum(['peer', 'port', 'peer-and-port']) }))
-    .transform((misses) => misses.slice(0, MAX_MISSES)),
-});
-const flowEnd = z.object({
-  address: ipAddress,
-  pod: reference.optional(),
-  kind: z.enum(['pod', 'host', 'outside']),
-});
-const explanation: z.ZodType<Explanation> = z.object({
-  verdict: z.enum(['allow', 'deny']),
-  source: flowEnd,
-  destination: flowEnd,
-  protocol: text(16),
-  port: port.optional(),
-  egress: endVerdict.optional(),
-  ingress: endVerdict.optional(),
-  words: z.array(text(1024)).transform((words) => words.slice(0, MAX_MISSES)),
-});
+const told = lenient(explanation);
 
 export function explainQuestion(question: QuestionMessage): AgentQuestion<Explanation> {
   return {
     agent: 'policy-agent',
     request: { op: 'explain', question },
-    read: (value) => explanation.parse(value),
+    read: (value) => told.parse(value),
   };
 }
 
