@@ -54,3 +54,4 @@ export {
 } from './ownership.ts';
 export type { NamedPort, PolicyEndpoint, PolicyNamespace, PolicyPod } from './policy-pod.ts';
 export type { TrafficChain, TrafficMatch, TrafficRule, TrafficTable, TrafficVerdict } from './traffic-rules.ts';
+export { minimumMtuBytes, vxlanOverheadBytes } from './vxlan-mtu.ts';

@@ -4,13 +4,19 @@
  * gives the MAC of the peer's device for that gateway, the forwarding entry gives the peer's address for that MAC.
  * With DirectRouting a peer on a network of ours is routed to past the tunnel.
  */
-import type { DesiredFdbEntry, DesiredNeighbour, DesiredSysctl, VxlanLink } from '@canal/model';
+import {
+  type DesiredFdbEntry,
+  type DesiredNeighbour,
+  type DesiredSysctl,
+  minimumMtuBytes,
+  type VxlanLink,
+  vxlanOverheadBytes,
+} from '@canal/model';
 import { familyBits, type IpFamily, isUnicastMac, type Mac, type Vni } from 'net-types';
 import type { Backend, BackendContext, BackendPart, Hop, UsablePeer } from './backend.ts';
 import { directHop } from './backend-host-gw.ts';
 import type { NetworkProblem } from './problem.ts';
 import { vxlanDevice, vxlanDeviceName, vxlanVni } from './vxlan-device.ts';
-import { minimumMtuBytes, vxlanOverheadBytes } from './vxlan-mtu.ts';
 
 export const vxlanBackend: Backend = {
   type: 'vxlan',

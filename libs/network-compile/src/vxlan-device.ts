@@ -1,5 +1,5 @@
 /** The one vxlan device of an address family: what it is called and made with. */
-import type { VxlanLink } from '@canal/model';
+import { type VxlanLink, vxlanOverheadBytes } from '@canal/model';
 import {
   type InterfaceName,
   type IpFamily,
@@ -11,7 +11,6 @@ import {
 } from 'net-types';
 import type { BackendContext, UsablePeer } from './backend.ts';
 import { deriveVtepMac } from './vtep-mac.ts';
-import { vxlanOverheadBytes } from './vxlan-mtu.ts';
 
 /** Linux' own default (IANA's 4789 came later), which flannel keeps. */
 const DEFAULT_PORT: Port = unwrap(parsePort('8472'));

@@ -1,5 +1,6 @@
 /** The interface that carries traffic between nodes, and how large packets of pods may be by it. */
 import type { DefaultRoute, InterfaceFacts } from '@canal/kernel-port';
+import { minimumMtuBytes, vxlanOverheadBytes } from '@canal/model';
 import { ipFamily, type IpFamily } from 'net-types';
 import { type Observation, ok, trouble } from './observation.ts';
 
@@ -15,13 +16,6 @@ export interface UplinkOptions {
   readonly iface: string | undefined;
   readonly backend: 'vxlan' | 'host-gw';
 }
-
-/** What vxlan adds to a packet: outer IP header, UDP 8, VXLAN 8, inner Ethernet 14 (include/net/vxlan.h). */
-const OVERHEAD = { 4: 50, 6: 70 } as const;
-/** Below it IPv6 is switched off on a device (RFC 8200 §5). */
-const IPV6_MINIMUM = 1280;
-/** RFC 791. */
-const IPV4_MINIMUM = 576;
 
 export function judgeUplink(facts: UplinkFacts, { iface, backend }: UplinkOptions): readonly Observation[] {
   const what = 'interface to the other nodes';
@@ -58,10 +52,11 @@ function outerFamily(link: InterfaceFacts, best: DefaultRoute | undefined, iface
 }
 
 function judgeMtu({ name, mtuBytes }: InterfaceFacts, outer: IpFamily, backend: 'vxlan' | 'host-gw'): Observation {
-  const ofPods = backend === 'vxlan' ? mtuBytes - OVERHEAD[outer] : mtuBytes;
+  const ofPods = backend === 'vxlan' ? mtuBytes - vxlanOverheadBytes(outer) : mtuBytes;
   const thing = { id: 'mtu', what: 'MTU', found: `${mtuBytes} of ${name}, pods get ${ofPods}` };
   const next = `give ${name} a larger one (1500 as a rule), or all nodes the same Backend.MTU`;
-  if (ofPods < IPV4_MINIMUM) return trouble('fail', thing, `below ${IPV4_MINIMUM} IPv4 does not work`, next);
-  if (ofPods < IPV6_MINIMUM) return trouble('warn', thing, `below ${IPV6_MINIMUM} pods have no IPv6`, next);
+  const [least, leastOfIpv6] = [minimumMtuBytes(4), minimumMtuBytes(6)];
+  if (ofPods < least) return trouble('fail', thing, `below ${least} IPv4 does not work`, next);
+  if (ofPods < leastOfIpv6) return trouble('warn', thing, `below ${leastOfIpv6} pods have no IPv6`, next);
   return ok(thing.id, thing.what, thing.found);
 }
