@@ -51,7 +51,11 @@ function describeProblem(problem: AdminApiError['problem'], requestId: string | 
           'canal-admin) to the user of this one',
       );
     case 404:
-      return noNode;
+      if (problem?.detail.includes('ConfigMap') !== true) return noNode;
+      return {
+        hint: 'deploy/canal.yaml has it, "kubectl -n canal-system get configmap" shows those there are; in a lab there is none',
+        exitCode: EXIT.notFound,
+      };
     case 400:
     case 422:
       return { hint: 'the command with --help says what it takes', exitCode: EXIT.usage };

@@ -431,7 +431,7 @@ describe('get', () => {
       spec: { podSelector: {}, policyTypes: ['Ingress'] },
     });
     const { out } = await run('get', 'netpol', '-n', 'shop');
-    expect(out).toMatch(/^NAMESPACE +NAME +ISOLATES FOR +PODS +PACKETS +PROBLEMS\nshop +deny +ingress +0 +\S/m);
+    expect(out).toMatch(/^NAMESPACE +NAME +ISOLATES FOR +PODS +DENIED +PROBLEMS\nshop +deny +ingress +0 +\S/m);
     expect((await run('get', 'netpol', '-n', 'other')).err).toContain('no networkpolicies in other');
   });
 

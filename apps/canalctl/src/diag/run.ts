@@ -70,7 +70,7 @@ export function renderContents({ entries }: Diagnosis): string {
 function missingLines({ missing }: Diagnosis): readonly string[] {
   if (missing.length === 0) return [];
   const lines = missing.map(({ path, reason }) => `missing: ${path}: ${reason}`);
-  return [...lines, '  "canalctl node status" shows what is wrong with the nodes'].map(
-    (line) => `${printableLine(line)}\n`,
-  );
+  const ofNodes = missing.some(({ path }) => path.startsWith('nodes/'));
+  const next = ofNodes ? ['  "canalctl node status" shows what is wrong with the nodes'] : [];
+  return [...lines, ...next].map((line) => `${printableLine(line)}\n`);
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { FlowRecord } from '@canal/agent-protocol';
+import { labPaths, nodePaths } from '@canal/lab';
 import type { Explanation } from '@canal/policy-compile';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -69,6 +70,9 @@ function run(...args: readonly string[]): Run {
 }
 
 const inLab = (...args: readonly string[]): Run => run(...args, '--lab', NAME);
+/** Of its agent itself, without the admin API. */
+const ofAgent = (node: string, ...args: readonly string[]): Run =>
+  run(...args, '--socket', nodePaths(labPaths(STATE_ROOT, NAME), node).policySocket);
 
 async function waitFor(what: string, condition: () => boolean, deadlineMs = 10_000): Promise<void> {
   const end = performance.now() + deadlineMs;
@@ -136,7 +140,7 @@ describe('a lab without policies', () => {
   test('a node that the lab does not have', () => {
     const result = inLab('policy', 'endpoints', '--node', 'node9');
     expect(result).toMatchObject({ exitCode: 3, stdout: '' });
-    expect(result.stderr).toContain('node1');
+    expect(result.stderr).toContain('"canalctl node status" shows the nodes there are');
   });
 });
 
@@ -152,8 +156,8 @@ describe('a lab with policies', () => {
         run('lab', 'probe', 'pod1', 'pod4:80').exitCode !== 0 &&
         run('lab', 'probe', 'pod4', 'pod2:80').exitCode !== 0 &&
         ['node1', 'node2'].every((node) => {
-          const question = ['pod3', 'pod4', '--port', '5432', '--node', node, '-o', 'json'];
-          const { stdout } = inLab('policy', 'explain', ...question);
+          const question = ['pod3', 'pod4', '--port', '5432', '-o', 'json'];
+          const { stdout } = ofAgent(node, 'policy', 'explain', ...question);
           return stdout.includes('"verdict": "allow"') && stdout.includes('default/pod4');
         }),
       30_000,
@@ -184,11 +188,18 @@ describe('a lab with policies', () => {
   }, 180_000);
 
   test('the agent of either node explains the same', () => {
-    const [one, other] = ['node1', 'node2'].map((node) =>
-      inLab('policy', 'explain', 'pod1', 'pod4', '--port', '80', '-o', 'json', '--node', node),
-    );
-    expect(one?.stdout).toContain('"verdict": "deny"');
-    expect(other?.stdout).toBe(one?.stdout);
+    const question = ['policy', 'explain', 'pod1', 'pod4', '--port', '80', '-o', 'json'];
+    const [one, other] = ['node1', 'node2'].map((node) => ofAgent(node, ...question).stdout);
+    expect(one).toContain('"verdict": "deny"');
+    expect(other).toBe(one);
+    expect(JSON.parse(inLab(...question).stdout)).toEqual(JSON.parse(one ?? ''));
+  });
+
+  test('the agent of a node tells of its pods as the admin API does', () => {
+    const ofNode = JSON.parse(inLab('policy', 'endpoints', '--node', 'node2', '-o', 'json').stdout) as object[];
+    const own = JSON.parse(ofAgent('node2', 'policy', 'endpoints', '-o', 'json').stdout) as object[];
+    expect(ofNode).toEqual(own.map((endpoint) => ({ ...endpoint, node: 'node2' })));
+    expect(own).toHaveLength(2);
   });
 
   test('files with the same objects explain the same', () => {
@@ -204,7 +215,8 @@ describe('a lab with policies', () => {
       const question = ['policy', 'explain', source, 'pod1', '--port', '80', '-o', 'json'] as const;
       const ofFiles = run(...question, ...files);
       expect(ofFiles).toMatchObject({ exitCode: 0, stderr: '' });
-      expect(ofFiles.stdout).toBe(inLab(...question).stdout);
+      expect(ofFiles.stdout).toBe(ofAgent('node1', ...question).stdout);
+      expect(JSON.parse(inLab(...question).stdout)).toEqual(JSON.parse(ofFiles.stdout));
       reasons.push((JSON.parse(ofFiles.stdout) as Explanation).ingress?.reason);
     }
     expect(reasons).toEqual(reasons.map((_, index) => (index === 2 ? 'own-node' : 'no-rule-allows')));
