@@ -121,12 +121,13 @@ describe.each(FAMILIES)('$title', ({ families }) => {
   );
 });
 
-/** The kernel's own: link-local addresses when nobody else has them, and neighbours that ask for a router. */
-const KERNELS_OWN = /fe80::|ff0\d::/;
+/** A neighbour that the kernel heard of by itself, as a pod's end that asks for routers. What we write is permanent. */
+const HEARD_OF = /^fe80::\S+ dev \S+ lladdr \S+ (?:router )?(?:REACHABLE|STALE|DELAY|PROBE) *$/;
 
 /**
  * Everything that `ip monitor` tells until the alias of lo becomes `end`: the lines, `lo` for that one. It listens when
- * this resolves.
+ * this resolves, and the node's link-local addresses have come out of duplicate detection, which the kernel tells as new
+ * addresses and routes.
  */
 async function recordEvents(node: WorldNode): Promise<() => Promise<string[]>> {
   const { process } = node.netns.within(() => ({
@@ -140,18 +141,22 @@ async function recordEvents(node: WorldNode): Promise<() => Promise<string[]>> {
     const decoder = new TextDecoder();
     for await (const chunk of process.stdout) text += decoder.decode(chunk, { stream: true });
   })();
+  const setAlias = (alias: string): string => node.netns.run(['ip', 'link', 'set', 'lo', 'alias', alias]);
   let tries = 0;
   await waitFor('the monitor', () => {
-    node.netns.run(['ip', 'link', 'set', 'lo', 'alias', `begin${++tries}`]);
-    return text.includes('alias begin');
+    setAlias(`try${++tries}`);
+    return text.includes('alias try');
   });
+  await waitFor('addresses', () => node.netns.run(['ip', '-6', 'address', 'show', 'tentative']) === '');
+  setAlias('begin');
+  await waitFor('the beginning', () => /alias begin[^]*\n/.test(text));
   return async () => {
     await waitFor('the end', () => /alias end[^]*\n/.test(text));
     process.kill();
     await reading;
-    return text
-      .split('\n')
-      .filter((line) => line !== '' && !line.includes('alias begin') && !KERNELS_OWN.test(line))
+    const [, ...lines] = text.slice(text.indexOf('alias begin')).split('\n');
+    return lines
+      .filter((line) => line !== '' && !HEARD_OF.test(line))
       .map((line) => (line.includes('alias end') ? 'lo' : line));
   };
 }
