@@ -117,10 +117,19 @@ export function createApiClient(connection: KubeConnection, signal: AbortSignal)
       }
     },
     write: async (change, options) => {
-      const response = await answer(writeRequest(change, options));
+      const response = await answer(writeRequest(change, options)).catch((error: unknown) => {
+        throw withoutQuery(error);
+      });
       return { object: await response.json(), warnings: readWarnings(response.headers.get('warning')) };
     },
   };
+}
+
+/** How a write was asked for is nothing to the reader. */
+function withoutQuery(error: unknown): unknown {
+  if (!(error instanceof StoreError)) return error;
+  const message = error.message.replace(/^([A-Z]+ [^?\s]+)\?\S*: /, '$1: ');
+  return new StoreError(error.code, message, { cause: error });
 }
 
 const PATCH_TYPES = {

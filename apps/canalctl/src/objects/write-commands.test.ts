@@ -206,7 +206,12 @@ describe('patch', () => {
     ['what is neither JSON nor YAML', ['cm', 'c', '-p', '{"a'], EXIT.usage, /neither JSON nor YAML/],
     ['no such kind', ['gadget', 'c', '-p', '{}'], EXIT.usage, /knows no "gadget"\n.*configmaps/],
     ['no such object', ['cm', 'nobody', '-p', '{}'], EXIT.notFound, /"nobody" not found/],
-    ['a field that is not known', ['cm', 'c', '-p', '{"dta":{}}'], EXIT.failed, /dta/],
+    [
+      'a field that is not known',
+      ['cm', 'c', '-p', '{"dta":{}}'],
+      EXIT.failed,
+      /^error: PATCH \/api\/v1\/namespaces\/shop\/configmaps\/c: 4\d\d .*dta/,
+    ],
   ])('%s', async (_name, words, exitCode, says) => {
     const ran = await run('patch', ...words);
     expect([ran.exitCode, ran.out, ran.err]).toEqual([exitCode, '', expect.stringMatching(says)]);

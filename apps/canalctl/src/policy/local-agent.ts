@@ -6,10 +6,11 @@ import type { CommandContext } from '../command-context.ts';
 import { UsageError } from '../report-error.ts';
 import type { PolicyFlags } from './policy-flags.ts';
 
-/** The socket to ask; undefined: the admin API is asked. Throws UsageError. */
+/** The socket to ask; undefined: the admin API is asked. `isThere`: whether a path is. Throws UsageError. */
 export function localAgent(
   { terminal }: CommandContext,
   flags: PolicyFlags & { readonly node?: string },
+  isThere: (path: string) => boolean = existsSync,
 ): string | undefined {
   const { socket, lab, kubeconfig, context, asRole, adminServer, node } = flags;
   const names = { '--lab': lab, '--node': node, '--kubeconfig': kubeconfig, '--context': context, '--as-role': asRole };
@@ -19,7 +20,7 @@ export function localAgent(
     throw new UsageError(`--socket and ${other} exclude each other`, 'leave out one of them');
   }
   if (other !== undefined || adminServer !== undefined) return undefined;
-  if (userKubeconfigPaths(process.env).some((path) => existsSync(path)) || !existsSync(DEFAULT_POLICY_SOCKET)) {
+  if (userKubeconfigPaths(process.env).some((path) => isThere(path)) || !isThere(DEFAULT_POLICY_SOCKET)) {
     return undefined;
   }
   terminal.err(`note: there is no kubeconfig: asking the agent of this node alone, at ${DEFAULT_POLICY_SOCKET}\n`);
