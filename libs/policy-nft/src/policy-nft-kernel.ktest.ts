@@ -308,16 +308,19 @@ test.each(TAMPERINGS)('repaired: %s', async (name, commands) => {
   const repairing = (async () => {
     for await (const event of kernel.monitor(stop.signal)) {
       events.push(event);
-      await kernel.resync(viewOf(SAMPLE), GUARD);
-      done = performance.now();
+      const { differences } = await kernel.resync(viewOf(SAMPLE), GUARD);
+      if (differences.length > 0) done = performance.now();
     }
   })();
   await waitFor('the monitor', () => events.length === 1);
   for (const command of commands.slice(0, -1)) netns.run(NFT(command));
-  const begin = performance.now();
   netns.run(NFT(commands.at(-1) ?? ''));
+  const begin = performance.now();
   await waitFor('repair', () => JSON.stringify(listing(netns)) === JSON.stringify(before));
-  repairs.push(`${name.padEnd(40)} ${(done - begin).toFixed(1)} ms (of it the nft command a part)`);
+  repairs.push(`${name.padEnd(40)} ${(done - begin).toFixed(1)} ms`);
+  expect(done).toBeGreaterThan(begin);
+  // What is promised of repairs, on a machine that does other things as well.
+  expect(done - begin).toBeLessThan(1000);
   expect(events.slice(1).every(({ type }) => type === 'changed')).toBe(true);
   expect(events.length).toBeGreaterThan(1);
   stop.abort();
