@@ -108,8 +108,9 @@ const POLICIES = kindOf<Policy>({
     { title: 'NAME', cell: ({ name }) => name },
     { title: 'ISOLATES FOR', cell: ({ directions }) => list(directions) },
     { title: 'PODS', cell: ({ selects }) => String(selects) },
-    { title: 'PACKETS', cell: ({ hits }) => hitsOf(hits) },
+    { title: 'DENIED', cell: ({ hits }) => deniedBy(hits) },
     { title: 'PROBLEMS', cell: ({ problems }) => String(problems.length) },
+    { title: 'ALLOWED BY RULE', wide: true, cell: ({ hits }) => allowedBy(hits) },
     { title: 'WHAT', wide: true, cell: ({ problems }) => list(problems.map(({ message }) => message)) },
   ],
   name: ({ name }) => name,
@@ -117,12 +118,19 @@ const POLICIES = kindOf<Policy>({
   read: (client, signal, { namespace }) => client.list('listPolicies', signal, { query: { namespace } }),
 });
 
-/** First packets of connections: how many its rules allowed, and how many none did. */
-function hitsOf(hits: Policy['hits']): string {
-  if (hits === undefined) return '-';
-  const sum = (isOfRule: boolean): number =>
-    hits.filter(({ rule }) => (rule !== undefined) === isOfRule).reduce((all, { packets }) => all + packets, 0);
-  return `${sum(true)} allowed, ${sum(false)} not`;
+/** Packets of new flows that no rule allowed, at pods that the policy isolates. */
+function deniedBy(hits: Policy['hits']): string {
+  const denied = hits?.filter(({ rule }) => rule === undefined) ?? [];
+  return denied.length === 0 ? '-' : String(denied.reduce((all, { packets }) => all + packets, 0));
+}
+
+/** Those that each rule allowed: `2-5` where three of five may be others'. Several may have counted the same packet: no sum. */
+function allowedBy(hits: Policy['hits'] = []): string {
+  const texts = hits.map(({ direction, rule, packets, sharedPackets = 0 }) => {
+    const least = sharedPackets === 0 ? '' : `${packets - sharedPackets}-`;
+    return rule === undefined ? [] : `${direction}[${rule}]: ${least}${packets}`;
+  });
+  return list(texts.flat());
 }
 
 const ENDPOINTS = kindOf<Endpoint>({
