@@ -26,6 +26,7 @@ export {
 } from './own-annotations.ts';
 export { type ParsedPeer, parsePeer } from './peer.ts';
 export { parsePolicyNamespace, parsePolicyPod, POLICY_POD_FIELDS } from './policy-pod.ts';
+export { appliedObject, LAST_APPLIED, lastApplied, threeWayMerge } from './three-way-merge.ts';
 export { formatVtep, parseVtep, type Vtep } from './vtep.ts';
 export {
   parseUninstallReport,

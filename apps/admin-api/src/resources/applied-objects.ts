@@ -1,7 +1,6 @@
-/** The cluster as it would be with objects applied and others removed. */
+/** The cluster as it would be with objects in it as they are given, and others removed. See WantedObjects. */
 import type { DiffRequest, PolicyDiff } from '@canal/admin-schema';
 import { parseNetworkPolicy, parsePolicyNamespace, parsePolicyPod } from '@canal/api-schema';
-import type { Labels } from '@canal/model';
 import type { ClusterState } from '@canal/policy-diff';
 import { ProblemError } from '../handler.ts';
 import { boundedText } from './bounded-text.ts';
@@ -80,14 +79,13 @@ class World {
       }
       return undefined;
     }
-    const { object: named, removed } = withoutNulls(object);
+    const named = withoutNulls(object);
     if (kind === 'Namespace') {
       const parsed = parsePolicyNamespace(named);
       if (!parsed.ok) return parsed.error;
       const { name, labels } = parsed.value;
-      const merged = mergedLabels(this.#namespaces.get(name)?.labels, labels, removed);
       // The API server sets it on each.
-      this.#namespaces.set(name, { name, labels: { ...merged, 'kubernetes.io/metadata.name': name } });
+      this.#namespaces.set(name, { name, labels: { ...labels, 'kubernetes.io/metadata.name': name } });
       return undefined;
     }
     const parsed = parsePolicyPod(named);
@@ -97,7 +95,7 @@ class World {
     const known = this.#pods.get(path);
     if (known === undefined)
       return `pod ${path} is not in the cluster: only labels of pods that are there are compared`;
-    this.#pods.set(path, { ...known, labels: mergedLabels(known.labels, labels, removed) });
+    this.#pods.set(path, { ...known, labels });
     return undefined;
   }
 
@@ -120,21 +118,12 @@ class World {
   }
 }
 
-/** Labels that are null, as in a merge patch (RFC 7386), are taken out of the object and told. */
-function withoutNulls(object: JsonObject): { readonly object: JsonObject; readonly removed: readonly string[] } {
+/** Labels that are null are those that go, as in a merge patch (RFC 7386): of an object that is new there are none. */
+function withoutNulls(object: JsonObject): JsonObject {
   const { metadata } = object;
-  if (!isRecord(metadata) || !isRecord(metadata['labels'])) return { object, removed: [] };
-  const labels = Object.entries(metadata['labels']);
-  const kept = Object.fromEntries(labels.filter(([, value]) => value !== null));
-  return {
-    object: { ...object, metadata: { ...metadata, labels: kept } },
-    removed: labels.filter(([, value]) => value === null).map(([key]) => key),
-  };
-}
-
-/** What is not named stays: others, such as controllers, have set it. */
-function mergedLabels(live: Labels | undefined, given: Labels, removed: readonly string[]): Labels {
-  return Object.fromEntries(Object.entries({ ...live, ...given }).filter(([key]) => !removed.includes(key)));
+  if (!isRecord(metadata) || !isRecord(metadata['labels'])) return object;
+  const labels = Object.entries(metadata['labels']).filter(([, value]) => value !== null);
+  return { ...object, metadata: { ...metadata, labels: Object.fromEntries(labels) } };
 }
 
 function isRecord(value: unknown): value is JsonObject {

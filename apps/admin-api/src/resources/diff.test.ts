@@ -1,4 +1,4 @@
-import { NETWORK_POLICIES, PODS } from '@canal/store-port';
+import { NAMESPACES, NETWORK_POLICIES, PODS } from '@canal/store-port';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ProblemError } from '../handler.ts';
 import { decodeQuestion, encodeQuestion } from './diff-messages.ts';
@@ -78,6 +78,56 @@ test('what is removed, and labels of pods and namespaces', async () => {
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop', labels: {} } };
   const same = (await world.call('diff', { body: { objects: [namespace] } })).body;
   expect(same.words[0]).toBe('no flow opens or closes');
+});
+
+const LAST = 'kubectl.kubernetes.io/last-applied-configuration';
+
+test('objects are applied as kubectl does: what others set stays, what the last apply set and this one does not name goes', async () => {
+  await addPod('web', '10.244.1.5');
+  await addPod('db', '10.244.1.6');
+  // Somebody, or the API server, has set policyTypes: rules for egress isolate nothing.
+  await world.store.create(NETWORK_POLICIES, POLICY);
+  const { podSelector, ingress } = POLICY.spec;
+  const egress = [{ to: [{ podSelector: { matchLabels: { app: 'web' } } }] }];
+  const more = { ...POLICY, spec: { podSelector, ingress, egress } };
+  expect((await world.call('diff', { body: { objects: [more] } })).body.words[0]).toBe('no flow opens or closes');
+
+  const last = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ours', labels: { team: 'a' } } };
+  const metadata = {
+    ...last.metadata,
+    labels: { team: 'a', other: 'x' },
+    annotations: { [LAST]: JSON.stringify(last) },
+  };
+  await world.store.create(NAMESPACES, { ...last, metadata });
+  const selected = (label: string) => ({
+    ...POLICY,
+    metadata: { namespace: 'shop', name: `by-${label}` },
+    spec: {
+      ...POLICY.spec,
+      ingress: [{ from: [{ namespaceSelector: { matchExpressions: [{ key: label, operator: 'Exists' }] } }] }],
+    },
+  });
+  await world.store.create(PODS, {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'guest', namespace: 'ours' },
+    spec: { nodeName: 'a', containers: [{ name: 'c', image: 'i' }] },
+  });
+  const status = { podIP: '10.244.1.7', podIPs: [{ ip: '10.244.1.7' }], phase: 'Running' };
+  await world.store.mergePatch(PODS, 'guest', { status }, { namespace: 'ours', subresource: 'status' });
+  const bare = { ...last, metadata: { name: 'ours', labels: {} } };
+  for (const [label, goes] of [
+    ['team', true],
+    ['other', false],
+  ] as const) {
+    await world.store.create(NETWORK_POLICIES, selected(label));
+    const { body } = await world.call('diff', { body: { objects: [bare] } });
+    expect([label, body.closes.map(({ causes }) => causes)]).toEqual([
+      label,
+      goes ? [[{ type: 'namespace', name: 'ours', change: 'changed' }]] : [],
+    ]);
+    await world.store.delete(NETWORK_POLICIES, `by-${label}`, 'shop');
+  }
 });
 
 test('a policy that is read in part is compared as agents would have it, and told', async () => {

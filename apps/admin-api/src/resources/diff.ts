@@ -9,6 +9,7 @@ import { boundedText } from './bounded-text.ts';
 import type { ClusterNodes } from './cluster-nodes.ts';
 import type { DiffProcess } from './diff-process.ts';
 import { readObjects } from './store-objects.ts';
+import { APPLIED_FIELDS, WantedObjects } from './wanted-objects.ts';
 
 export interface DiffDeps {
   readonly store: Store;
@@ -16,6 +17,15 @@ export interface DiffDeps {
   readonly keys: AnnotationKeys;
   readonly process: DiffProcess;
 }
+
+const POD_FIELDS = {
+  ...POLICY_POD_FIELDS,
+  metadata: {
+    ...POLICY_POD_FIELDS.metadata,
+    ...APPLIED_FIELDS,
+    annotations: { ...POLICY_POD_FIELDS.metadata.annotations, ...APPLIED_FIELDS.annotations },
+  },
+};
 
 export function diffHandlers(deps: DiffDeps): Pick<Handlers, 'diff'> {
   return {
@@ -25,8 +35,10 @@ export function diffHandlers(deps: DiffDeps): Pick<Handlers, 'diff'> {
         throw new ProblemError('invalid', detail, { errors: [{ pointer: '/objects', detail }] });
       }
       return await deps.process.inTurn(signal, async () => {
-        const { state, problems } = await clusterState(deps, signal);
-        const found = await deps.process.diff({ state, request: body }, signal);
+        const wanted = new WantedObjects(body.objects);
+        const { state, problems } = await clusterState(deps, wanted, signal);
+        const request = { ...body, objects: wanted.applied() as typeof body.objects };
+        const found = await deps.process.diff({ state, request }, signal);
         return { body: { ...found, problems: [...found.problems, ...problems] } };
       });
     },
@@ -35,18 +47,19 @@ export function diffHandlers(deps: DiffDeps): Pick<Handlers, 'diff'> {
 
 async function clusterState(
   { store, nodes, keys }: DiffDeps,
+  wanted: WantedObjects,
   signal: AbortSignal,
 ): Promise<{ state: ClusterState; problems: { object: string; code: string; field: string; message: string }[] }> {
   const [namespaces, pods, policies] = await Promise.all([
     readObjects(
       store,
       NAMESPACES,
-      parsePolicyNamespace,
-      { fields: { metadata: { name: true, labels: true } } },
+      wanted.watching('Namespace', parsePolicyNamespace),
+      { fields: { metadata: { name: true, labels: true, ...APPLIED_FIELDS } } },
       signal,
     ),
-    readObjects(store, PODS, parsePolicyPod, { fields: POLICY_POD_FIELDS }, signal),
-    readObjects(store, NETWORK_POLICIES, parseNetworkPolicy, {}, signal),
+    readObjects(store, PODS, wanted.watching('Pod', parsePolicyPod), { fields: POD_FIELDS }, signal),
+    readObjects(store, NETWORK_POLICIES, wanted.watching('NetworkPolicy', parseNetworkPolicy), {}, signal),
   ]);
   const unreadable = { Namespace: namespaces.unreadable, Pod: pods.unreadable, NetworkPolicy: policies.unreadable };
   return {

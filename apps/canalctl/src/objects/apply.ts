@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
+import { LAST_APPLIED, lastApplied, threeWayMerge } from '@canal/api-schema';
 import { StoreError } from '@canal/store-port';
 import { UsageError } from '../report-error.ts';
 import type { ApiClient, Change, FieldValidation, ServedResource, WriteOptions } from './api-client.ts';
 import { isJsonObject, type JsonObject } from './json-object.ts';
 import type { Manifest } from './manifest.ts';
-import { LAST_APPLIED, lastApplied, threeWayMerge } from './three-way-merge.ts';
 
 export type ApplyOutcome = 'created' | 'configured' | 'unchanged';
 

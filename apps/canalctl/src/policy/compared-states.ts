@@ -1,8 +1,7 @@
 /** The two states of a cluster that a diff is of: as it is, and as it is after manifests were applied to it. */
+import { appliedObject } from '@canal/api-schema';
 import type { ClusterState } from '@canal/policy-diff';
 import type { Manifest } from '../objects/manifest.ts';
-import { isJsonObject, type JsonObject, textAt } from '../objects/json-object.ts';
-import { lastApplied, mergePatch, threeWayMerge } from '../objects/three-way-merge.ts';
 import { printableLine } from '../printable.ts';
 import {
   isPolicy,
@@ -50,28 +49,8 @@ export function comparedStates(
   return { before: first, after: second, notes: [...new Set(notes)] };
 }
 
-/**
- * As `kubectl apply` leaves it: what the manifest does not name stays, if others set it. What an API server gave without word of an
- * apply was set by others; what stands in a file was applied from there.
- */
 function applied(live: Manifest | undefined, wanted: Manifest): Manifest {
-  if (live === undefined) return wanted;
-  const isServers = textAt(live.object, 'metadata', 'resourceVersion') !== undefined;
-  const last = lastApplied(live.object) ?? (isServers ? {} : live.object);
-  const patch = threeWayMerge(withoutStatus(last), declared(wanted.object, live.object), live.object);
-  return { ...wanted, object: patch === undefined ? live.object : mergePatch(live.object, patch) };
-}
-
-/** Nobody applies a status; a manifest that has one of its own, of a dump, shows it. */
-function withoutStatus({ status: _status, ...object }: JsonObject): JsonObject {
-  return object;
-}
-
-/** A dump says in which version and with which identity it was made: no change of the object. */
-function declared(object: JsonObject, live: JsonObject): JsonObject {
-  const metadata = isJsonObject(object['metadata']) ? object['metadata'] : {};
-  const uid = textAt(live, 'metadata', 'uid');
-  return { ...object, metadata: { ...metadata, ...(uid !== undefined && { uid }) } };
+  return live === undefined ? wanted : { ...wanted, object: appliedObject(live.object, wanted.object) };
 }
 
 function stateOf(objects: PolicyObjects, standIns: Parameters<typeof withAddresses>[1], notes: string[]): ClusterState {

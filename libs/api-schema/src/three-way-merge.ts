@@ -4,7 +4,7 @@
  * so lists are replaced as a whole, also where the live one has only more in it: nobody can tell the server's defaults
  * from what somebody added.
  */
-import { isJsonObject, type JsonObject, textAt } from './json-object.ts';
+import { isJsonObject, type JsonObject, textOf } from './json-object.ts';
 
 /** kubectl's annotation, so that the two tools can take turns. */
 export const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
@@ -27,6 +27,32 @@ export function threeWayMerge(last: JsonObject, wanted: JsonObject, live: JsonOb
   return Object.keys(patch).length === 0 ? undefined : patch;
 }
 
+/**
+ * The object as `kubectl apply` leaves it: what the wanted one does not name stays, if others set it. What an API server gave
+ * without word of an apply was set by others; what stands in a file was applied from there.
+ */
+export function appliedObject(live: JsonObject, wanted: JsonObject): JsonObject {
+  const isServers = textOf(metadataOf(live)['resourceVersion']) !== undefined;
+  const last = lastApplied(live) ?? (isServers ? {} : live);
+  const patch = threeWayMerge(withoutStatus(last), declared(wanted, live), live);
+  return patch === undefined ? live : mergePatch(live, patch);
+}
+
+/** Nobody applies a status; a manifest that has one of its own, of a dump, shows it. */
+function withoutStatus({ status: _status, ...object }: JsonObject): JsonObject {
+  return object;
+}
+
+/** A dump says in which version and with which identity it was made: no change of the object. */
+function declared(object: JsonObject, live: JsonObject): JsonObject {
+  const { uid } = metadataOf(live);
+  return { ...object, metadata: { ...metadataOf(object), ...(uid !== undefined && { uid }) } };
+}
+
+function metadataOf({ metadata }: JsonObject): JsonObject {
+  return isJsonObject(metadata) ? metadata : {};
+}
+
 /** The target as a merge patch makes it (RFC 7386 §2). */
 export function mergePatch(target: JsonObject, patch: JsonObject): JsonObject {
   const result: Record<string, unknown> = { ...target };
@@ -41,7 +67,8 @@ export function mergePatch(target: JsonObject, patch: JsonObject): JsonObject {
 
 /** What the last apply of this or another tool had set; undefined when the object was made in another way. */
 export function lastApplied(live: JsonObject): JsonObject | undefined {
-  const text = textAt(live, 'metadata', 'annotations', LAST_APPLIED);
+  const { annotations } = metadataOf(live);
+  const text = isJsonObject(annotations) ? textOf(own(annotations, LAST_APPLIED)) : undefined;
   if (text === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(text);
