@@ -1,14 +1,20 @@
 /** `canalctl test`: lays the ground in a cluster or a lab, runs the tests, prints them. */
 import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { openLab } from '@canal/lab';
+import { createKubeStore } from '@canal/store-kube';
 import type { ClusterFlags } from '../cluster/cluster-flags.ts';
+import { connectCluster, systemClock } from '../cluster/connect-cluster.ts';
 import type { CommandContext } from '../command-context.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
+import { labOptions } from '../lab/lab-flags.ts';
 import { INTERRUPTED } from '../next-step.ts';
 import { printable } from '../printable.ts';
 import { renderValue } from '../output/render-list.ts';
 import { createProgress, type Progress } from '../progress.ts';
 import { UsageError } from '../report-error.ts';
+import { withClusterGround } from './cluster-ground.ts';
 import { renderJunit } from './junit.ts';
+import { withLabGround } from './lab-ground.ts';
 import { planTests } from './plan-tests.ts';
 import { countOf, renderTests } from './render-tests.ts';
 import { runTests } from './run-tests.ts';
@@ -98,11 +104,6 @@ async function onGround(
   ];
   const chosen = { nodes: flags.node ?? [], count: flags.nodes };
   if (flags.lab !== undefined) {
-    const [{ openLab }, { labOptions }, { withLabGround }] = await Promise.all([
-      import('@canal/lab'),
-      import('../lab/lab-flags.ts'),
-      import('./lab-ground.ts'),
-    ]);
     const labFlags = { name: flags.lab, stateRoot: flags.stateRoot };
     const options = labOptions(context, labFlags, progress);
     const end = (): ReturnType<typeof openLab> =>
@@ -110,11 +111,6 @@ async function onGround(
     const ground = { ...chosen, signal, onProgress, onWarning, labForEnd: end };
     return await withLabGround(openLab(labFlags.name, options), ground, work);
   }
-  const [{ createKubeStore }, { connectCluster, systemClock }, { withClusterGround }] = await Promise.all([
-    import('@canal/store-kube'),
-    import('../cluster/connect-cluster.ts'),
-    import('./cluster-ground.ts'),
-  ]);
   const clock = systemClock();
   const connection = await connectCluster(flags, clock);
   const store = createKubeStore({ connection, clock });
