@@ -8,7 +8,7 @@ import { cacheFolder } from '@canal/image';
 
 import { ClusterError } from './failure.ts';
 import type { GoModule, KubernetesMinor, Program, Target } from './programs.ts';
-import { CNI_PLUGINS, buildKey, goModules, requiredVersion } from './programs.ts';
+import { CNI_PLUGINS, PROMTOOL, buildKey, goModules, requiredVersion } from './programs.ts';
 
 const GO_FOLDER = join(dirname(fileURLToPath(import.meta.url)), '..', 'go');
 const GO_NEEDED = [1, 26] as const;
@@ -63,6 +63,16 @@ export async function buildPrograms(options: BuildOptions): Promise<Programs> {
   };
 }
 
+/** Path of promtool. Throws as buildPrograms does. */
+export async function buildPromtool(progress: Progress): Promise<string> {
+  const located = locate(PROMTOOL);
+  const path = join(located.folder, 'promtool');
+  if (existsSync(path)) return path;
+  checkGo();
+  await buildTargets(located, PROMTOOL.steps.flat(), '[1/1]', { progress });
+  return path;
+}
+
 function isWanted(program: string, folder: string, { only }: BuildOptions): boolean {
   return (only === undefined || only === program) && !existsSync(join(folder, program));
 }
@@ -107,7 +117,7 @@ async function buildTargets(
   { module, source, folder, version }: Located,
   targets: readonly Target[],
   count: string,
-  options: BuildOptions,
+  options: Pick<BuildOptions, 'progress'>,
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
   removeOldPartials(folder);
@@ -128,7 +138,12 @@ async function buildTargets(
   }
 }
 
-function go(args: readonly string[], cwd: string, label: string, { progress }: BuildOptions): Promise<void> {
+function go(
+  args: readonly string[],
+  cwd: string,
+  label: string,
+  { progress }: Pick<BuildOptions, 'progress'>,
+): Promise<void> {
   const env = {
     ...process.env,
     GOFLAGS: '-buildvcs=false',
@@ -164,7 +179,7 @@ function go(args: readonly string[], cwd: string, label: string, { progress }: B
 }
 
 function checkGo(): void {
-  const wanted = `Go ≥ ${GO_NEEDED.join('.')} builds the Kubernetes programs of the cluster`;
+  const wanted = `Go ≥ ${GO_NEEDED.join('.')} builds the programs of the cluster`;
   const advice = 'install it from https://go.dev/dl and put its bin folder on PATH';
   const found = spawnSync('go', ['env', 'GOVERSION'], { encoding: 'utf8' });
   if (found.error !== undefined) throw new ClusterError('host', `${wanted}, and there is no "go" on PATH: ${advice}`);

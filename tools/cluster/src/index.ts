@@ -7,5 +7,5 @@ export type { ControlPlaneComponent, NodeComponent } from './component.ts';
 export type { IpFamily, ProxyMode, Shape } from './plan.ts';
 export type { KubernetesMinor } from './programs.ts';
 export type { ExecuteOptions, Finished } from './process.ts';
-export { buildPrograms } from './build.ts';
+export { buildPrograms, buildPromtool } from './build.ts';
 export type { Programs, Progress } from './build.ts';

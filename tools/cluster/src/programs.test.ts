@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import { CNI_PLUGINS, KUBERNETES_MINORS, buildKey, goModules, requiredVersion } from './programs.ts';
+import { CNI_PLUGINS, KUBERNETES_MINORS, PROMTOOL, buildKey, goModules, requiredVersion } from './programs.ts';
 
 const GO = join(import.meta.dirname, '..', 'go');
 
@@ -11,7 +11,7 @@ describe('pins', () => {
   test.each(KUBERNETES_MINORS)(
     'every module of Kubernetes %s has a go.mod and go.sum that pin what is built',
     (minor) => {
-      for (const { folder, pinned } of goModules(minor)) {
+      for (const { folder, pinned } of [...goModules(minor), PROMTOOL]) {
         const goMod = readFileSync(join(GO, folder, 'go.mod'), 'utf8');
         expect([folder, requiredVersion(goMod, pinned)]).toEqual([folder, expect.stringMatching(/^v\d+\.\d+\.\d+$/)]);
         expect(existsSync(join(GO, folder, 'go.sum'))).toBe(true);

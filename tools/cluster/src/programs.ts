@@ -105,6 +105,13 @@ export function goModules(minor: KubernetesMinor): readonly GoModule[] {
   ];
 }
 
+/** Of no cluster: it tries the alert rules of deploy/prometheus. Without service discoveries, which are most of its packages. */
+export const PROMTOOL: GoModule = {
+  ...simple('prometheus', 'github.com/prometheus/prometheus'),
+  tags: 'remove_all_sd',
+  steps: [[{ program: 'promtool', package: 'github.com/prometheus/prometheus/cmd/promtool' }]],
+};
+
 function simple(folder: string, pinned: string): Omit<GoModule, 'steps'> {
   return { folder, pinned, tags: '', ldflags: strip };
 }

@@ -1,4 +1,4 @@
-/** The metrics that the agents register, asked of their own code, and what else a scrape gives. */
+/** The metrics that the programs register, asked of their own code, and what else a scrape gives. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
@@ -29,16 +29,23 @@ export async function exportedMetrics(): Promise<readonly ScrapedProgram[]> {
   const common = await processMetrics();
   return Promise.all(
     [
-      { job: 'canal-flanneld', sources: 'apps/flanneld/src' },
-      { job: 'canal-policy-agent', sources: 'apps/policy-agent/src' },
-    ].map(async ({ job, sources }) => ({
+      { job: 'canal-flanneld', sources: ['apps/flanneld/src'], ...AGENT },
+      { job: 'canal-policy-agent', sources: ['apps/policy-agent/src'], ...AGENT },
+      {
+        job: 'canal-admin-api',
+        sources: ['apps/admin-api/src', 'apps/admin-api/src/http', 'apps/admin-api/src/tls', 'libs/admin-schema/src'],
+        file: 'api-metrics.ts',
+        maker: 'createApiMetrics',
+      },
+    ].map(async ({ job, sources, file, maker }) => ({
       job,
-      metrics: new Map([...common, ...(await registeredBy(join(ROOT, sources, 'agent-metrics.ts')))]),
-      words: new Set([...SHARED_SOURCES, sources].flatMap((folder) => wordsOf(join(ROOT, folder)))),
+      metrics: new Map([...common, ...(await registeredBy(join(ROOT, sources[0] ?? '', file), maker))]),
+      words: new Set([...SHARED_SOURCES, ...sources].flatMap((folder) => wordsOf(join(ROOT, folder)))),
     })),
   );
 }
 
+const AGENT = { file: 'agent-metrics.ts', maker: 'createAgentMetrics' };
 const SHARED_SOURCES = ['libs/telemetry/src', 'libs/kernel-port/src'];
 
 /** Of a module that no package exports: taken by its path, so that the program itself is asked and not its text. */
@@ -46,10 +53,10 @@ async function moduleAt<T>(path: string): Promise<T> {
   return (await import(path)) as T;
 }
 
-async function registeredBy(path: string): Promise<ReadonlyMap<string, ExportedMetric>> {
-  const { createAgentMetrics } = await moduleAt<{
-    readonly createAgentMetrics: (metrics: object, version: string) => unknown;
-  }>(path);
+async function registeredBy(path: string, maker: string): Promise<ReadonlyMap<string, ExportedMetric>> {
+  const module = await moduleAt<Readonly<Record<string, (metrics: object, version: string) => unknown>>>(path);
+  const create = module[maker];
+  if (create === undefined) throw new Error(`${path} has no ${maker}`);
   const found = new Map<string, ExportedMetric>();
   const note =
     (type: ExportedMetric['type']) =>
@@ -57,7 +64,7 @@ async function registeredBy(path: string): Promise<ReadonlyMap<string, ExportedM
       found.set(name, { type, labels: labelNames });
       return { inc: () => undefined, set: () => undefined, remove: () => undefined, observe: () => undefined };
     };
-  createAgentMetrics({ counter: note('counter'), gauge: note('gauge'), histogram: note('histogram') }, '0.0.0');
+  create({ counter: note('counter'), gauge: note('gauge'), histogram: note('histogram') }, '0.0.0');
   return found;
 }
 

@@ -1,4 +1,4 @@
-/** deploy/grafana, deploy/prometheus and docs/monitoring.md ask for what the agents export, and for nothing else. */
+/** deploy/grafana, deploy/prometheus and docs/monitoring.md ask for what the programs export, and for nothing else. */
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -53,8 +53,14 @@ test('the programs are asked for their metrics', () => {
     type: 'counter',
     labels: ['direction', 'reason'],
   });
-  for (const { metrics } of programs) {
-    expect(metrics.get('canal_problems')).toEqual({ type: 'gauge', labels: ['severity'] });
+  expect(metricsOf('canal-admin-api')?.get('canal_admin_requests_total')).toEqual({
+    type: 'counter',
+    labels: ['operation', 'status'],
+  });
+  for (const { job, metrics } of programs) {
+    if (job !== 'canal-admin-api') {
+      expect(metrics.get('canal_problems')).toEqual({ type: 'gauge', labels: ['severity'] });
+    }
     expect(metrics.get('process_cpu_seconds_total')).toEqual({ type: 'counter', labels: [] });
   }
 });
@@ -216,13 +222,16 @@ describe('a query that is spoilt is found', () => {
 });
 
 describe('docs/monitoring.md', () => {
-  test('names each metric of flanneld with its labels', () => {
-    const section = document.split(/^## /m).find((text) => text.startsWith('Metrics\n')) ?? '';
+  test.each([
+    ['canal-flanneld', 'Metrics\n'],
+    ['canal-admin-api', 'The admin API\n'],
+  ])('names each metric of %s with its labels', (job, title) => {
+    const section = document.split(/^## /m).find((text) => text.startsWith(title)) ?? '';
     const rows = [...section.matchAll(/^\| `(canal_\w+)` +\| ([^|]*)\|/gm)].map(([, name = '', labels = '']) => [
       name,
       [...labels.matchAll(/`(\w+)`/g)].map(([, label]) => label),
     ]);
-    const exported = [...(metricsOf('canal-flanneld') ?? [])].filter(([name]) => name.startsWith('canal_'));
+    const exported = [...(metricsOf(job) ?? [])].filter(([name]) => name.startsWith('canal_'));
     expect(rows.sort()).toEqual(exported.map(([name, { labels }]) => [name, [...labels]]).sort());
   });
 
