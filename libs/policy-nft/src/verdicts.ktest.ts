@@ -184,15 +184,20 @@ print(sent)
     const memory = process.memoryUsage().rss;
     let peak = 0;
     let lag = 0;
-    let last = performance.now();
+    // Processor time of this thread: how long its other work has waited for the flood, not for the rest of the machine.
+    const ownMs = (): number => {
+      const { user, system } = process.threadCpuUsage();
+      return (user + system) / 1000;
+    };
+    let last = ownMs();
     const startedMs = performance.now();
     const child = pod.within(() => Bun.spawn(['python3', '-c', FLOOD], { stdout: 'pipe' }));
     const timer = setInterval(() => {
-      const now = performance.now();
+      const now = ownMs();
       [lag, last] = [Math.max(lag, now - last), now];
       peak = Math.max(peak, process.memoryUsage().rss);
     }, 5);
-    last = performance.now();
+    last = ownMs();
     const sent = Number(await new Response(child.stdout).text());
     clearInterval(timer);
     await Bun.sleep(300);
@@ -207,6 +212,7 @@ print(sent)
     expect(told + lost).toBe(counted);
     expect(told).toBeLessThan(10_000 + 5_000 * (seconds + 1));
     expect(peak - memory).toBeLessThan(64e6);
-    expect(lag).toBeLessThan(1_000);
+    // Some 10; without slices (SLICE_MS) 140 and more.
+    expect(lag).toBeLessThan(100);
   }, 60_000);
 });
