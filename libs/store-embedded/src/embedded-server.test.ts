@@ -225,8 +225,8 @@ describe('listeners', () => {
     }
     await reader?.cancel();
     timesMs.sort((a, b) => a - b);
-    // What a poll or a timer of TCP holds back is forty and more.
-    expect(timesMs[25]).toBeLessThan(20);
+    // Some 0.1, beside other work too; a poll or a timer of TCP would hold each of them back.
+    expect(timesMs[25]).toBeLessThan(5);
   });
 });
 
