@@ -52,6 +52,8 @@ export interface ClusterGroundOptions {
   readonly image?: string | undefined;
   /** Until which pods must be up, of `performance.now()`. */
   readonly deadlineMs: number;
+  /** After which nothing of a pod is waited for. */
+  readonly endMs: number;
 }
 
 /** A run lasts a minute: what is older was left by one that was killed. */
@@ -199,7 +201,7 @@ async function layGround(
     const problem =
       own.flatMap(problemOf).at(0) ??
       (await controlProblem(client, async (pod) => {
-        const control = await openPodControl(connection, { namespace, name: pod, token }, signal);
+        const control = await openPodControl(connection, { namespace, name: pod, token, endMs: options.endMs }, signal);
         controls.push(control);
         byPod.set(pod, control);
       }));

@@ -15,6 +15,8 @@ export interface ControlledPod {
   readonly namespace: string;
   readonly name: string;
   readonly token: string;
+  /** Of `performance.now()`: nothing is waited for after that. */
+  readonly endMs: number;
 }
 
 /** Beyond the time that the slowest try may take. */
@@ -25,12 +27,13 @@ const OK = 200;
 /** Throws what the API server refuses, as StoreError, and Error when there is no way to the pod. */
 export async function openPodControl(
   connection: KubeConnection,
-  { namespace, name, token }: ControlledPod,
+  { namespace, name, token, endMs }: ControlledPod,
   signal: AbortSignal,
 ): Promise<PodControl> {
   const forward = await openPortForward(connection, { namespace, pod: name, port: CONTROL_PORT }, signal);
   const ask = async (requests: readonly DialRequest[]): Promise<readonly DialAnswer[]> => {
-    const limitMs = Math.max(0, ...requests.map((one) => one.limitMs)) + MARGIN_MS;
+    const wantedMs = Math.max(0, ...requests.map((one) => one.limitMs)) + MARGIN_MS;
+    const limitMs = Math.max(0, Math.round(Math.min(wantedMs, endMs - performance.now())));
     const limited = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
     return readAnswers(await post(forward.localPort, token, requests, limited), requests.length);
   };

@@ -115,9 +115,18 @@ async function onGround(
   const connection = await connectCluster(flags, clock);
   const store = createKubeStore({ connection, clock });
   const deps = { store, connection, signal, now: () => new Date(), onProgress, onWarning };
-  const options = { ...chosen, canalNamespace: flags.namespace, image: flags.image, deadlineMs };
+  const options = {
+    ...chosen,
+    canalNamespace: flags.namespace,
+    image: flags.image,
+    deadlineMs,
+    endMs: deadlineMs + TRIES_MS,
+  };
   return await withClusterGround(deps, options, work);
 }
+
+/** Of the reserve, for the tries: the rest is for taking everything away. */
+const TRIES_MS = 5000;
 
 /** How long a lab may take to end pods. */
 const END_MS = 30_000;
