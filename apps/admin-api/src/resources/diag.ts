@@ -9,6 +9,7 @@ import type { Handlers } from '../handler.ts';
 import { type AgentQuestion, NETWORK_STATUS, PEERS, POLICIES, POLICY_AGENT_STATUS } from './agent-questions.ts';
 import type { ClusterNodes } from './cluster-nodes.ts';
 import { readNetConf, type NetConfDeps } from './net-conf.ts';
+import { knownNetConfFields } from './net-conf-fields.ts';
 import type { NodeAnswer, NodeQuestions } from './node-questions.ts';
 
 export interface DiagDeps extends NetConfDeps {
@@ -22,21 +23,6 @@ export interface DiagDeps extends NetConfDeps {
 
 /** Of all entries. */
 const MAX_CHARS = 8 * 1024 * 1024;
-
-/** What net-conf.json has for backends that are there today; keys of those that encrypt are not among them. */
-const NET_CONF_FIELDS = [
-  'Network',
-  'IPv6Network',
-  'EnableIPv4',
-  'EnableIPv6',
-  'SubnetLen',
-  'SubnetMin',
-  'SubnetMax',
-  'IPv6SubnetLen',
-  'IPv6SubnetMin',
-  'IPv6SubnetMax',
-];
-const BACKEND_FIELDS = ['Type', 'VNI', 'Port', 'GBP', 'Learning', 'DirectRouting', 'MTU'];
 
 export function diagHandlers(deps: DiagDeps): Pick<Handlers, 'diagnose'> {
   const { nodes, questions, version, timeMs } = deps;
@@ -129,16 +115,5 @@ async function addNetConf(deps: DiagDeps, bundle: Bundle): Promise<void> {
     bundle.miss(path, error instanceof SyntaxError ? 'it is not JSON' : String(error));
     return;
   }
-  const { Backend: backend, ...top } = recordOf(value);
-  bundle.add(path, { ...picked(top, NET_CONF_FIELDS), Backend: picked(recordOf(backend), BACKEND_FIELDS) });
-}
-
-function recordOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
-}
-
-/** Values that are no text, number or boolean are left out, too. */
-function picked(record: Readonly<Record<string, unknown>>, names: readonly string[]): Record<string, unknown> {
-  const simple = names.filter((name) => ['string', 'number', 'boolean'].includes(typeof record[name]));
-  return Object.fromEntries(simple.map((name) => [name, record[name]]));
+  bundle.add(path, knownNetConfFields(value).known);
 }

@@ -109,6 +109,21 @@ test('who has read an older version changes nothing', async () => {
   expect(await stored()).toEqual(before);
 });
 
+test('the audit record tells what changes, and of what may be a key that it does', async () => {
+  const secret = (text: string) => ({ ...NET_CONF, Keep: [text], Backend: { Type: 'vxlan', VNI: 1, PSK: text } });
+  // On one line, as by hand.
+  await store(JSON.stringify(secret('canary-1')));
+  const { etag = '' } = await world.call('getNetConf');
+  const body = { netConf: { ...secret('canary-2'), Backend: { Type: 'vxlan', VNI: 2, PSK: 'canary-2' } } };
+  const { audit } = await world.call('putNetConf', { body, ifMatch: [etag] });
+  expect(audit?.changes).toEqual([
+    '-     "VNI": 1',
+    '+     "VNI": 2',
+    '~ Keep (its value is left out)',
+    '~ Backend.PSK (its value is left out)',
+  ]);
+});
+
 test('of two who write at one time one is refused', async () => {
   await store(JSON.stringify(NET_CONF));
   const { etag = '' } = await world.call('getNetConf');

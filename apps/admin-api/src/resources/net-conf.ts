@@ -6,6 +6,7 @@ import { type Handlers, ProblemError } from '../handler.ts';
 import { boundedText } from './bounded-text.ts';
 import type { ClusterNodes } from './cluster-nodes.ts';
 import { netConfEffects } from './net-conf-effects.ts';
+import { knownNetConfFields } from './net-conf-fields.ts';
 import { storeProblem } from './store-objects.ts';
 
 export interface NetConfDeps {
@@ -77,13 +78,13 @@ export function netConfHandlers(deps: NetConfDeps): Pick<Handlers, 'getNetConf' 
         return {
           body: { applied: true, ...verdict },
           etag: versionOf(written),
-          audit: { object, changes: lines(former, text) },
+          audit: { object, changes: changesOf(former, text) },
         };
       }
       return {
         body: { applied: false, ...verdict },
         etag: resourceVersion,
-        audit: { object, changes: lines(former, text) },
+        audit: { object, changes: changesOf(former, text) },
       };
     },
   };
@@ -156,13 +157,32 @@ function effectsOf(nodes: ClusterNodes, before: ParsedNetConf | undefined, after
   return netConfEffects(before?.netConf, after.netConf, subnets);
 }
 
-/** Lines that go and lines that come. */
-function lines(former: string | undefined, text: string): string[] {
-  const [old, now] = [former ?? '', text].map((all) => all.split('\n').filter((line) => line.trim() !== '')) as [
-    string[],
-    string[],
-  ];
-  const gone = old.filter((line) => !now.includes(line)).map((line) => `- ${line}`);
-  const come = now.filter((line) => !old.includes(line)).map((line) => `+ ${line}`);
-  return [...gone, ...come].slice(0, MAX_LINES).map((line) => boundedText(line, MAX_TEXT));
+/** Lines that go and lines that come. Of fields that may hold keys it is told that they change, and no more. */
+function changesOf(former: string | undefined, text: string): string[] {
+  const [old, now] = [former ?? '{}', text].map(toldOf);
+  if (old === undefined || now === undefined) return ['it was no JSON'];
+  const gone = old.lines.filter((line) => !now.lines.includes(line)).map((line) => `- ${line}`);
+  const come = now.lines.filter((line) => !old.lines.includes(line)).map((line) => `+ ${line}`);
+  const names = [...new Set([...old.others.keys(), ...now.others.keys()])];
+  const others = names.flatMap((name) => {
+    const [before, after] = [old.others.get(name), now.others.get(name)].map((value) => JSON.stringify(value));
+    if (before === after) return [];
+    return [`${before === undefined ? '+' : after === undefined ? '-' : '~'} ${name} (its value is left out)`];
+  });
+  return [...gone, ...come, ...others].slice(0, MAX_LINES).map((line) => boundedText(line, MAX_TEXT));
+}
+
+interface Told {
+  readonly lines: readonly string[];
+  readonly others: ReadonlyMap<string, unknown>;
+}
+
+function toldOf(text: string): Told | undefined {
+  try {
+    const { known, others } = knownNetConfFields(JSON.parse(text));
+    // A comma tells of the line that follows.
+    return { lines: formatted(known).trimEnd().split(/,?\n/), others };
+  } catch {
+    return undefined;
+  }
 }
