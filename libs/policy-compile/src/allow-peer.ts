@@ -4,7 +4,7 @@ import { type Cidr, cidrContainsCidr, cidrsOverlap, compareCidr, formatCidr } fr
 
 export type AllowPeer = AnyPeer | PodPeer | BlockPeer;
 
-interface AnyPeer {
+export interface AnyPeer {
   readonly type: 'any';
   /** Equal texts mean the same peers, now and later. */
   readonly text: string;

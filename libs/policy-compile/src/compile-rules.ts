@@ -1,8 +1,8 @@
 /** Allow list to rules and what their sets hold. Rules are told with contents in place of set ids: naming them is not pure. */
 import type { CounterId, PortMatch } from '@canal/rules-ast';
 import { rangesOf } from './address-ranges.ts';
-import type { Allowance, AllowList, PortNumbers } from './allow-list.ts';
-import type { BlockPeer, PodPeer } from './allow-peer.ts';
+import type { Allowance, AllowList, PortName, PortNumbers } from './allow-list.ts';
+import type { AnyPeer, BlockPeer, PodPeer } from './allow-peer.ts';
 import { type ChainCost, chainCost, isWithinLimits } from './chain-limits.ts';
 import { countersOf, type Origins } from './rule-counters.ts';
 import type { SetContent } from './set-content.ts';
@@ -29,39 +29,61 @@ const MOST_PER_POD = { named: 1024, anybody: 8 } as const;
 
 /** `flattenAbove`: see PolicyEngineOptions. */
 export function compileRules(list: AllowList, flattenAbove: number): CompiledChain {
+  for (const separate of [separateRules, originRules]) {
+    const rules = atMost(separate(list), flattenAbove);
+    if (rules !== undefined && isWithinLimits(chainCost(rules))) return { type: 'rules', rules };
+  }
   const others = [...anyPeerRules(list), ...blockRules(list)];
   let cost = chainCost([]);
-  for (const [some, more, most] of [
-    [[], separateRules, flattenAbove],
-    [others, peerRules, flattenAbove],
-    [others, portsRules, flattenAbove],
-    [others, memberRules, Infinity],
+  for (const [overPods, most] of [
+    [peerRules, flattenAbove],
+    [portsRules, flattenAbove],
+    [memberRules, Infinity],
   ] as const) {
-    const found = atMost(more(list), most);
+    const found = atMost(overPods(list), most);
     if (found === undefined) continue;
-    const rules = [...some, ...found];
+    const rules = [...others, ...found];
     cost = chainCost(rules);
     if (isWithinLimits(cost)) return { type: 'rules', rules };
   }
   return { type: 'too-large', cost };
 }
 
-/** What different rules of policies say is not put together, so that each counts alone. */
+/** What different rules of policies say is not put together, so that each counts alone; nor are their peers. */
 function* separateRules(list: AllowList): Iterable<CompiledRule> {
-  for (const { peer, written } of list) {
-    if (peer.type === 'block') continue;
-    for (const { ports, origins } of written) {
-      yield peer.type === 'any' ? anyRule(ports, [origins]) : podsRule([peer], ports, [origins]);
+  for (const { ports, origins } of partsOf(list, isAny)) yield anyRule(ports, [origins]);
+  for (const part of partsOf(list, isPods)) yield podsRuleOf([part]);
+  for (const parts of byOrigins(partsOf(list, isBlock))) yield* blocksRule(parts);
+  for (const allowance of list) yield* namedRules([allowance]);
+}
+
+/** The same with the peers of a rule put together. */
+function* originRules(list: AllowList): Iterable<CompiledRule> {
+  for (const { ports, origins } of partsOf(list, isAny)) yield anyRule(ports, [origins]);
+  for (const parts of byOrigins(partsOf(list, isPods))) yield podsRuleOf(parts);
+  for (const parts of byOrigins(partsOf(list, isBlock))) yield* blocksRule(parts);
+  yield* namedRules(list);
+}
+
+/** One for each group of rules of policies that allow ports by name. */
+function* namedRules(list: AllowList): Iterable<CompiledRule> {
+  const groups = new Map<string, { readonly origins: Origins; readonly named: Map<Allowance, PortName[]> }>();
+  for (const allowance of list) {
+    for (const [at, name] of allowance.names.entries()) {
+      const origins = allowance.namedBy[at] ?? [];
+      const key = origins.join(' ');
+      let group = groups.get(key);
+      if (group === undefined) groups.set(key, (group = { origins, named: new Map<Allowance, PortName[]>() }));
+      const names = group.named.get(allowance);
+      if (names === undefined) group.named.set(allowance, [name]);
+      else names.push(name);
     }
   }
-  const blocks = Map.groupBy(partsOf(list, isBlock), ({ text, origins }) => JSON.stringify([text, origins]));
-  for (const parts of blocks.values()) yield* blocksRule(parts);
-  for (const { peer, names, namedBy } of list) {
-    const byOrigins = Map.groupBy(names.keys(), (at) => JSON.stringify(namedBy[at]));
-    for (const places of byOrigins.values()) {
-      const named = places.map((at) => names[at]).filter((name) => name !== undefined);
-      yield* exactRules([{ peer, ports: [], names: named }], [namedBy[places[0] ?? 0] ?? []]);
-    }
+  for (const { origins, named } of groups.values()) {
+    yield* exactRules(
+      Array.from(named, ([{ peer }, names]) => ({ peer, ports: [], names })),
+      [origins],
+    );
   }
 }
 
@@ -122,6 +144,11 @@ function byPorts<T extends Allowance['peer']>(
   return Map.groupBy(partsOf(list, isWanted), ({ text }) => text).values();
 }
 
+/** For each list of ports and group of rules of policies that have it, the peers. */
+function byOrigins<T>(parts: Iterable<Part<T>>): Iterable<readonly Part<T>[]> {
+  return Map.groupBy(parts, ({ text, origins }) => [text, ...origins].join(' ')).values();
+}
+
 function* partsOf<T extends Allowance['peer']>(
   list: AllowList,
   isWanted: (peer: Allowance['peer']) => peer is T,
@@ -129,6 +156,10 @@ function* partsOf<T extends Allowance['peer']>(
   for (const { peer, written } of list) {
     if (isWanted(peer)) for (const { ports, text, origins } of written) yield { peer, ports, text, origins };
   }
+}
+
+function isAny(peer: Allowance['peer']): peer is AnyPeer {
+  return peer.type === 'any';
 }
 
 function isBlock(peer: Allowance['peer']): peer is BlockPeer {

@@ -102,6 +102,20 @@ describe('a rule of a policy', () => {
     );
   });
 
+  test('counts alone with many peers, as long as the pod has eight rules or fewer', () => {
+    const peers = (from: number) =>
+      Array.from({ length: 5 }, (_, at) => [
+        podsWith({ app: `${from + at}` }),
+        blockOf(`10.${from + at}.0.0/16`),
+      ]).flat();
+    const engine = engineWith(policyOf('a/p', { ingress: ingress(80, peers(0), peers(10), peers(20)) }));
+    const counters = ruleCounters(engine);
+    expect(new Set(counters).size).toBe(3);
+    // One of pods and one of blocks.
+    expect(counters).toHaveLength(6);
+    expect(counters.filter((id) => id.endsWith('-shared'))).toEqual([]);
+  });
+
   test('that is put together with others has what they counted together as such', () => {
     const blocks = Array.from({ length: 12 }, (_, at) => [blockOf(`10.${2 * at}.0.0/16`)]);
     const engine = engineWith(policyOf('a/p', { ingress: ingress(80, ...blocks) }));
