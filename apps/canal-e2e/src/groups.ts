@@ -93,7 +93,7 @@ export const GROUPS: readonly Group[] = [
     long: false,
     backend: VXLAN,
     podMode: 'routed',
-    files: ['store/real-api', 'store/disruptions', 'store/kubectl', 'store/alert-rules'],
+    files: ['store/real-api', 'store/disruptions', 'store/kubectl', 'store/rights', 'store/alert-rules'],
   },
   network('vxlan-direct', { nodes: 3 }, VXLAN_DIRECT),
   network('vxlan-dual', { nodes: 3, ipFamily: 'dual' }, VXLAN),
