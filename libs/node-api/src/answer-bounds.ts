@@ -11,7 +11,7 @@ const MAX_BYTES: Readonly<Record<string, number>> = {
   peers: 4 * 1_024 * KIB,
   addresses: 4 * 1_024 * KIB,
   explain: 4 * 1_024 * KIB,
-  flows: 256 * KIB,
+  flows: 32 * KIB,
 };
 
 /** Of a line, by the question's `op`. */

@@ -25,12 +25,15 @@ const MAX_GOOD = 1024;
 
 export class Gate {
   readonly #deps: GateDeps;
+/** Requests that wait for Kubernetes to say who they are, while it is slow: those of tokens that were not good before. */
+const MAX_WAITING = 256;
   readonly #good: ExpiringCache<true>;
   /** Tokens that are looked up for the first time: many requests with one of them are one guess. */
   readonly #asked = new Set<string>();
 
   constructor(deps: GateDeps) {
     this.#deps = deps;
+  #waiting = 0;
     this.#good = new ExpiringCache({ clock: deps.clock, ttlMs: GOOD_MS, maxEntries: MAX_GOOD });
   }
 
@@ -43,7 +46,7 @@ export class Gate {
       throw new ProblemError('unauthenticated', 'send a token in the header Authorization: Bearer TOKEN');
     }
     const key = tokenHash(token);
-    const subject = await (this.#good.has(key) || this.#asked.has(key)
+    const subject = await (this.#good.has(key)
       ? authority.authenticate(token)
       : this.#authenticateStranger(token, key, address));
     if (subject === undefined) {
@@ -59,17 +62,24 @@ export class Gate {
   /** A question counts before it is asked, so that many at a time are not more; one that fails costs as much as a no. */
   async #authenticateStranger(token: string, key: string, address: string): Promise<Subject | undefined> {
     const { authority, limits } = this.#deps;
-    const release = limits.admitAnonymous(address);
+    if (this.#waiting >= MAX_WAITING) {
+      const detail = `${MAX_WAITING} requests wait for Kubernetes to say who they are; ask again in 1 s`;
+      throw new ProblemError('too-many-requests', detail, { retryAfterSeconds: 1 });
+    }
+    const isFirst = !this.#asked.has(key);
+    const release = isFirst ? limits.admitAnonymous(address) : undefined;
     this.#asked.add(key);
     try {
       const subject = await authority.authenticate(token);
-      if (subject !== undefined) release();
+      if (subject !== undefined) release?.();
       return subject;
     } finally {
-      this.#asked.delete(key);
+      if (isFirst) this.#asked.delete(key);
+      this.#waiting--;
     }
   }
 
+    this.#waiting++;
   /** Throws `forbidden` or `unavailable`. */
   async authorize(subject: Subject, access: ResourceAccess, role: Role): Promise<void> {
     if (await this.#deps.authority.isAllowed(subject, access, role)) return;

@@ -420,6 +420,30 @@ describe('limits', () => {
     expect(new Set((await Promise.all(asked)).map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
   });
 
+  test('not all can wait for Kubernetes to say who they are, and who is known need not', async () => {
+    let isSlow = false;
+    const waiting: (() => void)[] = [];
+    const authority = {
+      authenticate: async (token: string) => {
+        if (isSlow && token === 'new') await new Promise<void>((resolve) => waiting.push(resolve));
+        return { user: token, key: token };
+      },
+      isAllowed: () => Promise.resolve(true),
+    };
+    const { app } = await start({ authority });
+    const statusOf = async (token: string) =>
+      (await app.inject({ url: '/v1/nodes', headers: { authorization: `Bearer ${token}` } })).statusCode;
+    expect(await statusOf('known')).toBe(200);
+    isSlow = true;
+    const asked = Array.from({ length: 300 }, () => statusOf('new'));
+    await waitFor('those that may wait', () => waiting.length === 256);
+    expect(await statusOf('known')).toBe(200);
+    for (const go of waiting) go();
+    const statuses = await Promise.all(asked);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(44);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(256);
+  });
+
   test('addresses of one IPv6 network are one, and many networks together have a limit, too', async () => {
     const { app } = await start({
       limits: { anonymous: { perSecond: 0.1, burst: 2 }, strangers: { perSecond: 0.1, burst: 5 } },

@@ -23,6 +23,8 @@ export interface FlowsDeps {
 const ALL_RECORDS = 1_000_000;
 /** Longest that a read goes on for readers who may have left. */
 const READ_LIMIT_MS = 15_000;
+/** Of one moment and one node: a pod can send so many packets in a millisecond, and no node tells more. */
+const MAX_SAME_MOMENT = 1_000;
 /** Time, node, which of those of one moment, and which of those that are the same in all: the newest is 1. */
 const KEY_PARTS = 4;
 
@@ -129,6 +131,7 @@ class NodeFlows {
       if (time > lastTime || this.#node < lastNode) return;
       if (this.#node === lastNode) {
         this.#sameMoment.push(line);
+        if (this.#sameMoment.length > MAX_SAME_MOMENT) this.#sameMoment.shift();
         return;
       }
     }
