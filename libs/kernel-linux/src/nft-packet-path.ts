@@ -175,6 +175,7 @@ function evaluate(expression: NftExpression, packet: PacketKnowledge, registers:
     case 'counter':
     case 'log':
     case 'masq':
+    case 'notrack':
     case 'objref':
       return 'yes';
     case 'byteorder':
@@ -232,7 +233,7 @@ function targetAction(extension = ''): Answer | Action {
 }
 
 /** Statements of nf_tables without a codec that neither match nor decide. */
-const HARMLESS: readonly string[] = ['last', 'notrack', 'dup'];
+const HARMLESS: readonly string[] = ['last', 'dup'];
 
 function otherExpression(name: string, registers: Registers): Answer | Action {
   if (HARMLESS.includes(name)) return 'yes';
