@@ -22,18 +22,18 @@ export interface Caller {
 /** Who has shown a good token is not held up by the wrong ones of somebody behind the same address. */
 const GOOD_MS = 600_000;
 const MAX_GOOD = 1024;
+/** Requests that wait for Kubernetes to say who they are, while it is slow: those of tokens that were not good before. */
+const MAX_WAITING = 256;
 
 export class Gate {
   readonly #deps: GateDeps;
-/** Requests that wait for Kubernetes to say who they are, while it is slow: those of tokens that were not good before. */
-const MAX_WAITING = 256;
   readonly #good: ExpiringCache<true>;
   /** Tokens that are looked up for the first time: many requests with one of them are one guess. */
   readonly #asked = new Set<string>();
+  #waiting = 0;
 
   constructor(deps: GateDeps) {
     this.#deps = deps;
-  #waiting = 0;
     this.#good = new ExpiringCache({ clock: deps.clock, ttlMs: GOOD_MS, maxEntries: MAX_GOOD });
   }
 
@@ -69,6 +69,7 @@ const MAX_WAITING = 256;
     const isFirst = !this.#asked.has(key);
     const release = isFirst ? limits.admitAnonymous(address) : undefined;
     this.#asked.add(key);
+    this.#waiting++;
     try {
       const subject = await authority.authenticate(token);
       if (subject !== undefined) release?.();
@@ -79,14 +80,10 @@ const MAX_WAITING = 256;
     }
   }
 
-    this.#waiting++;
   /** Throws `forbidden` or `unavailable`. */
   async authorize(subject: Subject, access: ResourceAccess, role: Role): Promise<void> {
     if (await this.#deps.authority.isAllowed(subject, access, role)) return;
-    const wanted =
-      'path' in access
-        ? access.path
-        : `${access.group} ${[access.resource, access.subresource].filter(Boolean).join('/')}`;
+    const wanted = `${access.group} ${[access.resource, access.subresource].filter(Boolean).join('/')}`;
     const detail = `${JSON.stringify(subject.user)} may not ${access.verb} ${wanted}: the role canal-${role} allows it`;
     throw new ProblemError('forbidden', detail);
   }
