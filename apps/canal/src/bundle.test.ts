@@ -39,6 +39,16 @@ const packagesOf = (sources: readonly string[]): readonly string[] =>
     ),
   ].sort();
 
+test('no package is in it twice', () => {
+  const places = new Map<string, Set<string>>();
+  for (const source of Object.values(meta.outputs).flatMap(({ inputs }) => Object.keys(inputs))) {
+    const [, place, name] = /^(.*node_modules\/)((?:@[^/]+\/)?[^/]+)/.exec(source) ?? [];
+    if (place !== undefined && name !== undefined) places.set(name, (places.get(name) ?? new Set()).add(place));
+  }
+  expect(places.size).toBeGreaterThan(10);
+  expect([...places].filter(([, found]) => found.size > 1)).toEqual([]);
+});
+
 describe('what a start of the shipped binary loads', () => {
   test('the choice of the program: two files and no package', () => {
     expect(loadedBy('apps/canal/src/main.ts')).toEqual(['apps/canal/src/choose-program.ts', 'apps/canal/src/main.ts']);
