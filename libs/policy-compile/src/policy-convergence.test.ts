@@ -288,11 +288,18 @@ test('any sequence of events ends as its objects say', { timeout: 600_000 }, () 
   });
 });
 
+/** What comes later: mostly it is flushed, so that the view can tell of it; else its undoing must leave no delta. */
+const laterEvents: fc.Arbitrary<Event[]> = fc
+  .tuple(fc.array(event, { maxLength: 20 }), fc.constantFrom(true, true, true, false))
+  .map(([events, isFlushed]) =>
+    isFlushed ? [...events, { type: 'flush' }] : events.filter(({ type }) => type !== 'flush'),
+  );
+
 test('what comes and goes in reverse leaves what was', { timeout: 600_000 }, () => {
   const objects = sequence({ minLength: 5, maxLength: 30 });
   let changedOnTheWay = 0;
   fc.assert(
-    fc.property(objects, fc.array(event, { maxLength: 20 }), flattenAbove, (first, later, flattenAbove) => {
+    fc.property(objects, laterEvents, flattenAbove, (first, later, flattenAbove) => {
       const engine = createPolicyEngine({ flattenAbove });
       const before = new Objects();
       for (const event of first) {
@@ -324,8 +331,8 @@ test('what comes and goes in reverse leaves what was', { timeout: 600_000 }, () 
     }),
     { numRuns: RUNS },
   );
-  // Some 12 of 100 do.
-  expect(changedOnTheWay).toBeGreaterThan(RUNS / 20);
+  // 28.5 of 100 do (20 seeds of 500 runs: 24.6 to 31.8): of 2000 runs a fifth is eight sigma away.
+  expect(changedOnTheWay).toBeGreaterThan(RUNS / 5);
 });
 
 /** Not so are endpoints, and what they remember of pods that are not put again. */
