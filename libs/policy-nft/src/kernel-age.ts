@@ -1,5 +1,5 @@
 /** What a kernel's version tells beyond what it can be asked: older ones take rules without a word and do not keep them. */
-export interface SilentLack {
+interface SilentLack {
   readonly key: 'own-traffic' | 'forged-node';
   /** Error: what is allowed does not pass, or the other way round, as a rule; warning: in a rare case. */
   readonly severity: 'error' | 'warning';

@@ -15,7 +15,7 @@ const FIELDS: ReadonlySet<string> = new Set([
 ]);
 const BACKEND_FIELDS: ReadonlySet<string> = new Set(['Type', 'VNI', 'Port', 'GBP', 'Learning', 'DirectRouting', 'MTU']);
 
-export interface KnownFields {
+interface KnownFields {
   readonly known: Readonly<Record<string, unknown>>;
   /** `Backend.PSK`, with its value. */
   readonly others: ReadonlyMap<string, unknown>;
