@@ -37,6 +37,7 @@ describe('options', () => {
     [['--listen-ip', 'here'], '--listen-ip is "here"'],
     [['--tls-cert-file', '/a'], 'go together'],
     [['--token-file', 'tokens'], 'an absolute path'],
+    [['--client-ca', 'ca.pem'], 'an absolute path'],
     [['--audiences', ' , '], 'at least one'],
     [['--net-conf', 'a'], 'NAMESPACE/NAME'],
     [['--flanneld-socket', '/run/{node}.sock'], '--policy-socket'],

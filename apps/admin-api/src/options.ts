@@ -24,6 +24,8 @@ export interface AdminApiOptions {
   readonly addressFile: string | undefined;
   /** Undefined: Kubernetes says who a token is. */
   readonly tokenFile: string | undefined;
+  /** PEM of whose certificates clients may show instead of tokens; undefined: none. */
+  readonly clientCaFile: string | undefined;
   readonly audiences: readonly string[];
   /** Undefined: agents are asked over TLS on their nodes. */
   readonly agentSockets: { readonly flanneld: string; readonly policyAgent: string } | undefined;
@@ -81,6 +83,11 @@ const FLAGS = [
     name: 'token-file',
     initial: '',
     help: 'who is let in without asking Kubernetes: lines TOKEN USER ROLE, or JSON; not for others to read',
+  },
+  {
+    name: 'client-ca',
+    initial: '',
+    help: 'authorities in PEM: a client with a certificate of theirs is its CN, of the groups that are its O',
   },
   { name: 'audiences', initial: 'canal-admin-api', help: 'of which a token must have one, with commas between them' },
   {
@@ -158,6 +165,7 @@ function readOptions(flags: Reader): AdminApiOptions {
       flags.text('tls-authority-config-map') === '' ? undefined : readConfigMap(flags, 'tls-authority-config-map'),
     addressFile: flags.path('address-file'),
     tokenFile: flags.path('token-file'),
+    clientCaFile: flags.path('client-ca'),
     audiences: flags.list('audiences'),
     agentSockets: readSockets(flags),
     nodeTokenFile: flags.path('node-token-file') ?? '',

@@ -19,6 +19,7 @@ import { ownDiffCommand } from './resources/diff-process.ts';
 import { createHandlers } from './resources/handlers.ts';
 import { runServer, type RunningServer } from './run-server.ts';
 import { makeCertificate, readCertificate } from './tls/certificate-source.ts';
+import { ClientAuthorities } from './tls/client-certificate.ts';
 import { publishAuthority } from './tls/publish-authority.ts';
 
 export interface ClusterAccess {
@@ -39,6 +40,8 @@ export async function runAdminApi(
   const { certificateFiles, tlsHosts, authorityFile, authorityConfigMap } = options;
   const certificate =
     certificateFiles === undefined ? makeCertificate(tlsHosts, authorityFile) : readCertificate(certificateFiles);
+  const clientAuthorities =
+    options.clientCaFile === undefined ? undefined : ClientAuthorities.read(options.clientCaFile);
   const audit = new AuditLog(log);
   const nodes = new ClusterNodes({ store, keys, annotations: CANALS_ANNOTATIONS, log });
   const handlers = createHandlers({
@@ -68,7 +71,7 @@ export async function runAdminApi(
     nodes.inSync ? { ok: true, text: 'ready' } : { ok: false, text: 'the nodes of the cluster are not all known yet' };
   const upkeep = { clock, residentBytes: () => process.memoryUsage.rss(), collect: () => Bun.gc(true) };
   const server = await runServer(
-    { ...options, certificate },
+    { ...options, certificate, clientAuthorities },
     {
       handlers,
       authority,

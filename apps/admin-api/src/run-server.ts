@@ -12,6 +12,7 @@ import {
   readCertificate,
   type ServerCertificate,
 } from './tls/certificate-source.ts';
+import type { ClientAuthorities } from './tls/client-certificate.ts';
 import { answerClientError } from './tls/client-error.ts';
 import { GUARD_LIMITS, type GuardLimits } from './tls/connection-guard.ts';
 import { createTlsListener } from './tls/tls-listener.ts';
@@ -23,6 +24,8 @@ export interface ServerOptions {
   readonly certificate: ServerCertificate;
   /** Where the certificate is from, when it can change. */
   readonly certificateFiles: CertificateFiles | undefined;
+  /** Whose certificates clients may show instead of tokens. */
+  readonly clientAuthorities?: ClientAuthorities | undefined;
   readonly limits: LimitOptions;
   readonly guardLimits?: GuardLimits;
 }
@@ -53,6 +56,7 @@ export async function runServer(options: ServerOptions, deps: ServerDeps, signal
   const guardLimits = options.guardLimits ?? GUARD_LIMITS;
   const listener = createTlsListener({
     certificate: options.certificate,
+    clientAuthorities: options.clientAuthorities,
     clock,
     limits: guardLimits,
     onCut: (reason) => metrics.cutConnections.inc({ reason }),
@@ -62,6 +66,7 @@ export async function runServer(options: ServerOptions, deps: ServerDeps, signal
     ...deps,
     limits: options.limits,
     stallMs: guardLimits.answerMs,
+    identityOf: (socket) => listener.identityOf(socket, deps.timeMs()),
     serverFactory: (handler) => listener.createHttpServer(handler),
     onClientError: answerClientError,
   });

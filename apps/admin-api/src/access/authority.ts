@@ -1,5 +1,6 @@
 /** Who asks, and what they may do. */
 import type { Role } from '@canal/admin-schema';
+import type { ClientIdentity } from '../tls/client-certificate.ts';
 import type { ResourceAccess } from './access-rules.ts';
 
 export interface Subject {
@@ -14,5 +15,7 @@ export interface Subject {
 export interface Authority<S extends Subject = Subject> {
   /** Undefined: nobody knows the token. */
   authenticate(token: string): Promise<S | undefined>;
+  /** Of a certificate that an authority of clients has signed. Absent: certificates are nobody's. */
+  readonly identify?: (identity: ClientIdentity) => S;
   isAllowed(subject: S, access: ResourceAccess, role: Role): Promise<boolean>;
 }

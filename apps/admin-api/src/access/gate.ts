@@ -3,6 +3,7 @@ import type { Role } from '@canal/admin-schema';
 import type { Clock } from '@canal/runtime-port';
 import { ProblemError } from '../handler.ts';
 import type { Limits } from '../limits/limits.ts';
+import type { ClientIdentity } from '../tls/client-certificate.ts';
 import type { ResourceAccess } from './access-rules.ts';
 import type { Authority, Subject } from './authority.ts';
 import { bearerToken, tokenHash } from './bearer-token.ts';
@@ -16,6 +17,8 @@ export interface GateDeps {
 
 export interface Caller {
   readonly authorization: string | undefined;
+  /** Of the certificate that the connection has shown. */
+  readonly identity?: ClientIdentity | undefined;
   readonly address: string;
 }
 
@@ -38,8 +41,14 @@ export class Gate {
   }
 
   /** Throws `unauthenticated`, `too-many-requests`, or `unavailable`. */
-  async authenticate({ authorization, address }: Caller): Promise<Subject> {
+  async authenticate({ authorization, identity, address }: Caller): Promise<Subject> {
     const { authority, limits } = this.#deps;
+    // Whoever sends a token means it, whatever certificate a tool shows beside.
+    const known = authorization === undefined && identity !== undefined ? authority.identify?.(identity) : undefined;
+    if (known !== undefined) {
+      limits.admitClient(known.user);
+      return known;
+    }
     const token = bearerToken(authorization);
     if (token === undefined) {
       limits.admitAnonymous(address);

@@ -214,3 +214,26 @@ describe('when Kubernetes does not answer as it should, nobody may do anything',
     expect(failures).toHaveLength(2);
   });
 });
+
+test('a certificate is its user with its groups, and Kubernetes says what they may', async () => {
+  const { authority } = start();
+  const identity = {
+    user: 'ada',
+    groups: ['canal-admins'],
+    fingerprint: 'ab'.repeat(32),
+    validFromMs: 0,
+    validUntilMs: 1,
+  };
+  const subject = authority.identify?.(identity);
+  if (subject === undefined) throw new Error('nobody');
+  expect(await authority.isAllowed(subject, NODES, 'view')).toBe(true);
+  kubernetes.accessStatus = { allowed: false };
+  expect(await authority.isAllowed({ ...subject, key: 'certificate of another' }, NODES, 'view')).toBe(false);
+  expect(kubernetes.asked.map(({ body }) => [body.kind, body.spec])).toEqual(
+    Array.from({ length: 2 }, () => [
+      'SubjectAccessReview',
+      { user: 'ada', groups: ['canal-admins', 'system:authenticated'], resourceAttributes: NODES },
+    ]),
+  );
+  expect(subject.credential).toBe(`X509SHA256=${identity.fingerprint}`);
+});

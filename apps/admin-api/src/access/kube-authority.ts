@@ -28,6 +28,9 @@ interface KubeSubject extends Subject {
   readonly spec: Pick<z.infer<typeof userInfo>, 'groups' | 'uid' | 'extra'>;
 }
 
+/** The group of everybody whom Kubernetes knows. TokenReview tells of it, too. */
+const AUTHENTICATED = 'system:authenticated';
+
 /** Since Kubernetes 1.30 tokens of service accounts have one, which the API server's audit log has, too. */
 const CREDENTIAL_ID = 'authentication.kubernetes.io/credential-id';
 
@@ -81,6 +84,13 @@ export function createKubeAuthority(deps: KubeAuthorityDeps): Authority<KubeSubj
       }
       return subject;
     },
+    identify: ({ user, groups, fingerprint }) => ({
+      user,
+      key: `certificate ${fingerprint}`,
+      // As the API server itself names certificates, and whom it has let in.
+      credential: `X509SHA256=${fingerprint}`,
+      spec: { groups: [...groups, AUTHENTICATED] },
+    }),
     async isAllowed({ user, key, spec }, access) {
       const text = JSON.stringify(access);
       return await answers.get(`${key} ${text}`, async () => {

@@ -1,7 +1,7 @@
 /** Without Kubernetes: who a token is stands in a file. What the file does not say clearly nobody may do. */
 import { readFileSync, statSync } from 'node:fs';
 import type { Clock, Logger } from '@canal/runtime-port';
-import type { Role } from '@canal/admin-schema';
+import { type Role, ROLES } from '@canal/admin-schema';
 import { ProblemError } from '../handler.ts';
 import { mayAct } from './access-rules.ts';
 import type { Authority, Subject } from './authority.ts';
@@ -14,7 +14,8 @@ export interface TokenFileDeps {
 }
 
 interface TokenSubject extends Subject {
-  readonly role: Role;
+  /** Undefined: of a certificate of no role. */
+  readonly role: Role | undefined;
 }
 
 /** How often it is looked whether the file has changed. */
@@ -54,7 +55,13 @@ export function createTokenFileAuthority(path: string, { clock, log }: TokenFile
       const entry = read.entries.get(key);
       return Promise.resolve(entry && { ...entry, key });
     },
-    isAllowed: ({ role }, _access, needed) => Promise.resolve(mayAct(role, needed)),
+    identify: ({ user, groups, fingerprint }) => ({
+      user,
+      key: `certificate ${fingerprint}`,
+      credential: `X509SHA256=${fingerprint}`,
+      role: ROLES.findLast((role) => groups.includes(`canal-${role}`)),
+    }),
+    isAllowed: ({ role }, _access, needed) => Promise.resolve(role !== undefined && mayAct(role, needed)),
   };
 }
 

@@ -18,6 +18,7 @@ import type { ApiMetrics } from '../api-metrics.ts';
 import type { AuditLog } from '../audit-log.ts';
 import { type Handlers, ProblemError } from '../handler.ts';
 import { type LimitOptions, Limits } from '../limits/limits.ts';
+import type { ClientIdentity } from '../tls/client-certificate.ts';
 import { createAllowedMethods } from './allowed-methods.ts';
 import { docsPage } from './docs-page.ts';
 import { formatEntityTag, matchesNone } from './entity-tag.ts';
@@ -45,6 +46,8 @@ export interface AppDeps {
   readonly checkAnswers?: boolean;
   readonly handlerTimeoutMs?: number;
   readonly stallMs?: number;
+  /** Who a client is by its certificate; absent: none are asked for. */
+  readonly identityOf?: (socket: Socket) => ClientIdentity | undefined;
   /** Absent: no sockets. */
   readonly serverFactory?: FastifyServerFactory;
   /** What the parser of HTTP refuses. */
@@ -91,6 +94,7 @@ export function createApp(deps: AppDeps): FastifyInstance {
     request.exchange = {
       startedMs: clock.nowMs(),
       operation: 'none',
+      identity: deps.identityOf?.(request.raw.socket),
       subject: undefined,
       body: NO_BODY,
       gone: over.signal,
@@ -224,7 +228,11 @@ function addOwnPages(
   app.get('/readyz', (_request, reply) => sendPlain(reply, readyz()));
   app.get('/metrics', async (request, reply) => {
     request.exchange.operation = 'metrics';
-    const caller = { authorization: request.headers.authorization, address: request.ip };
+    const caller = {
+      authorization: request.headers.authorization,
+      identity: request.exchange.identity,
+      address: request.ip,
+    };
     request.exchange.subject = await gate.authenticate(caller);
     await gate.authorize(request.exchange.subject, METRICS_ACCESS, 'view');
     return await reply

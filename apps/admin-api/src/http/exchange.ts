@@ -1,10 +1,13 @@
 /** What the server keeps of a request while it is on its way. */
 import type { Subject } from '../access/authority.ts';
+import type { ClientIdentity } from '../tls/client-certificate.ts';
 import type { Release } from '../limits/limits.ts';
 
 export interface Exchange {
   readonly startedMs: number;
   operation: string;
+  /** Of the certificate that the connection has shown. */
+  readonly identity: ClientIdentity | undefined;
   subject: Subject | undefined;
   /** Bytes of the body, where there is one. */
   body: Uint8Array;

@@ -69,7 +69,11 @@ export function operationRoute(route: RouteContract, handler: AnyHandler, deps: 
       const { exchange } = request;
       exchange.operation = route.id;
       if (role !== undefined) {
-        const caller = { authorization: request.headers.authorization, address: request.ip };
+        const caller = {
+          authorization: request.headers.authorization,
+          identity: exchange.identity,
+          address: request.ip,
+        };
         exchange.subject = await deps.gate.authenticate(caller);
         await deps.gate.authorize(exchange.subject, accessOf(route), role);
       } else deps.limits.admitAnonymous(request.ip);

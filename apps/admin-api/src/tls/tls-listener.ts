@@ -1,17 +1,26 @@
 /** HTTP over TLS on one port. The sockets are ours and the guard's; HTTP gets them when their handshake is over. */
+import { constants } from 'node:crypto';
 import {
   createServer as createHttpServer,
   type IncomingMessage,
   type Server as HttpServer,
   type ServerResponse,
 } from 'node:http';
-import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
+import {
+  createServer as createTlsServer,
+  type SecureContextOptions,
+  type Server as TlsServer,
+  type TLSSocket,
+} from 'node:tls';
 import type { Clock } from '@canal/runtime-port';
 import type { ServerCertificate } from './certificate-source.ts';
+import { type ClientAuthorities, type ClientIdentity, isValidAt } from './client-certificate.ts';
 import { ConnectionGuard, type CutReason, type GuardLimits, LOOK_INTERVAL_MS } from './connection-guard.ts';
 
 export interface TlsListenerDeps {
   readonly certificate: ServerCertificate;
+  /** Whose certificates clients may show; undefined: none are asked for. */
+  readonly clientAuthorities?: ClientAuthorities | undefined;
   readonly clock: Clock;
   readonly limits: GuardLimits;
   readonly onCut: (reason: CutReason) => void;
@@ -24,6 +33,8 @@ export interface TlsListener {
   createHttpServer(handler: (request: IncomingMessage, response: ServerResponse) => void): HttpServer;
   /** Resolves with the port. Rejects when the address cannot be had. */
   listen(address: { readonly host: string; readonly port: number }): Promise<number>;
+  /** Who a client is by the certificate that it has shown; undefined without one, and when it is over. */
+  identityOf(socket: object, nowMs: number): ClientIdentity | undefined;
   /** For new connections; those that are open keep theirs. */
   setCertificate(certificate: ServerCertificate): void;
   close(): Promise<void>;
@@ -32,12 +43,19 @@ export interface TlsListener {
 /** A token of many groups is some KiB. */
 const MAX_HEAD_BYTES = 32 * 1024;
 
-export function createTlsListener({ certificate, clock, limits, onCut, onCount }: TlsListenerDeps): TlsListener {
+export function createTlsListener(deps: TlsListenerDeps): TlsListener {
+  const { certificate, clientAuthorities, clock, limits, onCut, onCount } = deps;
   const guard = new ConnectionGuard(clock, limits, onCut);
   const stop = new AbortController();
   let http: HttpServer | undefined;
+  const identities = new WeakMap<object, ClientIdentity>();
 
-  const tls = createTlsServer({ ...contextOf(certificate), ALPNProtocols: ['http/1.1'] });
+  const tls = createTlsServer({
+    ...contextOf(certificate, clientAuthorities),
+    ALPNProtocols: ['http/1.1'],
+    // Who has none, or one that is not taken, may show a token all the same.
+    ...(clientAuthorities !== undefined && { requestCert: true, rejectUnauthorized: false }),
+  });
   // On this runtime it comes before the handshake, and the socket is the one that is secured later.
   tls.on('connection', (socket: TLSSocket) => {
     // Errors of a connection are its end, and the guard hears of that.
@@ -48,6 +66,8 @@ export function createTlsListener({ certificate, clock, limits, onCut, onCount }
   });
   tls.on('secureConnection', (socket) => {
     guard.secured(socket);
+    const identity = clientAuthorities && identityOf(socket, clientAuthorities);
+    if (identity !== undefined) identities.set(socket, identity);
     http?.emit('connection', socket);
   });
   tls.on('tlsClientError', (_error, socket) => socket.destroy());
@@ -75,7 +95,11 @@ export function createTlsListener({ certificate, clock, limits, onCut, onCount }
       void lookEvery(guard, clock, stop.signal);
       return bound;
     },
-    setCertificate: (renewed) => tls.setSecureContext(contextOf(renewed)),
+    identityOf(socket, nowMs) {
+      const identity = identities.get(socket);
+      return identity !== undefined && isValidAt(identity, nowMs) ? identity : undefined;
+    },
+    setCertificate: (renewed) => tls.setSecureContext(contextOf(renewed, clientAuthorities)),
     async close() {
       stop.abort();
       const closed = new Promise<void>((resolve) => tls.close(() => resolve()));
@@ -101,8 +125,15 @@ async function listenOn(tls: TlsServer, host: string, port: number): Promise<num
   }
 }
 
-function contextOf({ cert, key }: ServerCertificate): { cert: string; key: string; minVersion: 'TLSv1.2' } {
-  return { cert, key, minVersion: 'TLSv1.2' };
+function contextOf({ cert, key }: ServerCertificate, clients: ClientAuthorities | undefined): SecureContextOptions {
+  // A session that goes on has no handshake that shows a certificate.
+  const more = clients && { ca: clients.pem, secureOptions: constants.SSL_OP_NO_TICKET };
+  return { cert, key, minVersion: 'TLSv1.2', ...more };
+}
+
+function identityOf(socket: TLSSocket, authorities: ClientAuthorities): ClientIdentity | undefined {
+  const shown = socket.getPeerCertificate() as { readonly raw?: Uint8Array } | undefined;
+  return shown?.raw === undefined ? undefined : authorities.identify(shown.raw);
 }
 
 async function lookEvery(guard: ConnectionGuard, clock: Clock, signal: AbortSignal): Promise<void> {
