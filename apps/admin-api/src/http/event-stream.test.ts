@@ -170,3 +170,20 @@ test('a queue is bounded by characters, too', () => {
   expect(queue.take()).toBe(`resync 3;${text}`);
   expect(queue.isEmpty).toBe(true);
 });
+
+test('a value that many streams tell is made a text once', async () => {
+  let rendered = 0;
+  const data = { toJSON: () => ({ made: ++rendered }) };
+  const event: StreamEvent<typeof data> = { type: 'item', id: '1', data };
+  const sinks = [new FakeSink(), new FakeSink(), new FakeSink()];
+  for (const sink of sinks) {
+    const options = { event: 'flow', clock: createFakeClock(), signal: new AbortController().signal, stallMs: 1_000 };
+    await writeEventStream(sink, once(event), options);
+    expect(sink.written).toContain('data: {"made":1}\n');
+  }
+  expect(rendered).toBe(1);
+});
+
+async function* once<T>(value: T): AsyncGenerator<T, void> {
+  yield await Promise.resolve(value);
+}

@@ -64,7 +64,7 @@ export async function writeEventStream<T>(
       const { value } = next;
       const text =
         value.type === 'item'
-          ? formatEvent(name, value.id, JSON.stringify(value.data))
+          ? formatEvent(name, value.id, renderedOnce(value.data))
           : formatEvent('resync', value.id, '{}');
       queue.push({ id: value.id, text });
       changed();
@@ -124,6 +124,18 @@ export async function writeEventStream<T>(
 /** Ids and names are ours or the handlers'; a line break in one would begin a field of its own. */
 export function formatEvent(name: string, id: string, data: string): string {
   return `id: ${id.replaceAll(/[\r\n\0]/g, ' ')}\nevent: ${name}\ndata: ${data}\n\n`;
+}
+
+const RENDERED = new WeakMap<object, string>();
+
+/** Many streams tell the same values: each is made a text once. */
+function renderedOnce(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const known = RENDERED.get(value);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(value);
+  RENDERED.set(value, text);
+  return text;
 }
 
 function asError(thrown: unknown): Error {
