@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type AgentRequest, encodeAnswer, type FlowRecord } from '@canal/agent-protocol';
@@ -339,6 +339,44 @@ describe('flows', () => {
     });
     expect(portsOf(ran.out)).toEqual([200, 201]);
     expect(ran.exitCode).toBe(EXIT.ok);
+  });
+
+  test('a way to the API that breaks is made again from where it broke', async () => {
+    const port = new URL(readFileSync(file('address'), 'utf8').trim()).port;
+    const open = new Set<Socket>();
+    const way = createServer((client) => {
+      const onward = connect(Number(port), '127.0.0.1');
+      for (const [from, to] of [
+        [client, onward],
+        [onward, client],
+      ] as const) {
+        open.add(from);
+        from.on('error', () => to.destroy()).on('close', () => open.delete(from) && to.destroy());
+        from.pipe(to);
+      }
+    }).listen(0, '127.0.0.1');
+    await once(way, 'listening');
+    const { port: wayPort } = way.address() as AddressInfo;
+    const flags = ['--admin-token-file', file('token'), '--admin-ca-file', file('ca.pem')];
+    const stop = new AbortController();
+    let [out, err] = ['', ''];
+    const ran = runCommand(
+      ['flows', '-f', '-o', 'json', '--last', '0', '--admin-server', `https://127.0.0.1:${wayPort}`, ...flags],
+      { signal: stop.signal, onOut: (text) => void (out += text), onErr: (text) => void (err += text) },
+    );
+    await waitFor('the node to be followed', () => followers.size > 0 && err !== '', HEARD_MS);
+    fall(flowTo(300));
+    await waitFor('what falls', () => portsOf(out).includes(300), HEARD_MS);
+    for (const socket of open) socket.destroy();
+    fall(flowTo(301));
+    fall(flowTo(302));
+    await waitFor('what fell meanwhile', () => portsOf(out).includes(302), HEARD_MS);
+    fall(flowTo(303));
+    await waitFor('what falls', () => portsOf(out).includes(303), HEARD_MS);
+    stop.abort(new Error('interrupted'));
+    expect((await ran).exitCode).toBe(EXIT.unhealthy);
+    expect(portsOf(out)).toEqual([300, 301, 302, 303]);
+    way.close();
   });
 
   test('drawn over on a terminal', async () => {
