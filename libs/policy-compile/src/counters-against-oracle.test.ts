@@ -41,9 +41,9 @@ test.each([0, 2, 8, Infinity])(`chains flattened above %s rules (CANAL_SEED=${SE
     }
   }
   process.stdout.write(`seed ${SEED}: ${JSON.stringify(seen)}\n`);
-  // A tenth of what is seen.
-  expect(seen.allowed).toBeGreaterThan(80);
-  if (flattenAbove === 0) expect(seen.shared).toBeGreaterThan(25);
+  // Of 800 to 1,500, and of 100 to 550, which come in heaps.
+  expect(seen.allowed).toBeGreaterThan(40);
+  if (flattenAbove === 0) expect(seen.shared).toBeGreaterThan(0);
   if (flattenAbove === Infinity) expect(seen.shared).toBe(0);
 });
 
@@ -86,7 +86,10 @@ function expectCounters(
   seen: Seen,
 ): void {
   const counters = rule.counters ?? [];
-  expect(counters.length).toBeGreaterThan(0);
+  // A rule that stands for more than eight does not count.
+  const written = cluster.policies.reduce((sum, policy) => sum + (policy[direction]?.length ?? 0), 0);
+  if (written <= 8) expect(counters.length).toBeGreaterThan(0);
+  expect(counters.length).toBeLessThanOrEqual(8);
   const rules = counters.map((counter) => ruleOf(cluster, direction, counter.replace(SHARED, '')));
   const endpoints = [...view.endpoints()].filter((endpoint) => endpoint[direction] === id);
   const ofChain = new Set<Ip>(endpoints.flatMap(({ addresses }) => addresses));

@@ -117,8 +117,9 @@ describe('a rule of a policy', () => {
   });
 
   test('that is put together with others has what they counted together as such', () => {
-    const blocks = Array.from({ length: 12 }, (_, at) => [blockOf(`10.${2 * at}.0.0/16`)]);
-    const engine = engineWith(policyOf('a/p', { ingress: ingress(80, ...blocks) }));
+    const blocks = Array.from({ length: 6 }, (_, at) => [blockOf(`10.${2 * at}.0.0/16`)]);
+    const rules = [...ingress(80, ...blocks), ...ingress(81, ...blocks)].map((rule, index) => ({ ...rule, index }));
+    const engine = engineWith(policyOf('a/p', { ingress: rules }));
     const counters = ruleCounters(engine);
     expect(counters).toHaveLength(12);
     expect(counters.every((id) => id.endsWith('-shared'))).toBe(true);
@@ -128,14 +129,21 @@ describe('a rule of a policy', () => {
     expect(hits).toMatchObject({ packets: 5, bytes: 300, sharedPackets: 3, sinceMs: 10 });
   });
 
-  test('is not counted where the kernel has one rule for more than 16, and what is denied is not for more than 16', () => {
+  test('is not counted where the kernel has one rule for more than 8, and what is denied is not for more than 16', () => {
     const blocks = Array.from({ length: 17 }, (_, at) => [blockOf(`10.${2 * at}.0.0/16`)]);
     const policies = blocks.map((block, at) => policyOf(`a/p${at}`, { ingress: ingress(80, block) }));
     const engine = engineWith(...policies);
-    expect([ruleCounters(engine), deniedCounters(engine)]).toEqual([[], []]);
-    engine.deletePolicy('a', 'p16');
-    engine.flush();
-    expect([ruleCounters(engine).length, deniedCounters(engine).length]).toEqual([16, 16]);
+    const counted = () => [ruleCounters(engine).length, deniedCounters(engine).length];
+    expect(counted()).toEqual([0, 0]);
+    for (const [left, wanted] of [
+      [16, [0, 16]],
+      [9, [0, 9]],
+      [8, [8, 8]],
+    ] as const) {
+      for (let at = left; at < 17; at++) engine.deletePolicy('a', `p${at}`);
+      engine.flush();
+      expect(counted()).toEqual(wanted);
+    }
   });
 });
 
