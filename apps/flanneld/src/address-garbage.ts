@@ -145,7 +145,8 @@ export class AddressGarbage {
    * still holds, and whose sandbox is gone for sure. All that is looked at again under the pool's lock.
    */
   async releaseNow(ip: Ip, containerId: string): Promise<ReleaseResult> {
-    const leases = this.#deps.leases() ?? [];
+    const leases = this.#deps.leases();
+    if (leases === undefined) return kept('this node does not know its subnets yet: try again');
     if (!leases.some(({ subnet }) => cidrContains(subnet, ip))) return kept('it is of no subnet of this node');
     const links = await this.#deps.linkNames();
     let result: ReleaseResult = { result: 'absent' };
