@@ -179,9 +179,7 @@ function plan(text: string): string {
 function liveFrame(text: string): string {
   const flows = new LiveFlows();
   flows.add(flow(text));
-  return frameOf(flows, { columns: 10_000, rows: 10 }, true)
-    .replaceAll(/\u001b\[[0-9]*[HJKm]/g, '')
-    .replaceAll('\r', '');
+  return frameOf(flows, { columns: 10_000, rows: 10 }, true).replaceAll(/\u001b\[[0-9]*[HJKm]/g, '');
 }
 
 /** What no kind has is passed over by the others. */

@@ -381,7 +381,7 @@ describe('flows', () => {
 
   test('drawn over on a terminal', async () => {
     const ran = await following(['flows', '--live', '--node', 'n1', '--denied'], async (out) => {
-      await waitFor('a frame', () => out().includes('flows, '), HEARD_MS);
+      await waitFor('a frame', () => out().includes('Ctrl-C ends'), HEARD_MS);
       const [record] = remembered;
       if (record === undefined) throw new Error('nothing is remembered');
       fall(flowTo(record.destination.port ?? 0));

@@ -84,12 +84,16 @@ export class LiveFlows {
   sum(): string {
     const { resyncs } = this;
     return [
-      `${this.#total} flows, ${this.#groups.size} kinds`,
+      `${counted(this.#total, 'flow')} of ${counted(this.#groups.size, 'kind')}`,
       ...(this.#lost > 0 ? [`${this.#lost} lost before they were told`] : []),
       ...(resyncs > 0 ? [`${resyncs} times some may have been missed`] : []),
       'Ctrl-C ends',
     ].join('; ');
   }
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** A screen: no line is longer than it is wide, and none more than it is high. */
@@ -106,7 +110,7 @@ export function frameOf(flows: LiveFlows, { columns, rows }: TerminalSize, colou
     const group = groups[index - HEADING];
     return paint(line.slice(0, columns), group?.verdict === 'deny' ? 'red' : undefined, colours);
   });
-  return `${HOME}${shown.map((line) => `${line}${CLEAR_LINE}`).join('\r\n')}${CLEAR_REST}`;
+  return `${HOME}${shown.map((line) => `${line}${CLEAR_LINE}`).join('\n')}${CLEAR_REST}`;
 }
 
 /** `12:34:56` of an ISO 8601 time, in UTC as it is. */
