@@ -57,6 +57,8 @@ export interface AppDeps {
 /** The least that every answer says of itself. */
 const HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
 const HANDLER_TIMEOUT_MS = 20_000;
+/** Within the grace that the manifest gives the pod. */
+const LAST_WRITES_MS = 3_000;
 /** What becomes of a request that nobody waits for. */
 const GONE = new ProblemError('unavailable', 'the client is gone');
 const STALL_MS = 8_000;
@@ -142,7 +144,15 @@ export function createApp(deps: AppDeps): FastifyInstance {
     handlerTimeoutMs: deps.handlerTimeoutMs ?? HANDLER_TIMEOUT_MS,
     stallMs: deps.stallMs ?? STALL_MS,
     onStreamEnd: (how) => metrics.streamEnds.inc({ how }),
+    writes: new Set(),
   };
+  // Who ends the program does not end a write that is half done, nor keep its record from the log.
+  app.addHook('onClose', async () => {
+    const end = new AbortController();
+    const late = clock.sleep(LAST_WRITES_MS, end.signal).catch(() => undefined);
+    await Promise.race([Promise.allSettled(operations.writes), late]);
+    end.abort();
+  });
   for (const route of ROUTES)
     app.route(operationRoute(route, deps.handlers[route.id] as unknown as AnyHandler, operations));
   addOwnPages(app, deps, gate, limits);

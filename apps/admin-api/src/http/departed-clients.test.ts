@@ -82,6 +82,10 @@ async function start(handlers: Partial<Handlers>, authenticating: () => Promise<
   return {
     audit,
     log,
+    end(): Promise<void> {
+      stop.abort();
+      return server.done;
+    },
     /** Sends the request, and leaves when `until` says so. */
     async leave(request: string, until: () => boolean): Promise<void> {
       const socket = await connect();
@@ -174,4 +178,22 @@ test('a write is recorded as it ended, also when its client did not wait for the
   expect(server.audit.list()).toMatchObject([
     { user: 'ann', operation: 'putNetConf', object: 'ConfigMap a/b', status: 200, changes: ['+ it'] },
   ]);
+});
+
+test('who ends the program waits for a write that is under way, and its record', async () => {
+  const held = new Held();
+  const server = await start({
+    putNetConf: async () => {
+      await held.wait;
+      return { body: VERDICT, etag: 'v2' };
+    },
+  });
+  await server.leave(PUT, () => held.asked === 1);
+  let isOver = false;
+  const over = server.end().then(() => (isOver = true));
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(isOver).toBe(false);
+  held.letGo();
+  await over;
+  expect(server.audit.list()).toMatchObject([{ operation: 'putNetConf', status: 200 }]);
 });

@@ -46,6 +46,8 @@ export interface OperationDeps {
   readonly handlerTimeoutMs: number;
   readonly stallMs: number;
   readonly onStreamEnd: (how: string) => void;
+  /** Writes under way. */
+  readonly writes: Set<Promise<unknown>>;
 }
 
 const dryRunQuery = { dryRun: z.enum(['true', 'false']).optional() };
@@ -178,9 +180,14 @@ async function madeAnswer(
   deps: OperationDeps,
 ): Promise<KeptAnswer> {
   const work = (signal: AbortSignal) => handler(callOf(route, request, signal)) as Promise<Answer<unknown>>;
-  const { body, etag } = await inTime(route, request, deps, (signal) =>
-    isWrite(route) ? recorded(route, request, deps, () => work(signal)) : work(signal),
-  );
+  const { body, etag } = await inTime(route, request, deps, (signal) => {
+    if (!isWrite(route)) return work(signal);
+    const writing = recorded(route, request, deps, () => work(signal));
+    deps.writes.add(writing);
+    const end = (): boolean => deps.writes.delete(writing);
+    writing.then(end, end);
+    return writing;
+  });
   const next = typeof body === 'object' && body !== null && 'next' in body ? body.next : undefined;
   const headers = {
     ...(etag !== undefined && { etag: formatEntityTag(etag) }),
