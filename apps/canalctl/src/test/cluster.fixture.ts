@@ -27,6 +27,8 @@ export interface FakeNetwork {
   readonly answer?: (request: DialRequest, from: FakePod, well: DialAnswer) => DialAnswer;
   /** Status with which requests are refused: those whose method and path match. */
   readonly refuse?: RegExp;
+  /** The API server's clock. */
+  readonly now?: () => Date;
 }
 
 export interface FakeCluster extends AsyncDisposable {
@@ -43,7 +45,10 @@ export const SERVICE_IPS = ['10.96.0.77', 'fd00:10:96::77'];
 const SILENT: DialAnswer = { ok: false, why: 'silent', message: 'no answer' };
 
 export async function startFakeCluster(nodes: readonly string[], network: FakeNetwork = {}): Promise<FakeCluster> {
-  const server = createEmbeddedServer({ tokens: [{ token: TOKEN, user: 'admin' }] });
+  const server = createEmbeddedServer({
+    tokens: [{ token: TOKEN, user: 'admin' }],
+    ...(network.now && { now: network.now }),
+  });
   const made: KubeObject[] = [];
   const pods = new Map<string, FakePod & { readonly port: number; readonly close: () => void }>();
 

@@ -224,11 +224,16 @@ test('an interrupt takes everything away', async () => {
 });
 
 test('what a killed run left goes, what runs beside this one stays', async () => {
-  await using cluster = await startFakeCluster(['n1']);
+  let ageMs = 11 * 60_000;
+  await using cluster = await startFakeCluster(['n1'], { now: () => new Date(Date.now() - ageMs) });
   const labels = { 'canal.io/purpose': 'self-test' };
-  await cluster.store.create(NAMESPACES, { metadata: { name: 'canal-test-other', labels } });
-  await runTestIn(cluster);
-  expect(await cluster.namespaces()).toEqual(['canal-test-other']);
+  await cluster.store.create(NAMESPACES, { metadata: { name: 'canal-test-left', labels } });
+  await cluster.store.create(NAMESPACES, { metadata: { name: 'canal-test-of-somebody' } });
+  ageMs = 0;
+  await cluster.store.create(NAMESPACES, { metadata: { name: 'canal-test-beside', labels } });
+  const { err } = await runTestIn(cluster);
+  expect(err).toContain('warning: namespace canal-test-left was left by a run that was killed');
+  expect(await cluster.namespaces()).toEqual(['canal-test-beside', 'canal-test-of-somebody']);
 });
 
 test.each([
