@@ -20,6 +20,7 @@ import { type Handlers, ProblemError } from '../handler.ts';
 import { type LimitOptions, Limits } from '../limits/limits.ts';
 import type { ClientIdentity } from '../tls/client-certificate.ts';
 import { createAllowedMethods } from './allowed-methods.ts';
+import { ANSWER_HEADERS } from './answer-headers.ts';
 import { docsPage } from './docs-page.ts';
 import { formatEntityTag, matchesNone } from './entity-tag.ts';
 import { NO_BODY } from './exchange.ts';
@@ -54,8 +55,6 @@ export interface AppDeps {
   readonly onClientError?: (error: Error, socket: Socket) => void;
 }
 
-/** The least that every answer says of itself. */
-const HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
 const HANDLER_TIMEOUT_MS = 20_000;
 /** Within the grace that the manifest gives the pod. */
 const LAST_WRITES_MS = 3_000;
@@ -107,7 +106,7 @@ export function createApp(deps: AppDeps): FastifyInstance {
       over.abort(GONE);
       for (const release of request.exchange.releases.splice(0)) release();
     });
-    reply.headers({ ...HEADERS, 'x-request-id': request.id });
+    reply.headers({ ...ANSWER_HEADERS, 'x-request-id': request.id });
     // RFC 9112 §3.2; the runtime's parser lets it pass.
     if (request.raw.httpVersion === '1.1' && request.headers.host === undefined) {
       throw new ProblemError('bad-request', 'a request of HTTP/1.1 has a header Host');
@@ -206,7 +205,7 @@ function answerProblem(error: unknown, request: FastifyRequest, reply: FastifyRe
     );
   }
   reply.code(status).headers({
-    ...HEADERS,
+    ...ANSWER_HEADERS,
     'x-request-id': request.id,
     ...headers,
     ...(error instanceof MethodError && { allow: error.allow }),

@@ -1,6 +1,7 @@
 /** What the parser of HTTP refuses: there is no request yet, so the answer is written by hand. */
 import { randomUUID } from 'node:crypto';
 import { ProblemError } from '../handler.ts';
+import { ANSWER_HEADERS } from '../http/answer-headers.ts';
 import { problemAnswer } from '../http/problem-answer.ts';
 
 interface ErrorSocket {
@@ -25,9 +26,9 @@ function clientErrorText(code: string): string {
   const id = randomUUID();
   const { text, headers } = problemAnswer(new ProblemError('bad-request', why), id);
   const lines = Object.entries({
+    ...ANSWER_HEADERS,
     ...headers,
     'content-length': Buffer.byteLength(text),
-    'cache-control': 'no-store',
     'x-request-id': id,
     connection: 'close',
   }).map(([name, value]) => `${name}: ${value}`);
