@@ -16,6 +16,8 @@ import { requestOf, ValidRequests } from './valid-requests.ts';
 /** More would be of one cause, and nobody reads them. */
 const MAX_FAULTS = 50;
 const MAX_TRIES = 20;
+/** What a client is told of a connection that the server has closed. */
+const CLOSED = ['ECONNRESET', 'EPIPE', 'ConnectionClosed'];
 /** What a list may have lost between its reading and the request that names one of its items. */
 const GONE = [404, 409, 410, 412];
 
@@ -29,6 +31,7 @@ export class ApiExercise {
   readonly #valid: ValidRequests;
   readonly #seen = new Map<string, Map<number, number>>();
   #chances = 0;
+  #closed = 0;
 
   /** `document`: as `/openapi.json` gives it. */
   constructor(document: unknown, plan: RequestPlan) {
@@ -167,7 +170,7 @@ export class ApiExercise {
       const counts = [...(this.#seen.get(id) ?? [])].sort(([a], [b]) => a - b);
       return `${id.padEnd(20)}${counts.map(([status, count]) => ` ${status}:${count}`).join('')}`;
     });
-    const partial = `${this.partialAnswers} partial answers`;
+    const partial = `${this.partialAnswers} partial answers, ${this.#closed} closed connections`;
     return [
       `${this.requests} requests, ${partial}, ${this.faults.length} faults, seed ${this.#plan.seed}`,
       ...rows,
@@ -205,12 +208,25 @@ export class ApiExercise {
   /** Comes again when it is told to wait. */
   async #patiently(request: ApiRequest, onRefusal: (answer: ApiAnswer) => void = () => undefined): Promise<ApiAnswer> {
     for (let tries = 1; ; tries++) {
-      const answer = await this.#plan.send(request);
+      const answer = await this.#sent(request);
       this.requests++;
       if (answer.status !== 429 || tries === MAX_TRIES) return answer;
       onRefusal(answer);
       const seconds = Number(answer.headers['retry-after'] ?? 1);
       await new Promise((resolve) => setTimeout(resolve, Math.min(10, seconds) * 1000));
+    }
+  }
+
+  /** On another connection when this one was closed: while it was idle, or before the body was out that nobody reads. */
+  async #sent(request: ApiRequest): Promise<ApiAnswer> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#plan.send(request);
+      } catch (error) {
+        const isClosed = error instanceof Error && 'code' in error && CLOSED.includes(String(error.code));
+        if (!isClosed || tries === 3) throw error;
+        this.#closed++;
+      }
     }
   }
 
