@@ -213,8 +213,10 @@ describe.each([0, 1] as const)('with bridge-nf-call %i', (call) => {
       destinationMac: 'ff:ff:ff:ff:ff:ff',
       packet: { source: a[family], destination: PEER[family], protocol: 'udp', sourcePort: 7, port: 99 },
     }));
-    const [seen = []] = await prober.inject(toAll, [peer], 200);
-    expect(seen.filter(({ port }) => port === 99)).toHaveLength(2);
+    await waitFor('both frames to all', async () => {
+      const [seen = []] = await prober.inject(toAll, [peer]);
+      return seen.filter(({ port }) => port === 99).length === 2;
+    });
     // Nothing of it is a flow of the pod.
     const flows = (): string =>
       FAMILIES.flatMap((family) =>
