@@ -25,7 +25,7 @@ scenario('admin API: any request is answered as its document says', { limitMs: L
   using exchange = openHttpsExchange({ address: api.address, ca: api.ca, timeoutMs: REQUEST_MS });
   const { send } = exchange;
   const { text } = await send({ method: 'GET', path: '/openapi.json', headers: {} });
-  const seed = Number(process.env['CANAL_SEED'] ?? Date.now() % 1_000_000);
+  const seed = Number(process.env['CANAL_SEED'] ?? 20_261_122);
   note('seed', String(seed));
   // Known to Kubernetes, and with no role.
   const strangerToken = await tokenOf(world, 'default', AUDIENCE);
