@@ -24,6 +24,8 @@ const SERVER_NAME = 'canal-admin-api.canal-system.svc';
 const AUDIENCE = 'canal-admin-api';
 /** The least that Kubernetes gives. */
 const TOKEN_SECONDS = 600;
+/** Four tries before it runs out. */
+const RENEW_MS = (TOKEN_SECONDS / 5) * 1_000;
 const DEFAULT_PORT = 9443;
 const REQUEST_TIMEOUT_MS = 10_000;
 
@@ -32,18 +34,31 @@ export async function openClusterAdminApi(
   flags: AdminFlags,
   role: AdminRole,
   signal: AbortSignal,
+  renewMs = RENEW_MS,
 ): Promise<ClusterAdminApi> {
   const connection = await connectCluster(flags, systemClock());
   const ask = async (request: KubeRequest): Promise<unknown> => {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
     return await (await send(connection, request, limited)).json();
   };
-  const [pod, ca, token] = await Promise.all([
+  const obtain = (): Promise<ShownToken> => obtainToken(connection, flags, role, ask, signal);
+  const [pod, ca, first] = await Promise.all([
     findPod(ask),
     flags.adminCaFile === undefined ? readAuthority(ask) : readAuthorityFile(flags.adminCaFile, '--admin-ca-file'),
-    obtainToken(connection, flags, role, ask, signal),
+    obtain(),
   ]);
   const forward = await openPortForward(connection, { namespace: NAMESPACE, ...pod }, signal);
+  let token = first;
+  // Of commands that go on: a stream is made again every quarter of an hour.
+  const renewing = setInterval(() => {
+    obtain().then(
+      (next) => {
+        token = next;
+      },
+      // The one there is is good for a while: the next try comes before that.
+      () => undefined,
+    );
+  }, renewMs);
   return {
     server: {
       url: `https://127.0.0.1:${forward.localPort}`,
@@ -55,7 +70,10 @@ export async function openClusterAdminApi(
       if (error.code === 'unreachable') return (await forward.failure()) ?? error;
       return (error.problem?.status === 401 ? token.insteadOf : undefined) ?? error;
     },
-    close: () => forward.close(),
+    close: () => {
+      clearInterval(renewing);
+      forward.close();
+    },
   };
 }
 

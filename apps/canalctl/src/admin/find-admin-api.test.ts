@@ -2,15 +2,17 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { waitFor } from '@canal/testing';
 import { safeJson } from '../printable.ts';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { EXIT } from '../exit-code.ts';
 import { answersOf, WELL } from '../status/cluster.fixture.ts';
 import { startAdminApi, TOKEN } from './admin-api.fixture.ts';
-import { isMadeFor } from './cluster-admin-server.ts';
+import { isMadeFor, openClusterAdminApi } from './cluster-admin-server.ts';
 import { type KubeWorld, startKubeApi } from './kube-api.fixture.ts';
 import { type Ran, runCommand } from './run-command.fixture.ts';
 
+const RENEW_MS = 10;
 const admin = startAdminApi(answersOf(WELL));
 const directory = mkdtempSync(join(tmpdir(), 'canal-find-'));
 afterAll(async () => {
@@ -182,6 +184,24 @@ describe('in a cluster', () => {
       EXIT.failed,
       expect.stringContaining('create serviceaccounts/token of canal-admin in canal-system'),
     ]);
+  });
+
+  test('a command that goes on has a new token before the old one runs out', async () => {
+    await inCluster();
+    const flags = { kubeconfig: join(directory, 'kubeconfig'), stateRoot: '' };
+    const stop = new AbortController();
+    const opened = await openClusterAdminApi(flags, 'view', stop.signal, RENEW_MS);
+    try {
+      expect(opened.server.token()).toBe(TOKEN);
+      // One that cannot be had leaves the one there is.
+      kube.use({ token: 500 });
+      await waitFor('two tries', () => kube.requests.filter((line) => line.endsWith('/token')).length >= 2);
+      expect(opened.server.token()).toBe(TOKEN);
+      kube.use({ token: 'the-next-one' });
+      await waitFor('the next token', () => opened.server.token() === 'the-next-one');
+    } finally {
+      opened.close();
+    }
   });
 
   test('a token from a file', async () => {
