@@ -30,7 +30,7 @@ const MOST_PER_POD = { named: 1024, anybody: 8 } as const;
 /** `flattenAbove`: see PolicyEngineOptions. */
 export function compileRules(list: AllowList, flattenAbove: number): CompiledChain {
   for (const separate of [separateRules, originRules]) {
-    const rules = atMost(separate(list), flattenAbove);
+    const rules = atMost(separate(list), flattenAbove)?.flatMap((rulesOf) => [...rulesOf()]);
     if (rules !== undefined && isWithinLimits(chainCost(rules))) return { type: 'rules', rules };
   }
   const others = [...anyPeerRules(list), ...blockRules(list)];
@@ -49,24 +49,27 @@ export function compileRules(list: AllowList, flattenAbove: number): CompiledCha
   return { type: 'too-large', cost };
 }
 
+/** One rule or none, made when it is known that there are not too many. */
+type RuleMaker = () => Iterable<CompiledRule>;
+
 /** What different rules of policies say is not put together, so that each counts alone; nor are their peers. */
-function* separateRules(list: AllowList): Iterable<CompiledRule> {
-  for (const { ports, origins } of partsOf(list, isAny)) yield anyRule(ports, [origins]);
-  for (const part of partsOf(list, isPods)) yield podsRuleOf([part]);
-  for (const parts of byOrigins(partsOf(list, isBlock))) yield* blocksRule(parts);
-  for (const allowance of list) yield* namedRules([allowance]);
+function* separateRules(list: AllowList): Iterable<RuleMaker> {
+  for (const { ports, origins } of partsOf(list, isAny)) yield () => [anyRule(ports, [origins])];
+  for (const part of partsOf(list, isPods)) yield () => [podsRuleOf([part])];
+  for (const parts of byOrigins(partsOf(list, isBlock))) yield () => blocksRule(parts);
+  for (const allowance of list) if (allowance.names.length > 0) yield* namedRules([allowance]);
 }
 
 /** The same with the peers of a rule put together. */
-function* originRules(list: AllowList): Iterable<CompiledRule> {
-  for (const { ports, origins } of partsOf(list, isAny)) yield anyRule(ports, [origins]);
-  for (const parts of byOrigins(partsOf(list, isPods))) yield podsRuleOf(parts);
-  for (const parts of byOrigins(partsOf(list, isBlock))) yield* blocksRule(parts);
+function* originRules(list: AllowList): Iterable<RuleMaker> {
+  for (const { ports, origins } of partsOf(list, isAny)) yield () => [anyRule(ports, [origins])];
+  for (const parts of byOrigins(partsOf(list, isPods))) yield () => [podsRuleOf(parts)];
+  for (const parts of byOrigins(partsOf(list, isBlock))) yield () => blocksRule(parts);
   yield* namedRules(list);
 }
 
 /** One for each group of rules of policies that allow ports by name. */
-function* namedRules(list: AllowList): Iterable<CompiledRule> {
+function* namedRules(list: AllowList): Iterable<RuleMaker> {
   const groups = new Map<string, { readonly origins: Origins; readonly named: Map<Allowance, PortName[]> }>();
   for (const allowance of list) {
     for (const [at, name] of allowance.names.entries()) {
@@ -80,10 +83,8 @@ function* namedRules(list: AllowList): Iterable<CompiledRule> {
     }
   }
   for (const { origins, named } of groups.values()) {
-    yield* exactRules(
-      Array.from(named, ([{ peer }, names]) => ({ peer, ports: [], names })),
-      [origins],
-    );
+    const allowances = Array.from(named, ([{ peer }, names]) => ({ peer, ports: [], names }));
+    yield () => exactRules(allowances, [origins]);
   }
 }
 

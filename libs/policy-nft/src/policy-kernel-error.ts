@@ -12,7 +12,7 @@ export function policyKernelError(operation: string, error: unknown): unknown {
   const hint = isPermission
     ? ' (CAP_NET_ADMIN is needed, and the table must not be owned by another program)'
     : isUnknownType(error, code)
-      ? ' (nf_tables of this kernel must have CONFIG_NF_TABLES_INET, NFT_CT, NFT_FIB_INET, NFT_LOG, NFT_LIMIT, NFT_NUMGEN)'
+      ? ' (nf_tables of this kernel must have CONFIG_NF_TABLES_INET, NFT_CT, NFT_FIB_INET, NFT_LOG, NFT_LIMIT, NFT_NUMGEN, NFT_OBJREF)'
       : '';
   const message = `nf_tables: ${operation}: ${error.message}${hint}`;
   return new KernelError(isPermission ? 'permission' : 'io', message, { cause: error });
