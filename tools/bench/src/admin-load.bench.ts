@@ -145,7 +145,11 @@ function headOf(path: string, token: string): string {
 
 interface Tally {
   readonly times: number[];
+  /** By path. */
+  readonly timesOf: Map<string, number[]>;
   readonly statuses: Map<number, number>;
+  /** Seconds of the run in which an answer took longer than the goal, with how many did. */
+  readonly late: Map<number, number>;
   failures: number;
 }
 
@@ -160,8 +164,16 @@ async function readUntil(
   for (let turn = first; performance.now() < end; turn++) {
     const started = performance.now();
     try {
-      const status = await connection.ask(heads[turn % heads.length] ?? '');
-      tally.times.push(performance.now() - started);
+      const head = heads[turn % heads.length] ?? '';
+      const status = await connection.ask(head);
+      const took = performance.now() - started;
+      const path = head.split(' ', 2)[1] ?? '';
+      tally.times.push(took);
+      const own = tally.timesOf.get(path) ?? [];
+      tally.timesOf.set(path, own);
+      own.push(took);
+      const second = SECONDS - Math.ceil((end - performance.now()) / 1000);
+      if (took > GOALS.p99Ms) tally.late.set(second, (tally.late.get(second) ?? 0) + 1);
       tally.statuses.set(status, (tally.statuses.get(status) ?? 0) + 1);
     } catch {
       tally.failures++;
@@ -219,7 +231,7 @@ try {
   const silent = Array.from({ length: SILENT }, (_, index) =>
     secondsUntilCut(target, index % 2 === 0 ? 'no handshake' : 'half a head'),
   );
-  const tally: Tally = { times: [], statuses: new Map(), failures: 0 };
+  const tally: Tally = { times: [], timesOf: new Map(), statuses: new Map(), late: new Map(), failures: 0 };
   const resident: number[] = [];
   const watching = setInterval(() => resident.push(heldBy(running).residentMb), 500);
   const [delays] = await Promise.all([
@@ -237,6 +249,7 @@ try {
   const after = heldBy(running);
   const peakMb = Math.max(...resident);
   const p99 = quantile(tally.times, 0.99);
+  const paths = [...tally.timesOf].map(([path, times]) => [path, quantile(times, 0.99)] as const);
   const show = (value: number): string => value.toFixed(1);
   const statuses = [...tally.statuses].map(([status, count]) => `${status}: ${count}`).join(', ');
   process.stdout.write(`
@@ -249,6 +262,8 @@ try {
 | connections lost | ${tally.failures} | 0 |
 | p50 ms | ${show(quantile(tally.times, 0.5))} | |
 | p99 ms | ${show(p99)} | ${GOALS.p99Ms} |
+${paths.map(([path, ms]) => `| … of ${path} | ${show(ms)} | |`).join('\n')}
+| answers over ${GOALS.p99Ms} ms, by second of the run | ${[...tally.late].map(([at, count]) => `${at}: ${count}`).join(', ')} | |
 | longest ms | ${show(Math.max(...tally.times))} | |
 | the client's own delay, p99 ms | ${show(quantile(delays, 0.99))} | |
 | processor of the server | ${show((100 * processor) / SECONDS)} % of one | |
