@@ -1,10 +1,10 @@
 /** Keeps the process small under load: the runtime lets garbage grow to what the machine has, and pods have limits. */
 import type { Clock } from '@canal/runtime-port';
 
-const LOOK_MS = 2_000;
+const LOOK_MS = 500;
 /** A whole collection stops the program for some 20 ms. */
 const REST_MS = 5_000;
-const HIGH_BYTES = 110 * 1e6;
+const HIGH_BYTES = 100 * 1e6;
 
 export interface MemoryDeps {
   readonly clock: Clock;
