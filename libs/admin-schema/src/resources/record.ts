@@ -18,12 +18,9 @@ export const auditRecord = z
     time,
     requestId: z.string(),
     user: z.string().meta({ description: 'As TokenReview names it' }),
-    credential: z
-      .string()
-      .optional()
-      .meta({
-        description: "Which of the user's tokens it was; the API server's audit log has it, with whom it was made for",
-      }),
+    credential: z.string().optional().meta({
+      description: "Which of the user's tokens it was; the API server's audit log has it, with whom it was made for",
+    }),
     operation: z.string().meta({ description: 'operationId' }),
     object: z.string(),
     dryRun: z.boolean(),
