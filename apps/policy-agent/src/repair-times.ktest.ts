@@ -61,10 +61,12 @@ afterAll(async () => {
   await node[Symbol.asyncDispose]();
 });
 
-/** All tables, without the numbers that the kernel gives out and what was counted, elements in some order. */
+/** All tables, without the numbers that the kernel gives out and what was counted since when, elements in some order. */
 function listing(): string {
   const text = node.netns.run(['nft', '-j', 'list', 'ruleset']);
-  const plain = text.replaceAll(/, "handle": \d+/g, '').replaceAll(/"(packets|bytes)": \d+/g, '"$1": 0');
+  const plain = text
+    .replaceAll(/, "handle": \d+/g, '')
+    .replaceAll(/"(packets|bytes)": \d+|"(comment)": "since [^"]*"/g, '"$1$2": 0');
   const { nftables } = JSON.parse(plain) as { nftables: object[] };
   const sorted = (_key: string, value: unknown): unknown =>
     Array.isArray(value) ? value.map((item: unknown) => JSON.stringify(item)).toSorted() : value;
